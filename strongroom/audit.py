@@ -1,0 +1,167 @@
+"""What happened: an append-only, salted Merkle log (RFC 9162), written in the caller's transaction."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from strongroom.canonical import canonical
+from strongroom.database import Base, Json, UtcTime, now
+from strongroom.merkle import EMPTY_ROOT, Peaks, append_leaf, leaf_hash, root_of
+
+NOTHING_BEFORE = "0" * 64
+
+
+class Event(StrEnum):
+    """Every kind of event that the log may hold; docs/audit.md says what each means."""
+
+    PROJECT_CREATED = "project.created"
+    MEMBERSHIP_GRANTED = "membership.granted"
+    TOKEN_MINTED = "token.minted"  # noqa: S105
+    KEY_REGISTERED = "key.registered"
+    VETTER_TRUSTED = "vetter.trusted"
+    DATASET_CREATED = "dataset.created"
+    DATASET_DERIVED = "dataset.derived"
+    DATASET_DELETED = "dataset.deleted"
+    DATASET_SHARED = "dataset.shared"
+    OBJECT_REGISTERED = "object.registered"
+    IMAGE_IMPORTED = "image.imported"
+    WORKFLOW_VETTED = "workflow.vetted"
+    WORKFLOW_SIGNED = "workflow.signed"
+    RUN_SUBMITTED = "run.submitted"
+    RUN_REFUSED = "run.refused"
+    RUN_STATE = "run.state"
+    RUN_TASK_REFUSED = "run.task_refused"
+    DECISION_RECORDED = "decision.recorded"
+    DECISION_CLOSED = "decision.closed"
+    TASK_CREATED = "task.created"
+    TASK_STATE = "task.state"
+    ATTEMPT_STARTED = "attempt.started"
+    ATTEMPT_ENDED = "attempt.ended"
+    CLAIM_REFUSED = "claim.refused"
+    ORDER_ISSUED = "order.issued"
+    KEYS_GRANTED = "keys.granted"
+    KEYS_REFUSED = "keys.refused"
+    KEYS_EXPORTED = "keys.exported"
+    KEY_DESTROYED = "key.destroyed"
+    INTAKE_TAKEN = "intake.taken"
+    INTAKE_LEFT = "intake.left_inside"
+    FILE_CHECKED = "file.checked"
+    FILE_VIEWED = "file.viewed"
+    REQUEST_STATE = "request.state"
+    REQUEST_REFUSED = "request.refused"
+    VOTE_CAST = "vote.cast"
+    RELEASE_MADE = "release.made"
+    RELEASE_DOWNLOADED = "release.downloaded"
+    LOG_HEAD_SIGNED = "log.head_signed"
+
+
+class AuditEvent(Base):
+    """One line that cannot be taken back; `body` holds the exact bytes that the leaf covers."""
+
+    __tablename__ = "audit_events"
+
+    seq: orm.Mapped[int] = orm.mapped_column(primary_key=True, autoincrement=False)
+    time: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    event: orm.Mapped[str] = orm.mapped_column(sa.String(64), index=True)
+    actor: orm.Mapped[str] = orm.mapped_column(sa.String(200))
+    project: orm.Mapped[str | None] = orm.mapped_column(sa.String(64), index=True)
+    subject: orm.Mapped[str] = orm.mapped_column(sa.String(200), index=True)
+    body: orm.Mapped[bytes]
+    salt: orm.Mapped[bytes]
+    leaf: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+
+
+class AuditHead(Base):
+    """The log's one head: how many leaves, the peaks that the next leaf needs, and the root."""
+
+    __tablename__ = "audit_head"
+
+    id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+    size: orm.Mapped[int]
+    peaks: orm.Mapped[Peaks] = orm.mapped_column(Json)
+    root: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    last: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+
+
+class SignedHead(Base):
+    """A head that the signer put its name to."""
+
+    __tablename__ = "audit_signed_heads"
+
+    size: orm.Mapped[int] = orm.mapped_column(primary_key=True, autoincrement=False)
+    envelope: orm.Mapped[dict[str, Any]] = orm.mapped_column(Json)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a caller says happened; `facts` hold ids, digests and states, never data values or secrets."""
+
+    event: Event
+    actor: str
+    subject: str
+    project: str | None = None
+    facts: dict[str, Any] | None = None
+
+
+def append(session: orm.Session, *entries: Entry) -> None:
+    """Add `entries` to the log in the caller's transaction; call it last, just before the commit."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sa.text("SELECT pg_advisory_xact_lock(742160001)"))
+    head = session.get(AuditHead, 1, populate_existing=True)
+    if head is None:
+        head = AuditHead(id=1, size=0, peaks=[], root=EMPTY_ROOT, last=NOTHING_BEFORE)
+        session.add(head)
+    peaks, last, seq = list(head.peaks), head.last, head.size
+    for entry in entries:
+        time, salt = now(), secrets.token_bytes(16)
+        body = canonical(_facts(entry, seq=seq, time=time, prev=last))
+        leaf = leaf_hash(salt + body)
+        peaks = append_leaf(peaks, leaf)
+        session.add(
+            AuditEvent(
+                seq=seq,
+                time=time,
+                event=entry.event.value,
+                actor=entry.actor,
+                project=entry.project,
+                subject=entry.subject,
+                body=body,
+                salt=salt,
+                leaf=leaf,
+            )
+        )
+        last, seq = leaf, seq + 1
+    head.size, head.peaks, head.last, head.root = seq, peaks, last, root_of(peaks)
+    session.flush()
+
+
+def _facts(entry: Entry, *, seq: int, time: datetime, prev: str) -> dict[str, Any]:
+    return {
+        "seq": seq,
+        "time": time.isoformat(),
+        "event": entry.event.value,
+        "actor": entry.actor,
+        "project": entry.project,
+        "subject": entry.subject,
+        "facts": entry.facts or {},
+        "prev": prev,
+    }
+
+
+def head(session: orm.Session) -> tuple[int, str]:
+    """Return the log's size and root (hex)."""
+    row = session.get(AuditHead, 1)
+    return (row.size, row.root) if row else (0, EMPTY_ROOT)
+
+
+def events(session: orm.Session, *, start: int = 0) -> Iterator[AuditEvent]:
+    """Yield the events from `start` on, in order."""
+    yield from session.scalars(
+        sa.select(AuditEvent).where(AuditEvent.seq >= start).order_by(AuditEvent.seq).execution_options(yield_per=500)
+    )

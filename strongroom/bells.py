@@ -1,0 +1,34 @@
+"""Wakes a sleeping process: a bell is a Unix datagram socket; a lost ring costs a delay and nothing else."""
+
+import contextlib
+import os
+import socket
+from pathlib import Path
+
+
+class Bell:
+    """The listening end; `wait` returns when somebody rang or the time is up."""
+
+    def __init__(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        os.chmod(path, 0o660)
+        self.socket.setblocking(False)
+
+    def fileno(self) -> int:
+        """Let `select` and event loops wait on the bell."""
+        return self.socket.fileno()
+
+    def quiet(self) -> None:
+        """Take all rings that are waiting."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.socket.recv(64)
+
+
+def ring(path: Path) -> None:
+    """Ring the bell at `path`; nobody listening, or a bell that is ringing already, is no error."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell, contextlib.suppress(OSError):
+        bell.setblocking(False)
+        bell.sendto(b"!", str(path))

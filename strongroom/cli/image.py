@@ -1,0 +1,88 @@
+"""`strongroom image`: OCI images in the content store, by digest; no registry is needed."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import sqlalchemy as sa
+import typer
+from rich.table import Table
+
+from sandbox import images
+from strongroom import audit
+from strongroom.audit import Entry, Event
+from strongroom.cli import home
+from strongroom.cli.client import AsJson, out, print_json
+from strongroom.database import open_database, transaction
+from strongroom.errors import BadRequest, NotFound
+from strongroom.settings import Settings, load
+
+app = typer.Typer(help="Images that tasks run in.", no_args_is_help=True)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="An OCI layout folder or archive.")],
+    name: Annotated[str, typer.Option(help="The name by which workflows call it.")],
+    checks: Annotated[bool, typer.Option("--checks", help="Run the airlock's checks in this image.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check an image by its digests and unpack it once."""
+    settings = load()
+    home.prepare(settings)
+    record = images.import_image(source, settings.images_folder)
+    write_name(settings, name, record.digest)
+    if checks:
+        _write(settings.home / "trust" / "checks-image", record.digest + "\n")
+    engine: sa.Engine = open_database(settings.database)
+    with transaction(engine) as session:
+        facts = {"name": name, "digest": record.digest, "checks": checks}
+        audit.append(session, Entry(Event.IMAGE_IMPORTED, "operator", record.digest[:80], None, facts))
+    home.prepare(settings)
+    if as_json:
+        print_json({"name": name, "digest": record.digest})
+    else:
+        out.print(f"{name} is {record.digest}")
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """Show the names and digests of imported images."""
+    names = names_of(load())
+    if as_json:
+        print_json(names)
+        return
+    table = Table("Name", "Digest")
+    for name, digest in names.items():
+        table.add_row(name, digest)
+    out.print(table)
+
+
+def names_of(settings: Settings) -> dict[str, str]:
+    """Return the digest behind each name."""
+    try:
+        found: dict[str, str] = json.loads(_names_file(settings).read_text())
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def write_name(settings: Settings, name: str, digest: str) -> None:
+    """Let `name` stand for `digest` in locks that are written from now on; signed locks never change."""
+    if not name.isascii() or not name.replace("-", "").isalnum():
+        raise BadRequest("--name: letters, digits and hyphens.")
+    if not digest:
+        raise NotFound("There is no such image.")
+    _write(_names_file(settings), json.dumps(names_of(settings) | {name: digest}, indent=2, sort_keys=True) + "\n")
+
+
+def _names_file(settings: Settings) -> Path:
+    return settings.home / "trust" / "images.json"
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text)
+    os.chmod(fresh, 0o644)
+    fresh.rename(path)

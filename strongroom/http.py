@@ -1,0 +1,118 @@
+"""Builds HTTP applications whose routes deny by default and whose errors have GA4GH's shape."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+import structlog
+import uvicorn
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.exceptions import HTTPException
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from strongroom.doors import caller_of
+from strongroom.errors import NotAllowed, NotSignedIn, StrongroomError
+from strongroom.identity import Person, ServicePerson, TrustedIssuer, person_of
+from strongroom.settings import Settings
+
+PEER = "unix-peer"
+log = structlog.get_logger()
+_bearer = HTTPBearer(auto_error=False)
+
+
+class PeerProtocol(HttpToolsProtocol):
+    """HTTP whose client, on a Unix socket, is the uid that the kernel names."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Put ("unix-peer", uid) where the client address stands."""
+        super().connection_made(transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family == socket.AF_UNIX:
+            self.client = (PEER, caller_of(sock).uid)
+
+
+def new_app(title: str, settings: Settings, *, engine: sa.Engine, issuers: Sequence[TrustedIssuer]) -> FastAPI:
+    """Return an application with our error shapes; rooms include their routers."""
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app.state.settings, app.state.engine, app.state.issuers = settings, engine, tuple(issuers)
+    app.add_exception_handler(StrongroomError, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _failed)
+    return app
+
+
+def problem(status: int, sentence: str, **more: Any) -> JSONResponse:
+    """Return the error shape of WES 1.1 (`msg`, `status_code`) and TES."""
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse({"msg": sentence, "status_code": status, **more}, status, headers)
+
+
+async def _refused(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, StrongroomError)
+    log.info("refused", status=error.status, reason=error.sentence, detail=error.detail)
+    return problem(error.status, error.sentence)
+
+
+async def _malformed(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    # Only places and rules, never the values that were sent.
+    places = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()[:8])
+    return problem(400, f"The request is not well formed: {places}")
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    sentences = {404: "There is nothing here.", 405: f"{request.method} is not possible here."}
+    return problem(error.status_code, sentences.get(error.status_code, str(error.detail)))
+
+
+async def _failed(_request: Request, error: Exception) -> JSONResponse:
+    log.error("failed", exc_info=error)
+    return problem(500, "Something failed inside; nothing was changed, and the operator's log says what.")
+
+
+def whoever(
+    request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Person | ServicePerson:
+    """Return who asks: a person by bearer token, or one of our services by its uid on a Unix socket."""
+    client = request.scope.get("client")
+    if client is not None and client[0] == PEER:
+        return _service(request.app.state.settings, int(client[1]))
+    if bearer is None:
+        raise NotSignedIn("Send a bearer token; `strongroom token` prints one for development.")
+    return person_of(bearer.credentials, request.app.state.issuers)
+
+
+def signed_in(who: Annotated[Person | ServicePerson, Depends(whoever)]) -> Person:
+    """Return the person who asks; our services have no business on such a route."""
+    if isinstance(who, ServicePerson):
+        raise NotAllowed("This route is for persons.")
+    return who
+
+
+def _service(settings: Settings, uid: int) -> ServicePerson:
+    if uid in (0, os.geteuid(), settings.uids.services):
+        return ServicePerson("services")
+    raise NotAllowed("This process has no business here.")
+
+
+Who = Annotated[Person | ServicePerson, Depends(whoever)]
+SignedIn = Annotated[Person, Depends(signed_in)]
+
+
+def run(app: Any, sockets: list[socket.socket], *, on_ready: Callable[[], None] | None = None) -> None:
+    """Serve `app` on these listening sockets until told to stop."""
+    config = uvicorn.Config(
+        app, http=PeerProtocol, loop="uvloop", log_config=None, access_log=False, lifespan="on", server_header=False
+    )
+    server = uvicorn.Server(config)
+    if on_ready is not None:
+        on_ready()
+    asyncio.run(server.serve(sockets=sockets))

@@ -1,0 +1,1 @@
+"""The places that bodies can be kept in."""

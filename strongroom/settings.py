@@ -1,0 +1,210 @@
+"""One frozen tree of settings, read once from a TOML file and `STRONGROOM_…` variables."""
+
+import ipaddress
+import os
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from strongroom.errors import StrongroomError
+
+SOURCE = Path(__file__).resolve().parent.parent
+
+
+class SettingsRefused(StrongroomError):
+    """The settings ask for something that would weaken a wall."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Http(_Part):
+    """Where Strongroom listens."""
+
+    host: str = Field("127.0.0.1", description="Address to bind; loopback unless a TLS proxy stands in front.")
+    port: int = Field(8080, description="TCP port of the whole HTTP surface.")
+
+
+class Issuer(_Part):
+    """An OIDC issuer whose tokens are accepted."""
+
+    name: str = Field(description="Short name, appended to a person's subject: alice@NAME.")
+    issuer: str = Field(description="The exact `iss` claim.")
+    audience: str = Field(description="The exact `aud` claim that tokens must carry.")
+    jwks_file: Path = Field(description="The issuer's public keys (a JWKS), kept current by the operator.")
+
+
+class Identity(_Part):
+    """Who may sign in."""
+
+    development_issuer: bool = Field(
+        False,
+        description="Accept tokens of `strongroom token`. Loopback binds only, refused in production; "
+        "on by default only when no settings file is given.",
+    )
+    token_seconds: int = Field(3600, description="Life of a token that `strongroom token` prints.")
+    issuers: tuple[Issuer, ...] = Field((), description="Issuers accepted besides the development one.")
+
+
+class Uids(_Part):
+    """The numeric users that the processes drop to when `serve` is started as root."""
+
+    group: int = Field(61100, description="Group that shares the database and the sockets.")
+    broker: int = Field(61101, description="User of the key broker.")
+    signer: int = Field(61102, description="User of the signer of work orders.")
+    services: int = Field(61103, description="User of the API and the worker.")
+    first_task: int = Field(100000, description="First of the users of tasks; each running task has one.")
+
+
+class Tes(_Part):
+    """How many tasks run at once, and how large they may be."""
+
+    cores: float = Field(float(os.cpu_count() or 1), description="Cores that running tasks share.")
+    memory_gb: float = Field(8.0, description="Memory in GB that running tasks share.")
+    task_memory_gb: float = Field(1.0, description="Memory of a task that does not ask.")
+    scratch_gb: float = Field(1.0, description="Memory-backed scratch of a task that does not ask for disk.")
+    wall_seconds: int = Field(24 * 3600, description="Longest life of a task.")
+    output_files: int = Field(10_000, description="Most files that a task may leave.")
+    log_bytes: int = Field(1_048_576, description="Most bytes kept of a task's stdout and stderr each.")
+    attempts: int = Field(3, description="Attempts at a task that the platform itself lost.")
+
+
+class Wes(_Part):
+    """How runs are supervised."""
+
+    runs_at_once: int = Field(4, description="Engines that run at the same time.")
+    jobs: int = Field(0, description="Jobs an engine may have open; 0 means twice the cores.")
+    engine_memory_gb: float = Field(2.0, description="Memory of an engine.")
+    run_seconds: int = Field(7 * 24 * 3600, description="Longest life of a run.")
+    snakemake: Path = Field(
+        SOURCE / ".venvs" / "engine-snakemake", description="The environment that Snakemake lives in."
+    )
+    plugins: Path = Field(SOURCE / "engines" / "snakemake", description="Our plug-ins for Snakemake.")
+
+
+class Airlock(_Part):
+    """Thresholds and times of the airlock."""
+
+    min_count: int = Field(5, description="k: the smallest count that may leave; projects may only raise it.")
+    link_seconds: int = Field(7 * 24 * 3600, description="Life of a download link.")
+    checks: Path = Field(SOURCE / "airlock" / "checks", description="The code of the checks, mounted in their walls.")
+    jobs_at_once: int = Field(2, description="Checks and releases that are worked on at the same time.")
+    check_seconds: int = Field(120, description="Longest life of one check, clean copy or view.")
+    check_memory_gb: float = Field(1.0, description="Memory of one check, clean copy or view.")
+
+
+class Vetting(_Part):
+    """Whose signatures make a workflow vetted."""
+
+    signatures: int = Field(2, ge=2, description="Distinct vetters who must sign a workflow version.")
+    workflows: Path = Field(SOURCE / "workflows", description="Folder of workflow sources: NAME/VERSION.")
+
+
+class Settings(BaseSettings):
+    """The whole tree; `load` reads it."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="STRONGROOM_", env_nested_delimiter="__"
+    )
+
+    home: Path = Field(Path("strongroom-data"), description="Folder of all state.")
+    mode: Literal["embedded", "production"] = Field(
+        "embedded", description="`production` refuses everything that is for development."
+    )
+    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite below `home`.")
+    images: Path | None = Field(None, description="Content store of images; by default `home`/images.")
+    http: Http = Http()
+    identity: Identity = Identity()
+    uids: Uids = Uids()
+    tes: Tes = Tes()
+    wes: Wes = Wes()
+    airlock: Airlock = Airlock()
+    vetting: Vetting = Vetting()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables win over the file; there is no .env file."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _development_stays_at_home(self) -> "Settings":
+        # T31: the development issuer is accepted only on a loopback bind, and never in production.
+        if self.identity.development_issuer:
+            if self.mode == "production":
+                raise ValueError("The development issuer is refused in production; name your OIDC issuer.")
+            if not _is_loopback(self.http.host):
+                raise ValueError(
+                    "The development issuer is accepted on a loopback address only; "
+                    "bind 127.0.0.1 or turn identity.development_issuer off."
+                )
+        return self
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite:///{self.home / 'database' / 'strongroom.db'}"
+
+    @property
+    def images_folder(self) -> Path:
+        """The content store of images."""
+        return self.images or self.home / "images"
+
+    @property
+    def sockets(self) -> Path:
+        """Folder of the private doors."""
+        return self.home / "sockets"
+
+    @property
+    def base_url(self) -> str:
+        """Where people reach the HTTP surface."""
+        return f"http://{self.http.host}:{self.http.port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def load(file: Path | None = None) -> Settings:
+    """Return the settings of `file` (or STRONGROOM_CONFIG, or the embedded default) and the environment."""
+    named = file or (Path(os.environ["STRONGROOM_CONFIG"]) if os.environ.get("STRONGROOM_CONFIG") else None)
+    if named is None:
+        values: dict[str, Any] = {"identity": {"development_issuer": True}}
+    else:
+        try:
+            values = tomllib.loads(named.read_text())
+        except OSError as error:
+            raise SettingsRefused(f"The settings file {named} cannot be read.") from error
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsRefused(f"The settings file {named} is not TOML: {error}.") from error
+    try:
+        settings = Settings(**values)
+    except ValueError as error:
+        raise SettingsRefused(f"The settings are refused: {_reasons(error)}") from error
+    return settings.model_copy(update={"home": settings.home.absolute()})
+
+
+def _reasons(error: ValueError) -> str:
+    found = getattr(error, "errors", None)
+    if found is None:
+        return str(error)
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in found())
+
+
+def python() -> str:
+    """Return the interpreter that runs our own processes."""
+    return sys.executable

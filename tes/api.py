@@ -1,0 +1,226 @@
+"""Speaks GA4GH TES 1.1 over HTTP, and the few private verbs of a run's gateway."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Body, FastAPI, Header, Query, Request
+from sqlalchemy import orm
+from starlette.concurrency import run_in_threadpool
+
+import strongroom
+from strongroom.bells import Bell, ring
+from strongroom.database import reading, transaction
+from strongroom.errors import BadRequest, NotAllowed, NotFound
+from strongroom.http import Who
+from strongroom.identity import Person, ServicePerson
+from tes import submission
+from tes.schemas import Change, Changes, CreatedTask, NewTask, View
+from tes.store import Task, attempts_of, find, last_attempt
+from tes.tasks import TERMINAL, TaskState
+from tes.views import shown
+
+PREFIX = "/ga4gh/tes/v1"
+MOST_PER_PAGE = 2048
+router = APIRouter(prefix=PREFIX)
+
+
+@router.get("/service-info")
+def service_info(request: Request) -> dict[str, Any]:
+    """Return `tesServiceInfo` (TES 1.1, GET /service-info)."""
+    settings = request.app.state.settings
+    return {
+        "id": "org.strongroom.tes",
+        "name": "Strongroom TES",
+        "type": {"group": "org.ga4gh", "artifact": "tes", "version": "1.1.0"},
+        "description": "Runs the tasks of vetted workflows inside walls; tasks are created by runs (WES).",
+        "organization": {"name": "Strongroom", "url": settings.base_url},
+        "version": strongroom.__version__,
+        "storage": ["strongroom://object/", "strongroom://run/"],
+        "tesResources_backend_parameters": ["walltime_seconds"],
+    }
+
+
+@router.post("/tasks")
+def create_task(
+    request: Request,
+    who: Who,
+    task: Annotated[NewTask, Body()],
+    idempotency_key: Annotated[str, Header()] = "",
+    strongroom_run: Annotated[str, Header()] = "",
+    strongroom_coarse: Annotated[str, Header()] = "yes",
+) -> CreatedTask:
+    """Create a task (POST /tasks); the same Idempotency-Key and body give the same task."""
+    state = request.app.state
+    with transaction(state.engine) as session:
+        made = submission.create(
+            session,
+            task,
+            who=who,
+            run=strongroom_run,
+            key=idempotency_key,
+            coarse=strongroom_coarse != "no",
+            settings=state.settings,
+        )
+        identifier = made.id
+    ring(state.settings.sockets / "dispatcher.bell")
+    return CreatedTask(id=identifier)
+
+
+@router.get("/tasks")
+def list_tasks(
+    request: Request,
+    who: Who,
+    view: View = "MINIMAL",
+    page_size: Annotated[int, Query(ge=1, lt=MOST_PER_PAGE)] = 256,
+    page_token: str | None = None,
+    name_prefix: str | None = None,
+    state: TaskState | None = None,
+) -> dict[str, Any]:
+    """List tasks, newest first (GET /tasks); a person sees the tasks of own runs only."""
+    query = sa.select(Task).order_by(Task.number.desc()).limit(page_size + 1)
+    if isinstance(who, Person):
+        query = query.where(Task.person == who.id)
+    if page_token:
+        query = query.where(Task.number < _number(page_token))
+    if name_prefix:
+        query = query.where(Task.name.startswith(name_prefix, autoescape=True))
+    if state is not None:
+        query = query.where(Task.state == state.value)
+    with reading(request.app.state.engine) as session:
+        rows = list(session.scalars(query))
+        page = [_shown(session, row, view=view, who=who) for row in rows[:page_size]]
+    token = _token(rows[page_size - 1].number) if len(rows) > page_size else ""
+    return {"tasks": page, "next_page_token": token}
+
+
+@router.get("/tasks/{task_id}")
+def get_task(request: Request, who: Who, task_id: str, view: View = "MINIMAL") -> dict[str, Any]:
+    """Return one task (GET /tasks/{id}); another person's task is as unknown as one that never was."""
+    with reading(request.app.state.engine) as session:
+        return _shown(session, _own(session, task_id, who), view=view, who=who)
+
+
+@router.post("/tasks/{task_id}:cancel")
+def cancel_task(request: Request, who: Who, task_id: str) -> dict[str, Any]:
+    """Cancel one task (POST /tasks/{id}:cancel)."""
+    state = request.app.state
+    with transaction(state.engine) as session:
+        submission.cancel(session, _own(session, task_id, who), actor=who.id)
+    _tell(state)
+    return {}
+
+
+@router.post("/runs/{run}:cancel", include_in_schema=False)
+def cancel_run(request: Request, who: Who, run: str) -> dict[str, int]:
+    """Cancel all tasks of a run and say how many still live; for the run's supervisor alone."""
+    _only_services(who)
+    state = request.app.state
+    with transaction(state.engine) as session:
+        live = submission.cancel_run(session, run, actor=submission.GATEWAY)
+    _tell(state)
+    return {"live": live}
+
+
+@router.get("/changes", include_in_schema=False)
+async def changes(request: Request, who: Who, run: str, since: int = 0, wait: float = 10.0) -> Changes:
+    """Return the tasks of a run that moved after `since`, waiting up to `wait` seconds for one."""
+    _only_services(who)
+    end = asyncio.get_running_loop().time() + min(wait, 30.0)
+    moved: asyncio.Condition = request.app.state.tasks_moved
+    while True:
+        async with moved:
+            found = await run_in_threadpool(_changes, request.app.state.engine, run, since)
+            left = end - asyncio.get_running_loop().time()
+            if found.tasks or left <= 0:
+                return found
+            try:
+                # A lost ring costs a second at most.
+                await asyncio.wait_for(moved.wait(), min(left, 1.0))
+            except TimeoutError:
+                continue
+
+
+@asynccontextmanager
+async def watch_bell(app: FastAPI) -> AsyncIterator[None]:
+    """Wake everybody who waits for changes when the dispatcher rings."""
+    app.state.tasks_moved = asyncio.Condition()
+    bell = Bell(app.state.settings.sockets / "tasks.bell")
+
+    async def wake() -> None:
+        async with app.state.tasks_moved:
+            app.state.tasks_moved.notify_all()
+
+    pending: set[asyncio.Task[None]] = set()
+
+    def rung() -> None:
+        bell.quiet()
+        task = asyncio.ensure_future(wake())
+        pending.add(task)
+        task.add_done_callback(pending.discard)
+
+    loop = asyncio.get_running_loop()
+    loop.add_reader(bell.fileno(), rung)
+    try:
+        yield
+    finally:
+        loop.remove_reader(bell.fileno())
+
+
+def _changes(engine: sa.Engine, run: str, since: int) -> Changes:
+    with reading(engine) as session:
+        rows = list(session.scalars(sa.select(Task).where(Task.run == run, Task.seq > since).order_by(Task.seq)))
+        told = [_change(session, row) for row in rows]
+    return Changes(seq=rows[-1].seq if rows else since, tasks=told)
+
+
+def _change(session: orm.Session, task: Task) -> Change:
+    ended = TaskState(task.state) in TERMINAL
+    attempt = last_attempt(session, task.id) if ended else None
+    report = (attempt.report if attempt else None) or {}
+    return Change(
+        id=task.id,
+        state=TaskState(task.state),
+        exit_code=report.get("exit_code"),
+        reason=report.get("reason"),
+        outputs=[o for o in report.get("outputs", []) if o.get("role", "output") == "output"],
+        missing=report.get("missing", []),
+        started=task.started.timestamp() if task.started else None,
+        ended=task.ended.timestamp() if task.ended else None,
+    )
+
+
+def _own(session: orm.Session, task_id: str, who: Person | ServicePerson) -> Task:
+    task = find(session, task_id)
+    if task is None or (isinstance(who, Person) and task.person != who.id):
+        raise NotFound("There is no such task.")
+    return task
+
+
+def _shown(session: orm.Session, task: Task, *, view: View, who: Person | ServicePerson) -> dict[str, Any]:
+    return shown(task, attempts_of(session, task.id) if view != "MINIMAL" else [], view=view, who=who)
+
+
+def _only_services(who: Person | ServicePerson) -> None:
+    if isinstance(who, Person):
+        raise NotAllowed("This route is for Strongroom's own processes.")
+
+
+def _tell(state: Any) -> None:
+    ring(state.settings.sockets / "dispatcher.bell")
+    ring(state.settings.sockets / "tasks.bell")
+
+
+def _token(number: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps({"before": number}).encode()).decode()
+
+
+def _number(token: str) -> int:
+    try:
+        return int(json.loads(base64.urlsafe_b64decode(token))["before"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadRequest("page_token: not a token of this list; leave it out to start again.") from error

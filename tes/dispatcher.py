@@ -1,0 +1,283 @@
+"""Hands queued tasks to the backend and writes down what becomes of them: a process of its own."""
+
+import select
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy import orm
+
+from archive import bodies, decisions
+from sandbox import images
+from sandbox.spec import spec_digest
+from strongroom import audit
+from strongroom.audit import Entry, Event
+from strongroom.bells import Bell, ring
+from strongroom.database import now, open_database, reading, transaction
+from strongroom.errors import NotAllowed, StrongroomError
+from strongroom.folders import folder_digest
+from strongroom.settings import Settings
+from tes import inspections
+from tes.backends import Backend, Launch, Report, Tell
+from tes.launch import Keys, Place, task_spec
+from tes.store import Attempt, Task, find, move
+from tes.tasks import TERMINAL, Cause, TaskState, outcome
+
+ACTOR = "tes.dispatcher"
+MOST_SLOTS = 1024
+log = structlog.get_logger()
+
+
+@dataclass
+class Node:
+    """What is left of this node: cores, bytes of memory, and uids that no running task has."""
+
+    cores: float
+    memory: int
+    uids: list[int]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, cores: float, memory: int) -> int | None:
+        """Return a uid for something of this size, or None when it does not fit now."""
+        with self.lock:
+            if cores > self.cores or memory > self.memory or not self.uids:
+                return None
+            self.cores -= cores
+            self.memory -= memory
+            return self.uids.pop()
+
+    def give_back(self, cores: float, memory: int, uid: int) -> None:
+        """Take back what `take` gave."""
+        with self.lock:
+            self.cores += cores
+            self.memory += memory
+            self.uids.insert(0, uid)
+
+
+class Dispatcher:
+    """The living part: what runs now, and on what."""
+
+    def __init__(self, settings: Settings, backend: Backend) -> None:
+        self.settings = settings
+        self.engine = open_database(settings.database)
+        self.backend = backend
+        self.node = Node(
+            cores=settings.tes.cores,
+            memory=int(settings.tes.memory_gb * (1 << 30)),
+            uids=list(range(settings.uids.first_task, settings.uids.first_task + MOST_SLOTS)),
+        )
+        self.keys = Keys(settings.sockets / "broker.sock", bodies.broker_public_key(settings))
+        self._bell = settings.sockets / "dispatcher.bell"
+        self._running: dict[str, str] = {}  # task -> attempt
+        self._verified: dict[str, dict[str, Any]] = {}  # image -> environment
+
+    def recover(self) -> None:
+        """End the attempts of an earlier life: their supervisors died with it; their tasks get another attempt."""
+        self.backend.sweep()
+        with reading(self.engine) as session:
+            lost = list(session.scalars(sa.select(Attempt.id).where(Attempt.ended.is_(None))))
+        for attempt in lost:
+            self._ended(attempt, {"cause": Cause.LOST.value, "exit_code": None, "reason": "The node was restarted."})
+
+    def run(self) -> None:
+        """Work for ever: start what fits, cancel what shall stop; a ring or a second wakes us."""
+        bell = Bell(self._bell)
+        while True:
+            try:
+                self._cancel_wanted()
+                self._start_waiting()
+            except Exception:
+                log.exception("dispatcher.failure")
+            select.select([bell], [], [], 1.0)
+            bell.quiet()
+
+    def _start_waiting(self) -> None:
+        with reading(self.engine) as session:
+            waiting = list(
+                session.execute(
+                    sa.select(Task.id, Task.plan)
+                    .where(Task.state == TaskState.QUEUED.value)
+                    .order_by(Task.number)
+                    .limit(64)
+                )
+            )
+        for task, plan in waiting:
+            uid = self.node.take(plan["cores"], plan["memory"] + plan["scratch"])
+            if uid is None:
+                return  # in order: a large task is not passed by small ones for ever
+            try:
+                self._start(task, plan, uid)
+            except StrongroomError as error:
+                self.node.give_back(plan["cores"], plan["memory"] + plan["scratch"], uid)
+                self._refuse(task, error.sentence)
+
+    def _start(self, task: str, plan: dict[str, Any], uid: int) -> None:
+        attempt = uuid.uuid4().hex
+        with reading(self.engine) as session:
+            row = find(session, task)
+            assert row is not None
+            decision = decisions.open_decision(session, row.run)
+            objects = [i["object"] for i in plan["inputs"] if "object" in i]
+            facts = bodies.facts_of(session, objects, self.settings)
+        place = Place(
+            uid=uid,
+            rootfs=images.open_image(self.settings.images_folder, plan["image"]),
+            code={"/run/workflow": self._workflow(decision.workflow_digest)},
+            image_env=self._image_env(plan["image"]),
+        )
+        spec = task_spec(plan, attempt=attempt, facts=facts, place=place, keys=self.keys, settings=self.settings)
+        with transaction(self.engine) as session:
+            row = find(session, task)
+            if row is None or row.state != TaskState.QUEUED.value:
+                raise NotAllowed("This task does not wait any more.")
+            row.attempts += 1
+            session.add(
+                Attempt(
+                    id=attempt,
+                    task=task,
+                    number=row.attempts,
+                    decision=row.run,
+                    project=row.project,
+                    backend=self.backend.name,
+                    spec_sha256=spec_digest(spec),
+                    started=now(),
+                )
+            )
+            moved = move(session, row, TaskState.INITIALIZING, actor=ACTOR)
+            facts_of_start = {"task": task, "number": row.attempts, "spec_sha256": spec_digest(spec)}
+            audit.append(session, moved, Entry(Event.ATTEMPT_STARTED, ACTOR, attempt, row.project, facts_of_start))
+            order = {
+                "kind": "task",
+                "decision": row.run,
+                "project": row.project,
+                "person": row.person,
+                "objects": objects,
+                "image": plan["image"],
+            }
+        self._running[task] = attempt
+        size = (plan["cores"], plan["memory"] + plan["scratch"], uid)
+
+        def ended(report: Report) -> None:
+            self.node.give_back(*size)
+            self._running.pop(task, None)
+            self._ended(attempt, report)
+
+        self.backend.submit(Launch(attempt, spec, order), Tell(started=lambda: self._started(task), ended=ended))
+
+    def _workflow(self, digest: str) -> Any:
+        folder = self.settings.home / "catalogue" / "content" / digest.removeprefix("sha256:")
+        if folder_digest(folder) != digest:  # T23: verified at each use
+            raise NotAllowed("The workflow's stored files are not the ones that were signed.")
+        return folder
+
+    def _image_env(self, image: str) -> dict[str, str]:
+        if image not in self._verified:
+            self._verified[image] = dict(images.image_environment(self.settings.images_folder, image))
+        return self._verified[image]
+
+    def _started(self, task: str) -> None:
+        with transaction(self.engine) as session:
+            row = find(session, task)
+            if row is None or row.state != TaskState.INITIALIZING.value:
+                return
+            audit.append(session, move(session, row, TaskState.RUNNING, actor=ACTOR))
+        ring(self.settings.sockets / "tasks.bell")
+
+    def _ended(self, attempt: str, report: Report) -> None:
+        with transaction(self.engine) as session:
+            row = session.get(Attempt, attempt)
+            if row is None or row.ended is not None:
+                return
+            task = find(session, row.task)
+            assert task is not None
+            row.ended, row.report = now(), report
+            entries = list(self._settle(session, task, row, report))
+            audit.append(session, *entries)
+        ring(self.settings.sockets / "tasks.bell")
+        ring(self._bell)
+
+    def _settle(self, session: orm.Session, task: Task, attempt: Attempt, report: Report) -> Iterator[Entry]:
+        cause = Cause(report["cause"])
+        facts = {
+            "task": task.id,
+            "cause": cause.value,
+            "exit_code": report.get("exit_code"),
+            "outputs": sorted(output["object"] for output in report.get("outputs", [])),
+        }
+        yield Entry(Event.ATTEMPT_ENDED, ACTOR, attempt.id, task.project, facts)
+        yield from _moves(
+            session, task, after(TaskState(task.state), cause, report, self.settings.tes.attempts, task.attempts)
+        )
+
+    def _cancel_wanted(self) -> None:
+        with reading(self.engine) as session:
+            wanted = list(session.scalars(sa.select(Task.id).where(Task.state == TaskState.CANCELING.value)))
+        for task in wanted:
+            attempt = self._running.get(task)
+            if attempt is not None:
+                self.backend.cancel(attempt)
+                continue
+            with transaction(self.engine) as session:
+                row = find(session, task)
+                if row is not None and row.state == TaskState.CANCELING.value:
+                    audit.append(session, move(session, row, TaskState.CANCELED, actor=ACTOR))
+            ring(self.settings.sockets / "tasks.bell")
+
+    def _refuse(self, task: str, reason: str) -> None:
+        with transaction(self.engine) as session:
+            row = find(session, task)
+            if row is None or row.state != TaskState.QUEUED.value:
+                return
+            row.attempts += 1
+            report = {"cause": Cause.SYSTEM.value, "exit_code": None, "reason": reason}
+            session.add(
+                Attempt(
+                    id=uuid.uuid4().hex,
+                    task=task,
+                    number=row.attempts,
+                    decision=row.run,
+                    project=row.project,
+                    backend=self.backend.name,
+                    started=now(),
+                    ended=now(),
+                    report=report,
+                )
+            )
+            audit.append(session, move(session, row, TaskState.SYSTEM_ERROR, actor=ACTOR))
+        ring(self.settings.sockets / "tasks.bell")
+
+
+def after(state: TaskState, cause: Cause, exit_code: int | None, *, again: bool) -> Sequence[TaskState]:
+    """Return the moves of a task in `state` whose attempt ended with `cause` (pure)."""
+    if state in TERMINAL or state is TaskState.QUEUED:
+        return ()
+    if state is TaskState.CANCELING:
+        return (TaskState.CANCELED,)
+    if cause is Cause.LOST and again:
+        return (TaskState.QUEUED,)
+    end = outcome(cause, exit_code)
+    if end is TaskState.CANCELED:
+        return (TaskState.CANCELING, TaskState.CANCELED)
+    if state is TaskState.INITIALIZING and end is not TaskState.SYSTEM_ERROR:
+        return (TaskState.RUNNING, end)
+    return (end,)
+
+
+def _moves(session: orm.Session, task: Task, states: Sequence[TaskState]) -> Iterator[Entry]:
+    for state in states:
+        yield move(session, task, state, actor=ACTOR)
+
+
+def main(settings: Settings) -> None:
+    """Be the dispatcher process."""
+    from tes.backends.local import Local
+
+    backend = Local(settings.sockets / "signer.sock")
+    dispatcher = Dispatcher(settings, backend)
+    dispatcher.recover()
+    threading.Thread(target=inspections.serve, args=(dispatcher,), daemon=True).start()
+    dispatcher.run()

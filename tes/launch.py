@@ -1,0 +1,164 @@
+"""Writes the spec of one attempt: the only thing that a sandbox is told."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archive.bodies import BodyFacts
+from strongroom.errors import NotFound
+from strongroom.settings import Settings
+from tes.admission import GIB, WORK
+
+INTERPRETER = "import sys; sys.path.insert(0, '/run/checks'); from checks.jail import main; main()"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an attempt runs: its kernel uid, the unpacked image, and the folders mounted read-only."""
+
+    uid: int
+    rootfs: Path
+    code: Mapping[str, Path]
+    image_env: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Where the broker is, and the key that its grants are verified with."""
+
+    socket: Path
+    public_key: str
+
+
+def task_spec(
+    plan: Mapping[str, Any],
+    *,
+    attempt: str,
+    facts: Mapping[str, BodyFacts],
+    place: Place,
+    keys: Keys,
+    settings: Settings,
+) -> bytes:
+    """Return the bytes of spec.json for a task's plan."""
+    limits = {
+        "memory_bytes": plan["memory"],
+        "cpu_cores": plan["cores"],
+        "scratch_bytes": plan["scratch"],
+        "wall_seconds": plan["seconds"],
+    }
+    executors = [
+        {
+            "command": e["command"],
+            "workdir": e["workdir"],
+            "env": {**place.image_env, **e["env"]},
+            **{stream: e[stream] for stream in ("stdin", "stdout", "stderr")},
+        }
+        for e in plan["executors"]
+    ]
+    return _spec(
+        kind="task",
+        attempt=attempt,
+        inputs=[_input(given, facts) for given in plan["inputs"]],
+        outputs=plan["outputs"],
+        executors=executors,
+        limits=limits,
+        answer=None,
+        place=place,
+        keys=keys,
+        settings=settings,
+    )
+
+
+def inspection_spec(
+    asked: Mapping[str, Any],
+    *,
+    attempt: str,
+    facts: Mapping[str, BodyFacts],
+    place: Place,
+    keys: Keys,
+    settings: Settings,
+) -> bytes:
+    """Return the bytes of spec.json for a check, a clean copy or a view (decision 14)."""
+    supporting = {name: f"{WORK}/supporting/{name}" for name in asked["supporting"]}
+    request = {**asked["request"], "kind": asked["kind"], "file": f"{WORK}/subject", "supporting": supporting}
+    inputs = [
+        _input({"path": f"{WORK}/subject", "object": asked["object"]}, facts),
+        *(
+            _input({"path": supporting[name], "object": identifier}, facts)
+            for name, identifier in asked["supporting"].items()
+        ),
+        {
+            "path": f"{WORK}/request.json",
+            "content": base64.b64encode(json.dumps(request).encode()).decode(),
+            "mtime": 0,
+        },
+    ]
+    memory = int(settings.airlock.check_memory_gb * GIB)
+    size = sum(f.size for f in facts.values())
+    return _spec(
+        kind=asked["kind"],
+        attempt=attempt,
+        inputs=inputs,
+        outputs=[{"path": f"{WORK}/clean", "type": "FILE"}] if asked["kind"] == "repack" else [],
+        executors=[
+            {
+                "command": ["/usr/bin/python3", "-I", "-B", "-c", INTERPRETER],
+                "workdir": WORK,
+                "env": dict(place.image_env),
+                "stdin": None,
+                "stdout": None,
+                "stderr": None,
+            }
+        ],
+        limits={
+            "memory_bytes": memory,
+            "cpu_cores": 1,
+            "scratch_bytes": max(64 << 20, 4 * size),
+            "wall_seconds": settings.airlock.check_seconds,
+        },
+        answer=f"{WORK}/answer.json",
+        place=place,
+        keys=keys,
+        settings=settings,
+    )
+
+
+def _spec(*, limits: dict[str, Any], place: Place, keys: Keys, settings: Settings, **parts: Any) -> bytes:
+    spec = {
+        "version": 1,
+        **parts,
+        "rootfs": str(place.rootfs),
+        "uid": place.uid,
+        "code_mounts": [{"source": str(source), "path": path} for path, source in place.code.items()],
+        "limits": {
+            **limits,
+            "pids": 512,
+            "output_bytes": limits["scratch_bytes"],
+            "output_files": settings.tes.output_files,
+            "log_bytes": settings.tes.log_bytes,
+        },
+        "bodies": str(settings.home / "objects"),
+        "keys": {"type": "broker", "socket": str(keys.socket), "broker_public_key": keys.public_key},
+    }
+    return json.dumps(spec, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _input(given: Mapping[str, Any], facts: Mapping[str, BodyFacts]) -> dict[str, Any]:
+    if "content" in given:
+        return {"path": given["path"], "content": given["content"], "mtime": 0}
+    found = facts.get(given["object"])
+    if found is None:
+        raise NotFound("An input of this task is gone.")
+    return {
+        "path": given["path"],
+        "object": given["object"],
+        "body": str(found.path),
+        "size": found.size,
+        "segments": found.segments,
+        "body_length": found.body_length,
+        "body_sha256": found.body_sha256,
+        "mtime": int(found.created.timestamp()),
+    }

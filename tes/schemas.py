@@ -1,0 +1,103 @@
+"""The wire types of TES 1.1, exactly as the specification has them (task_execution_service.openapi.yaml)."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from tes.tasks import TaskState
+
+Text = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")]
+FileType = Literal["FILE", "DIRECTORY"]
+View = Literal["MINIMAL", "BASIC", "FULL"]
+
+
+class _Wire(BaseModel):
+    # Unknown and read-only fields are ignored: TES 1.1 clients may be newer than we are.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Executor(_Wire):
+    """`tesExecutor`: one command in one image."""
+
+    image: Text
+    command: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]], Field(min_length=1)]
+    workdir: Text | None = None
+    stdin: Text | None = None
+    stdout: Text | None = None
+    stderr: Text | None = None
+    env: dict[Text, Text] | None = None
+    ignore_error: bool | None = None
+
+
+class Input(_Wire):
+    """`tesInput`: a file that the task sees."""
+
+    name: Text | None = None
+    description: Text | None = None
+    url: Text | None = None
+    path: Text
+    type: FileType | None = None
+    content: str | None = None
+    streamable: bool | None = None
+
+
+class Output(_Wire):
+    """`tesOutput`: a file that the task leaves."""
+
+    name: Text | None = None
+    description: Text | None = None
+    url: Text
+    path: Text
+    path_prefix: Text | None = None
+    type: FileType | None = None
+
+
+class Resources(_Wire):
+    """`tesResources`."""
+
+    cpu_cores: Annotated[int, Field(ge=1)] | None = None
+    preemptible: bool | None = None
+    ram_gb: Annotated[float, Field(gt=0)] | None = None
+    disk_gb: Annotated[float, Field(gt=0)] | None = None
+    zones: list[Text] | None = None
+    backend_parameters: dict[Text, Text] | None = None
+    backend_parameters_strict: bool | None = None
+
+
+class NewTask(_Wire):
+    """`tesTask` as a client sends it."""
+
+    name: Text | None = None
+    description: Text | None = None
+    inputs: list[Input] | None = None
+    outputs: list[Output] | None = None
+    resources: Resources | None = None
+    executors: Annotated[list[Executor], Field(min_length=1)]
+    volumes: list[Text] | None = None
+    tags: dict[Text, Text] | None = None
+
+
+class CreatedTask(BaseModel):
+    """`tesCreateTaskResponse`."""
+
+    id: str
+
+
+class Change(BaseModel):
+    """A task that moved, told to the gateway of its run; not part of TES."""
+
+    id: str
+    state: TaskState
+    exit_code: int | None
+    reason: str | None
+    outputs: list[dict[str, Any]]
+    missing: list[str]
+    started: float | None
+    ended: float | None
+
+
+class Changes(BaseModel):
+    """All tasks of a run that moved after a point; not part of TES."""
+
+    seq: int
+    tasks: list[Change]

@@ -1,0 +1,96 @@
+"""Remembers tasks and their attempts."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from strongroom.audit import Entry, Event
+from strongroom.database import Base, Json, UtcTime, now
+from strongroom.states import step
+from tes.tasks import STEPS, TERMINAL, TaskState
+
+
+class Task(Base):
+    """One job of a run; `seq` grows with every move, so that watchers ask for what is new."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        sa.UniqueConstraint("client", "idempotency_key"),
+        sa.Index("ix_tasks_run_seq", "run", "seq"),
+        sa.Index("ix_tasks_person_number", "person", "number"),
+    )
+
+    number: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+    id: orm.Mapped[str] = orm.mapped_column(sa.String(32), unique=True)
+    seq: orm.Mapped[int] = orm.mapped_column(index=True)
+    state: orm.Mapped[str] = orm.mapped_column(sa.String(20), index=True)
+    client: orm.Mapped[str] = orm.mapped_column(sa.String(100))
+    idempotency_key: orm.Mapped[str] = orm.mapped_column(sa.String(100))
+    body_digest: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    run: orm.Mapped[str] = orm.mapped_column(sa.String(32))  # also its decision
+    project: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    person: orm.Mapped[str] = orm.mapped_column(sa.String(200))
+    coarse: orm.Mapped[bool]
+    name: orm.Mapped[str] = orm.mapped_column(sa.String(200))
+    request: orm.Mapped[dict[str, Any]] = orm.mapped_column(Json)
+    plan: orm.Mapped[dict[str, Any]] = orm.mapped_column(Json)
+    policy_version: orm.Mapped[int]
+    created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    started: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
+    ended: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
+    attempts: orm.Mapped[int]
+
+
+class Attempt(Base):
+    """One try at a task; what its sandbox reported stands in `report`."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (sa.UniqueConstraint("task", "number"),)
+
+    id: orm.Mapped[str] = orm.mapped_column(sa.String(32), primary_key=True)
+    task: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("tasks.id"))
+    number: orm.Mapped[int]
+    decision: orm.Mapped[str] = orm.mapped_column(sa.String(32))
+    project: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    backend: orm.Mapped[str] = orm.mapped_column(sa.String(20))
+    spec_sha256: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
+    started: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    ended: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
+    report: orm.Mapped[dict[str, Any] | None] = orm.mapped_column(Json)
+
+
+def move(session: orm.Session, task: Task, to: TaskState, *, actor: str) -> Entry:
+    """Move `task` if the table allows it; return the audit entry that the caller appends."""
+    before = TaskState(task.state)
+    task.state = step(STEPS, before, to).value
+    task.seq = next_seq(session)
+    if to is TaskState.INITIALIZING and task.started is None:
+        task.started = now()
+    if to in TERMINAL:
+        task.ended = now()
+    return Entry(
+        Event.TASK_STATE, actor, task.id, task.project, {"from": before.value, "to": to.value, "run": task.run}
+    )
+
+
+def next_seq(session: orm.Session) -> int:
+    """Return the next change number; the writing transaction is exclusive, so it is given once."""
+    session.flush()
+    return (session.scalar(sa.select(sa.func.max(Task.seq))) or 0) + 1
+
+
+def find(session: orm.Session, task: str) -> Task | None:
+    """Return the task of this id."""
+    return session.scalar(sa.select(Task).where(Task.id == task))
+
+
+def last_attempt(session: orm.Session, task: str) -> Attempt | None:
+    """Return the newest attempt of a task."""
+    return session.scalar(sa.select(Attempt).where(Attempt.task == task).order_by(Attempt.number.desc()).limit(1))
+
+
+def attempts_of(session: orm.Session, task: str) -> list[Attempt]:
+    """Return the attempts of a task, oldest first."""
+    return list(session.scalars(sa.select(Attempt).where(Attempt.task == task).order_by(Attempt.number)))

@@ -1,0 +1,96 @@
+"""Takes tasks in and takes them back: creates once for each key, cancels from any state."""
+
+import uuid
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from archive import decisions
+from strongroom import audit
+from strongroom.audit import Entry, Event
+from strongroom.canonical import digest
+from strongroom.database import now
+from strongroom.errors import BadRequest, Conflict, NotAllowed
+from strongroom.identity import Person, ServicePerson
+from strongroom.settings import Settings
+from tes import admission
+from tes.schemas import NewTask
+from tes.store import Task, move, next_seq
+from tes.tasks import TERMINAL, TaskState
+
+GATEWAY = "wes.gateway"
+
+
+def create(
+    session: orm.Session,
+    task: NewTask,
+    *,
+    who: Person | ServicePerson,
+    run: str,
+    key: str,
+    coarse: bool,
+    settings: Settings,
+) -> Task:
+    """Record `task` for its run, or return the task that this key made before; only gateways create (decision 1)."""
+    if not isinstance(who, ServicePerson):
+        raise NotAllowed("Tasks are created by runs; submit a vetted workflow through WES instead.")
+    if not key:
+        raise BadRequest("Idempotency-Key: a gateway names each create.")
+    decision = decisions.open_decision(session, run)
+    plan = admission.plan(task, run=run, limits=settings.tes)
+    if plan["image"] not in decision.images.values():
+        raise NotAllowed("This image is not among those that the vetters signed for this workflow.")
+    request = task.model_dump(mode="json", exclude_none=True)
+    body = digest({"request": request, "run": run})
+    known = session.scalar(sa.select(Task).where(Task.client == GATEWAY, Task.idempotency_key == f"{run}:{key}"))
+    if known is not None:
+        if known.body_digest != body:  # T19: keys are scoped to client and body
+            raise Conflict("This Idempotency-Key was used for another task.")
+        return known
+    return _record(session, decision, {"request": request, "plan": plan, "body": body, "key": key, "coarse": coarse})
+
+
+def _record(session: orm.Session, decision: decisions.Decision, given: dict[str, Any]) -> Task:
+    request = given["request"]
+    task = Task(
+        id=uuid.uuid4().hex,
+        seq=next_seq(session),
+        state=TaskState.QUEUED.value,
+        client=GATEWAY,
+        idempotency_key=f"{decision.run}:{given['key']}",
+        body_digest=given["body"],
+        run=decision.run,
+        project=decision.project,
+        person=decision.person,
+        coarse=given["coarse"],
+        name=request.get("name", "task")[:200],
+        request=request,
+        plan=given["plan"],
+        policy_version=decision.policy_version,
+        created=now(),
+        attempts=0,
+    )
+    session.add(task)
+    session.flush()
+    facts = {"run": task.run, "image": task.plan["image"], "body": given["body"]}
+    audit.append(session, Entry(Event.TASK_CREATED, GATEWAY, task.id, task.project, facts))
+    return task
+
+
+def cancel(session: orm.Session, task: Task, *, actor: str) -> None:
+    """Cancel `task`: at once while it waits, else CANCELING until its last process is gone; ended tasks stay."""
+    state = TaskState(task.state)
+    if state in TERMINAL or state is TaskState.CANCELING:
+        return
+    to = TaskState.CANCELED if state is TaskState.QUEUED else TaskState.CANCELING
+    audit.append(session, move(session, task, to, actor=actor))
+
+
+def cancel_run(session: orm.Session, run: str, *, actor: str) -> int:
+    """Cancel every task of a run that has not ended; return how many are still live."""
+    ended = [state.value for state in TERMINAL]
+    tasks = session.scalars(sa.select(Task).where(Task.run == run, Task.state.not_in(ended))).all()
+    for task in tasks:
+        cancel(session, task, actor=actor)
+    return sum(TaskState(task.state) not in TERMINAL for task in tasks)

@@ -1,0 +1,67 @@
+"""What a task is, and how it may move: the states of TES 1.1 as a table."""
+
+from enum import StrEnum
+from typing import Final
+
+from strongroom.states import Steps
+
+
+class TaskState(StrEnum):
+    """TES 1.1 `tesState`, as it is."""
+
+    UNKNOWN = "UNKNOWN"
+    QUEUED = "QUEUED"
+    INITIALIZING = "INITIALIZING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    COMPLETE = "COMPLETE"
+    EXECUTOR_ERROR = "EXECUTOR_ERROR"
+    SYSTEM_ERROR = "SYSTEM_ERROR"
+    CANCELED = "CANCELED"
+    CANCELING = "CANCELING"
+    PREEMPTED = "PREEMPTED"
+
+
+S = TaskState
+STEPS: Final[Steps[TaskState]] = {
+    S.QUEUED: frozenset({S.INITIALIZING, S.CANCELED, S.SYSTEM_ERROR}),
+    # Back to QUEUED: the platform lost the attempt, and the task gets another one.
+    S.INITIALIZING: frozenset({S.RUNNING, S.SYSTEM_ERROR, S.CANCELING, S.QUEUED}),
+    S.RUNNING: frozenset({S.COMPLETE, S.EXECUTOR_ERROR, S.SYSTEM_ERROR, S.CANCELING, S.QUEUED}),
+    # TES 1.1: a canceled task stays canceled; CANCELING lasts while a process of the task lives.
+    S.CANCELING: frozenset({S.CANCELED}),
+    S.COMPLETE: frozenset(),
+    S.EXECUTOR_ERROR: frozenset(),
+    S.SYSTEM_ERROR: frozenset(),
+    S.CANCELED: frozenset(),
+    S.PREEMPTED: frozenset(),
+    S.PAUSED: frozenset(),
+    S.UNKNOWN: frozenset(),
+}
+TERMINAL: Final = frozenset({S.COMPLETE, S.EXECUTOR_ERROR, S.SYSTEM_ERROR, S.CANCELED, S.PREEMPTED})
+
+
+class Cause(StrEnum):
+    """Why an attempt ended, as the sandbox reports it; `lost` is ours: no report came."""
+
+    EXITED = "exited"
+    DEADLINE = "deadline"
+    OUT_OF_MEMORY = "out_of_memory"
+    SIGNAL = "signal"
+    DISK_FULL = "disk_full"
+    CANCELED = "canceled"
+    SYSTEM = "system"
+    LOST = "lost"
+
+
+def outcome(cause: Cause, exit_code: int | None) -> TaskState:
+    """Return the state that a task reaches when its attempt ended like this."""
+    match cause:
+        case Cause.EXITED:
+            return S.COMPLETE if exit_code == 0 else S.EXECUTOR_ERROR
+        case Cause.DEADLINE | Cause.OUT_OF_MEMORY | Cause.SIGNAL | Cause.DISK_FULL:
+            return S.EXECUTOR_ERROR
+        case Cause.CANCELED:
+            return S.CANCELED
+        case Cause.SYSTEM | Cause.LOST:
+            return S.SYSTEM_ERROR

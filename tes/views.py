@@ -1,0 +1,97 @@
+"""Shows a task as TES 1.1 has it: MINIMAL, BASIC or FULL, and coarse where the dataset says so (T4)."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from strongroom.identity import Person, ServicePerson
+from tes.schemas import View
+from tes.store import Attempt, Task
+from tes.tasks import TaskState
+
+WITHHELD = "withheld until release"
+
+
+def shown(task: Task, attempts: list[Attempt], *, view: View, who: Person | ServicePerson) -> dict[str, Any]:
+    """Return the JSON of `task` for `who`: what a task printed is sealed and never part of it."""
+    if view == "MINIMAL":
+        return {"id": task.id, "state": task.state}
+    if task.coarse and isinstance(who, Person):
+        return _coarse(task)
+    whole: dict[str, Any] = {
+        **task.request,
+        "id": task.id,
+        "state": task.state,
+        "creation_time": _time(task.created),
+        "logs": [_log(task, attempt, view=view) for attempt in attempts],
+    }
+    if view == "BASIC":
+        whole["inputs"] = [
+            {key: value for key, value in given.items() if key != "content"} for given in whole.get("inputs", [])
+        ]
+    return whole
+
+
+def _coarse(task: Task) -> dict[str, Any]:
+    # T4: name, state and times to the minute; no command, path, size, exit code or log.
+    log: dict[str, Any] = {"logs": [], "outputs": []}
+    if task.started is not None:
+        log["start_time"] = _minute(task.started)
+    if task.ended is not None:
+        log["end_time"] = _minute(task.ended)
+    return {
+        "id": task.id,
+        "state": task.state,
+        "name": task.name,
+        "executors": [{"image": task.plan["image"], "command": [WITHHELD]}],
+        "creation_time": _minute(task.created),
+        "logs": [log] if task.started is not None else [],
+    }
+
+
+def _log(task: Task, attempt: Attempt, *, view: View) -> dict[str, Any]:
+    report = attempt.report or {}
+    log: dict[str, Any] = {
+        "logs": [_executor_log(executor) for executor in report.get("executors", [])],
+        "metadata": {
+            "attempt": str(attempt.number),
+            "backend": attempt.backend,
+            **{
+                key: str(report[key])
+                for key in ("cause", "peak_memory_bytes", "cpu_seconds")
+                if report.get(key) is not None
+            },
+        },
+        "start_time": _time(attempt.started),
+        "outputs": [
+            {
+                "url": f"strongroom://object/{output['object']}",
+                "path": output["path"],
+                "size_bytes": str(output["size"]),
+            }
+            for output in report.get("outputs", [])
+            if output.get("role", "output") == "output" and task.state == TaskState.COMPLETE
+        ],
+    }
+    if attempt.ended is not None:
+        log["end_time"] = _time(attempt.ended)
+    if view == "FULL":
+        log["system_logs"] = [report["reason"]] if report.get("reason") else []
+    return log
+
+
+def _executor_log(executor: dict[str, Any]) -> dict[str, Any]:
+    # stdout and stderr are sealed objects of the task; they pass the airlock before anyone reads them.
+    return {
+        "start_time": _time(executor["start"]),
+        "end_time": _time(executor["end"]),
+        "exit_code": executor["exit_code"],
+    }
+
+
+def _time(value: datetime | float) -> str:
+    moment = value if isinstance(value, datetime) else datetime.fromtimestamp(value, tz=UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _minute(value: datetime) -> str:
+    return value.replace(second=0, microsecond=0).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,80 @@
+"""Admission: what may run becomes a plan; what may not is refused with its field named."""
+
+from typing import Any
+
+import pytest
+
+from strongroom.errors import BadRequest
+from strongroom.settings import Tes
+from tes.admission import plan
+from tes.schemas import NewTask
+
+RUN = "a" * 32
+IMAGE = "sha256:" + "b" * 64
+OBJECT = "strongroom://object/" + "c" * 32
+LIMITS = Tes(cores=2, memory_gb=4)
+
+
+def a_task(**changes: Any) -> NewTask:
+    task: dict[str, Any] = {
+        "executors": [{"image": IMAGE, "command": ["true"]}],
+        "inputs": [{"path": "/run/work/a.vcf", "url": OBJECT}],
+        "outputs": [{"path": "/run/work/b/c.tsv", "url": f"strongroom://run/{RUN}/b/c.tsv"}],
+    }
+    return NewTask.model_validate(task | changes)
+
+
+def test_a_good_task_becomes_a_plan() -> None:
+    made = plan(a_task(), run=RUN, limits=LIMITS)
+    assert made["image"] == IMAGE
+    assert made["inputs"] == [{"path": "/run/work/a.vcf", "object": "c" * 32}]
+    assert made["outputs"] == [{"path": "/run/work/b/c.tsv", "type": "FILE"}]
+    assert made["executors"][0]["workdir"] == "/run/work"
+
+
+def executor(**changes: Any) -> dict[str, Any]:
+    return {"executors": [{"image": IMAGE, "command": ["true"]} | changes]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        (executor(image="debian:latest"), "image"),
+        (executor(workdir="/etc"), "workdir"),
+        (executor(workdir="/run/work/../.."), "workdir"),
+        (executor(env={"LD_PRELOAD": "/run/work/x.so"}), "env"),
+        (executor(env={"A B": "x"}), "env"),
+        (executor(stdout="/etc/passwd"), "stdout"),
+        (executor(ignore_error=True), "ignore_error"),
+        ({"executors": [{"image": IMAGE, "command": ["true"]}] * 17}, "executors"),
+        ({"inputs": [{"path": "/run/work/a", "url": "file:///etc/shadow"}]}, "inputs[0].url"),
+        ({"inputs": [{"path": "/run/work/a", "url": "https://example.org/a"}]}, "inputs[0].url"),
+        ({"inputs": [{"path": "/run/work/a"}]}, "inputs[0].url"),
+        ({"inputs": [{"path": "/run/work/../a", "url": OBJECT}]}, "inputs[0].path"),
+        ({"inputs": [{"path": "run/work/a", "url": OBJECT}]}, "inputs[0].path"),
+        ({"inputs": [{"path": "/run/work/a", "content": "x" * (1 << 21)}]}, "content"),
+        ({"outputs": [{"path": "/run/work/b", "url": "strongroom://run/other/b"}]}, "outputs[0].url"),
+        ({"outputs": [{"path": "/run/work/*.b", "url": f"strongroom://run/{RUN}/*.b"}]}, "outputs[0].path"),
+        ({"volumes": ["/data"]}, "volumes"),
+        ({"resources": {"cpu_cores": 3}}, "cpu_cores"),
+        ({"resources": {"ram_gb": 5}}, "ram_gb"),
+        ({"resources": {"ram_gb": 3, "disk_gb": 2}}, "disk_gb"),
+        ({"resources": {"backend_parameters": {"walltime_seconds": "1; rm"}}}, "walltime_seconds"),
+        ({"resources": {"backend_parameters": {"x": "1"}, "backend_parameters_strict": True}}, "backend_parameters"),
+    ],
+)
+def test_what_may_not_run_is_refused_with_its_field(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(BadRequest, match=field.replace("[", r"\[").replace("]", r"\]")):
+        plan(a_task(**changes), run=RUN, limits=LIMITS)
+
+
+def test_a_path_may_be_named_once_only() -> None:
+    twice = {"inputs": [{"path": "/run/work/a", "url": OBJECT}, {"path": "/run/work/a", "content": "x"}]}
+    with pytest.raises(BadRequest, match="once"):
+        plan(a_task(**twice), run=RUN, limits=LIMITS)
+
+
+def test_two_images_in_one_task_are_refused() -> None:
+    other = {"image": "sha256:" + "d" * 64, "command": ["true"]}
+    with pytest.raises(BadRequest, match="same image"):
+        plan(a_task(executors=[{"image": IMAGE, "command": ["true"]}, other]), run=RUN, limits=LIMITS)

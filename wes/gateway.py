@@ -1,0 +1,252 @@
+"""The trust border of one run: its engine's only way out, a Unix socket that speaks a small part of TES (T19)."""
+
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from strongroom import audit
+from strongroom.audit import Entry, Event
+from strongroom.database import reading, transaction
+from strongroom.errors import StrongroomError, Unavailable
+from wes import settlement
+from wes.rules import Held, Job, job_of
+from wes.store import RunTask, files_of, tasks_of
+
+ACTOR = "wes.gateway"
+BASE = "/ga4gh/tes/v1"
+MOST_BODY = 8 << 20
+MOST_JOBS = 100_000
+ENDED = frozenset({"COMPLETE", "EXECUTOR_ERROR", "SYSTEM_ERROR", "CANCELED", "PREEMPTED"})
+log = structlog.get_logger()
+
+
+@dataclass
+class Gateway:
+    """One run's gateway: it knows its run because the socket is the run's own, never by what the engine says."""
+
+    run: str
+    project: str
+    coarse: bool
+    images: dict[str, str]
+    engine: sa.Engine
+    tree: int  # directory file descriptor of the stub tree
+    tes: httpx.AsyncClient
+    files: dict[str, Held] = field(default_factory=dict)
+    jobs: dict[str, RunTask] = field(default_factory=dict)  # by TES id
+    moved: list[dict[str, Any]] = field(default_factory=list)  # what the engine is told, in order
+    waiting: asyncio.Condition = field(default_factory=asyncio.Condition)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def restore(self) -> None:
+        """Read what an earlier launch of the engine left: files and jobs."""
+        with reading(self.engine) as session:
+            self.files = {
+                path: Held(row.object, is_input=row.rule is None, directory=row.directory)
+                for path, row in files_of(session, self.run).items()
+            }
+            self.jobs = {row.task: row for row in tasks_of(session, self.run)}
+
+    async def create(self, asked: dict[str, Any]) -> str:
+        """Create the job that the engine asks for, or return the one that it asked for before."""
+        if len(self.jobs) >= MOST_JOBS:
+            raise StrongroomError("This run has asked for too many jobs.")
+        try:
+            job = job_of(asked, run=self.run, images=self.images, files=self.files)
+        except StrongroomError as error:
+            await run_in_threadpool(self._write_refusal, error)
+            raise
+        async with self.lock:
+            row = self._known(job) or await self._create(job)
+        if row.state == "COMPLETE":
+            await run_in_threadpool(self._show_again, row.task)
+            await self.tell(row.task, "COMPLETE", row.exit_code)
+        return row.task
+
+    async def cancel(self, task: str) -> None:
+        """Cancel a job of this run."""
+        if task in self.jobs:
+            await self._tes("POST", f"{BASE}/tasks/{task}:cancel")
+
+    async def tell(self, task: str, state: str, exit_code: int | None) -> None:
+        """Tell the engine that a task moved; exit codes are mapped to few values (T4)."""
+        async with self.waiting:
+            self.moved.append({"id": task, "state": state, "exit_code": settlement.told_exit_code(state, exit_code)})
+            self.waiting.notify_all()
+
+    async def changes(self, since: int, wait: float) -> dict[str, Any]:
+        """Return what moved after `since`, waiting up to `wait` seconds."""
+        async with self.waiting:
+            if len(self.moved) <= since and wait > 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.waiting.wait(), min(wait, 30.0))
+            return {"seq": len(self.moved), "tasks": self.moved[since:]}
+
+    async def follow(self) -> None:
+        """Follow the run's tasks in TES for ever, settling each that ended before the engine hears of it."""
+        since = 0
+        while True:
+            try:
+                answer = await self._tes(
+                    "GET", f"{BASE}/changes", params={"run": self.run, "since": since, "wait": 10}
+                )
+            except (httpx.HTTPError, Unavailable):
+                await asyncio.sleep(0.2)
+                continue
+            for change in answer["tasks"]:
+                await self._settle(change)
+            since = answer["seq"]
+
+    async def _settle(self, change: dict[str, Any]) -> None:
+        async with self.lock:
+            row = self.jobs.get(change["id"])
+        if row is None or row.state in ENDED:
+            return
+        if change["state"] in ENDED:
+            made = await run_in_threadpool(settlement.settle, self.engine, self.tree, row, change)
+            self.files.update(made)
+            await self.tell(row.task, row.state, row.exit_code)
+        elif change["state"] != row.state:
+            await run_in_threadpool(settlement.note, self.engine, row, change)
+
+    def _known(self, job: Job) -> RunTask | None:
+        tried = [row for row in self.jobs.values() if row.key == job.key]
+        live = [row for row in tried if row.state not in ENDED or row.state == "COMPLETE"]
+        return live[0] if live else None
+
+    async def _create(self, job: Job) -> RunTask:
+        repeat = sum(row.key == job.key for row in self.jobs.values())
+        index = sum(row.rule == job.rule for row in self.jobs.values()) + 1
+        task = {**job.task, "name": f"{job.rule}-{index}"}
+        headers = {
+            "Idempotency-Key": f"{job.key}-{repeat}",
+            "Strongroom-Run": self.run,
+            "Strongroom-Coarse": "yes" if self.coarse else "no",
+        }
+        made = await self._tes("POST", f"{BASE}/tasks", json=task, headers=headers)
+        row = await run_in_threadpool(
+            settlement.record, self.engine, self.run, job, task=made["id"], repeat=repeat, index=index
+        )
+        self.jobs[row.task] = row
+        for path in job.touches:
+            self.files.setdefault(path, Held(None, is_input=False))
+        return row
+
+    def _show_again(self, task: str) -> None:
+        with reading(self.engine) as session:
+            rows = [row for row in files_of(session, self.run).values() if row.task == task]
+        settlement.show(self.tree, rows)
+
+    def _write_refusal(self, error: StrongroomError) -> None:
+        with transaction(self.engine) as session:
+            facts = {"reason": error.sentence}
+            audit.append(session, Entry(Event.RUN_TASK_REFUSED, ACTOR, self.run, self.project, facts))
+
+    async def _tes(self, method: str, path: str, **how: Any) -> dict[str, Any]:
+        answer = await self.tes.request(method, path, **how)
+        if answer.status_code >= 500:
+            raise Unavailable("TES does not answer.")
+        if answer.status_code >= 400:
+            refusal = StrongroomError(str(answer.json().get("msg", "refused")))
+            refusal.status = answer.status_code
+            raise refusal
+        body: dict[str, Any] = answer.json()
+        return body
+
+
+def application(gateway: Gateway) -> Starlette:
+    """Return the HTTP face of a gateway."""
+
+    async def create(request: Request) -> Response:
+        asked = await _object(request)
+        return JSONResponse({"id": await gateway.create(asked)})
+
+    async def cancel(request: Request) -> Response:
+        await gateway.cancel(request.path_params["task"])
+        return JSONResponse({})
+
+    async def changes(request: Request) -> Response:
+        query = request.query_params
+        try:
+            since, wait = int(query.get("since", "0")), float(query.get("wait", "10"))
+        except ValueError as error:
+            raise StrongroomError("since and wait are numbers.") from error
+        return JSONResponse(await gateway.changes(max(since, 0), wait))
+
+    def refused(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except StrongroomError as error:
+                return JSONResponse({"msg": error.sentence, "status_code": error.status}, error.status)
+            except httpx.HTTPError:
+                return JSONResponse({"msg": "TES does not answer.", "status_code": 503}, 503)
+
+        return answer
+
+    return Starlette(
+        routes=[
+            Route(f"{BASE}/tasks", refused(create), methods=["POST"]),
+            Route(f"{BASE}/tasks/{{task:str}}:cancel", refused(cancel), methods=["POST"]),
+            Route(f"{BASE}/changes", refused(changes), methods=["GET"]),
+        ]
+    )
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MOST_BODY:
+            raise StrongroomError("A job of this size is not accepted.")
+    try:
+        asked = json.loads(bytes(raw))
+    except (ValueError, RecursionError) as error:
+        raise StrongroomError("A JSON object was expected.") from error
+    if not isinstance(asked, dict):
+        raise StrongroomError("A JSON object was expected.")
+    return asked
+
+
+class Server(uvicorn.Server):
+    """uvicorn without signal handlers: the supervisor decides when it ends."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+def server(gateway: Gateway, socket_path: Path) -> Server:
+    """Return a server for `gateway` on a fresh Unix socket that only the engine is given."""
+    socket_path.unlink(missing_ok=True)
+    config = uvicorn.Config(
+        application(gateway),
+        uds=str(socket_path),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_keep_alive=3600,
+    )
+    return Server(config)
+
+
+def tes_client(socket_path: Path) -> httpx.AsyncClient:
+    """Return a client of TES's private door; who we are, the kernel says."""
+    transport = httpx.AsyncHTTPTransport(uds=os.fspath(socket_path), retries=2)
+    return httpx.AsyncClient(transport=transport, base_url="http://tes", timeout=60)

@@ -1,0 +1,40 @@
+"""What a run is, and how it may move: the states of WES 1.1 as a table."""
+
+from enum import StrEnum
+from typing import Final
+
+from strongroom.states import Steps
+
+
+class RunState(StrEnum):
+    """WES 1.1 `State`, as it is."""
+
+    UNKNOWN = "UNKNOWN"
+    QUEUED = "QUEUED"
+    INITIALIZING = "INITIALIZING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    COMPLETE = "COMPLETE"
+    EXECUTOR_ERROR = "EXECUTOR_ERROR"
+    SYSTEM_ERROR = "SYSTEM_ERROR"
+    CANCELED = "CANCELED"
+    CANCELING = "CANCELING"
+    PREEMPTED = "PREEMPTED"
+
+
+S = RunState
+STEPS: Final[Steps[RunState]] = {
+    S.QUEUED: frozenset({S.INITIALIZING, S.CANCELED, S.SYSTEM_ERROR}),
+    S.INITIALIZING: frozenset({S.RUNNING, S.SYSTEM_ERROR, S.CANCELING}),
+    S.RUNNING: frozenset({S.COMPLETE, S.EXECUTOR_ERROR, S.SYSTEM_ERROR, S.CANCELING}),
+    # CANCELING lasts until the engine and every task are gone.
+    S.CANCELING: frozenset({S.CANCELED}),
+    S.COMPLETE: frozenset(),
+    S.EXECUTOR_ERROR: frozenset(),
+    S.SYSTEM_ERROR: frozenset(),
+    S.CANCELED: frozenset(),
+    S.PREEMPTED: frozenset(),
+    S.PAUSED: frozenset(),
+    S.UNKNOWN: frozenset(),
+}
+TERMINAL: Final = frozenset({S.COMPLETE, S.EXECUTOR_ERROR, S.SYSTEM_ERROR, S.CANCELED, S.PREEMPTED})

@@ -1,0 +1,88 @@
+"""Writes the tree that the engine sees: names, rounded sizes and times of our own clock, no content (T4)."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+EIGHTH = 3  # sizes are rounded up to an eighth of an octave
+
+
+def rounded(size: int) -> int:
+    """Return `size` rounded up so that it tells no more than an eighth of an octave (T4)."""
+    if size <= 1 << EIGHTH:
+        return 1 << EIGHTH if size else 0
+    unit = 1 << max((size - 1).bit_length() - 1 - EIGHTH, 0)
+    return -(-size // unit) * unit
+
+
+def write_stub(root: int, path: str, *, size: int, mtime_ns: int) -> None:
+    """Make `path` below the directory `root` an empty-hearted file; no link on the way is followed.
+
+    The engine owns this tree and may be hostile: each component is opened without following links.
+    """
+    with _parent(root, path) as (folder, name):
+        _clear(folder, name)
+        file = os.open(
+            name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=folder
+        )
+        try:
+            os.ftruncate(file, size)
+            os.utime(file, ns=(mtime_ns, mtime_ns))
+        finally:
+            os.close(file)
+
+
+def make_directory(root: int, path: str) -> None:
+    """Make the directory `path` below `root` and its parents."""
+    with _parent(root, path + "/.") as _:
+        return
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[int]:
+    """Open a tree's root for the calls above."""
+    root = os.open(folder, os.O_DIRECTORY | os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield root
+    finally:
+        os.close(root)
+
+
+@contextmanager
+def _parent(root: int, path: str) -> Iterator[tuple[int, str]]:
+    *folders, name = path.split("/")
+    current = os.dup(root)
+    try:
+        for part in folders:
+            current = _enter(current, part)
+        yield current, name
+    finally:
+        os.close(current)
+
+
+def _enter(folder: int, part: str) -> int:
+    flags = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_RDONLY | os.O_CLOEXEC
+    try:
+        try:
+            return os.open(part, flags, dir_fd=folder)
+        except FileNotFoundError:
+            os.mkdir(part, 0o755, dir_fd=folder)
+        except NotADirectoryError:
+            os.unlink(part, dir_fd=folder)  # a link or a file that the engine put where a directory belongs
+            os.mkdir(part, 0o755, dir_fd=folder)
+        return os.open(part, flags, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def _clear(folder: int, name: str) -> None:
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(found.st_mode):
+        os.rmdir(name, dir_fd=folder)
+    else:
+        os.unlink(name, dir_fd=folder)
