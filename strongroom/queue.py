@@ -50,7 +50,7 @@ def sweep(find: Sweep) -> Sweep:
 def configure(settings: Settings) -> None:
     """Point the queue at folders of our own; a broker server is not needed (decision 5)."""
     folder = settings.home / "queue"
-    for name in ("messages", "processed", "control"):
+    for name in ("messages", "control"):
         (folder / name).mkdir(mode=0o770, parents=True, exist_ok=True)
     app.conf.update(
         broker_url="filesystem://",

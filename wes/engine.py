@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from sandbox import seccomp, walls
+from sandbox import bubblewrap, seccomp
 from strongroom.settings import Settings
 
 ENGINE_FD = 3
@@ -95,7 +95,7 @@ async def start(folders: Folders, settings: Settings, *, entry: str, log: Path) 
     jobs = settings.wes.jobs or max(2, 2 * int(settings.tes.cores))
     words = snakemake_walls(folders, settings, events_fd=write_end)
     command = [
-        str(walls.bubblewrap()),
+        str(bubblewrap.find_bubblewrap().path),
         *words,
         *("--seccomp", str(filter_fd), "--"),
         *snakemake_command(entry, jobs=jobs),

@@ -14,7 +14,7 @@ import typer
 from rich.table import Table
 
 from airlock.policy import FLOOR
-from sandbox import seccomp, walls
+from sandbox import bubblewrap, seccomp
 from strongroom.cli.client import AsJson, out, print_json
 from strongroom.errors import NotFound, StrongroomError
 from strongroom.settings import load
@@ -84,7 +84,7 @@ def _run(place: Path) -> None:
         python = ["/opt/venv/bin/python", "-I", "-B", "-c", INTERPRETER]
         try:
             subprocess.run(
-                [str(walls.bubblewrap()), *words, "--seccomp", str(program), "--", *python],
+                [str(bubblewrap.find_bubblewrap().path), *words, "--seccomp", str(program), "--", *python],
                 pass_fds=(program,),
                 timeout=SECONDS,
                 check=False,

@@ -9,9 +9,8 @@ from pathlib import Path
 import typer
 from rich.table import Table
 
-from sandbox import walls
+from sandbox import bubblewrap
 from strongroom.cli.client import AsJson, out, print_json
-from strongroom.errors import StrongroomError
 
 
 class Health(StrEnum):
@@ -33,7 +32,7 @@ class Item:
 
 def doctor(as_json: AsJson = False) -> None:
     """Examine this node; the exit code is that of the worst item: 0 good, 1 weaker, 2 missing."""
-    items = [_root(), _bubblewrap(), _fuse(), _namespaces(), _cgroups(), _swap(), _cores(), _python()]
+    items = [_root(), _wall_builder(), _fuse(), _namespaces(), _cgroups(), _swap(), _cores(), _python()]
     if as_json:
         print_json([asdict(item) for item in items])
     else:
@@ -51,10 +50,10 @@ def _root() -> Item:
     return Item("users", Health.WEAKER, "Not root: all processes share one user, who could read the broker's keys.")
 
 
-def _bubblewrap() -> Item:
+def _wall_builder() -> Item:
     try:
-        path = walls.bubblewrap()
-    except (OSError, StrongroomError, RuntimeError) as error:
+        path = bubblewrap.find_bubblewrap().path
+    except (OSError, bubblewrap.NoBubblewrap) as error:
         return Item("bubblewrap", Health.MISSING, str(error))
     return Item("bubblewrap", Health.GOOD, f"{path}; mount paths that cross links of an image are refused.")
 
