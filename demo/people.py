@@ -8,8 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from archive import ingest
-from demo.stage import CACHE, Stage
+from demo.stage import Stage
 from strongroom.cli import key as key_verbs
 from strongroom.projects import Role
 from strongroom.settings import SOURCE
@@ -62,6 +61,8 @@ def add_dataset(
     stage: Stage, token: str, dataset: str, files: list[Path], *, observability: str, project: str = PROJECT
 ) -> None:
     """As the data's owner: make a dataset, encrypt each file on this side, and share it with the project."""
+    from archive import ingest
+
     with stage.client(token) as client:
         made = {"id": dataset, "title": dataset, "observability": observability}
         client.post(f"{ARCHIVE}/datasets", made)

@@ -1,0 +1,89 @@
+"""Runs a workflow by bare Snakemake on plaintext, in the same image, to compare with what Strongroom released."""
+
+import csv
+import gzip
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from demo.people import genomics_image
+from demo.stage import STORE
+from sandbox import images
+from sandbox.bubblewrap import find_bubblewrap
+from strongroom.settings import load
+from wes.manifest import check_parameters, parse_manifest
+
+CALLING_INPUTS = {"reads": "na18507", "reference": "na18507"}
+LEAST = 5
+
+
+def run(workflow: Path, inputs: dict[str, list[Path]], folder: Path, *, jobs: int = 2) -> Path:
+    """Run `workflow` on these plaintext files below `folder`; return the folder of its results."""
+    work = folder / "work"
+    staged = {slot: [_stage(file, work, slot) for file in files] for slot, files in inputs.items()}
+    manifest = parse_manifest((workflow / "manifest.yaml").read_text())
+    config: dict[str, Any] = check_parameters(manifest, {})
+    config |= {"inputs": staged, "policy": {"min_count": LEAST}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    snakemake(workflow, work, folder / "config.yaml", jobs=jobs)
+    return work / "results"
+
+
+def snakemake(workflow: Path, work: Path, config: Path, *, jobs: int) -> None:
+    """Run bare Snakemake in the demo's image: the same tools, and nothing of Strongroom."""
+    rootfs = images.open_image(STORE, images.import_image(genomics_image(), STORE).digest)
+    binds = ["--ro-bind", str(rootfs), "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run"]  # noqa: S108
+    binds += ["--ro-bind", str(load().wes.snakemake), "/run/engine", "--bind", str(work), "/run/work"]
+    binds += ["--ro-bind", str(workflow), "/run/workflow", "--ro-bind", str(config), "/run/config.yaml"]
+    words = ["-s", "/run/workflow/Snakefile", "-d", "/run/work", "--configfile", "/run/config.yaml", "-j", str(jobs)]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "USER": "bare", "LANG": "C.UTF-8"}  # noqa: S108
+    sets = [word for name, value in environment.items() for word in ("--setenv", name, value)]
+    walls = [str(find_bubblewrap().path), *binds, "--unshare-net", "--die-with-parent", "--clearenv", *sets, "--"]
+    subprocess.run(
+        [*walls, "/run/engine/bin/python", "-m", "snakemake", *words, "--quiet", "all"],
+        check=True,
+        capture_output=True,
+        timeout=900,
+    )
+
+
+def compare(released: list[Path], bare: Path) -> str:
+    """Return a sentence that says what is equal; raise `SystemExit` if anything differs."""
+    by_name = {path.name: path for path in released}
+    ours, theirs = sites(by_name["sites.vcf.gz"]), sites(bare / "sites.vcf.gz")
+    if not ours or ours != theirs:
+        raise SystemExit(f"Sites or counts differ: {len(ours)} released, {len(theirs)} by bare Snakemake.")
+    for table in ("quality.tsv", "spectrum.tsv"):
+        if rows(by_name[table]) != rows(bare / table):
+            raise SystemExit(f"{table} differs from bare Snakemake's.")
+    return f"{len(ours)} sites with equal counts, two equal tables"
+
+
+def sites(path: Path) -> dict[tuple[str, ...], tuple[int, int]]:
+    """Return AC and AN by chromosome, position and alleles."""
+    found = {}
+    opened = gzip.open if path.read_bytes()[:2] == b"\x1f\x8b" else open
+    with opened(path, "rt") as file:
+        for line in file:
+            if not line.startswith("#"):
+                fields = line.rstrip("\n").split("\t")
+                info = dict(part.split("=") for part in fields[7].split(";"))
+                found[fields[0], fields[1], fields[3], fields[4]] = (int(info["AC"]), int(info["AN"]))
+    return found
+
+
+def rows(path: Path) -> list[str]:
+    """Return the rows of a table in an order of their own: the airlock sorts them."""
+    with open(path, newline="") as file:
+        return sorted(json.dumps(row, sort_keys=True) for row in csv.DictReader(file, delimiter="\t"))
+
+
+def _stage(file: Path, work: Path, slot: str) -> str:
+    target = work / "inputs" / slot / file.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, target)
+    return f"inputs/{slot}/{file.name}"
