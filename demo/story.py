@@ -125,8 +125,9 @@ def _run(ruth: Any, workflow: str, params: dict[str, Any], telling: Telling) -> 
 def _checked(ruth: Any, run: str) -> list[dict[str, Any]]:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        outputs: list[dict[str, Any]] = ruth.get(f"{AIRLOCK}/outputs", run=run)["files"]
-        if outputs and all(output["state"] in ("CHECKED", "REFUSED") for output in outputs):
+        held = ruth.get(f"{AIRLOCK}/outputs", run=run)
+        if held["settled"]:
+            outputs: list[dict[str, Any]] = held["files"]
             return outputs
         time.sleep(0.2)
     sys.exit("The airlock did not end its checks in time.")
@@ -143,16 +144,14 @@ def _show_outputs(outputs: list[dict[str, Any]]) -> None:
 def _vote(stage: Stage, cast: Cast, request: str) -> None:
     for name, token in (("Sam", cast.first_steward), ("Sina", cast.second_steward)):
         with stage.client(token) as steward:
-            whole = steward.get(f"{AIRLOCK}/requests/{request}")
+            whole = steward.get(f"{AIRLOCK}/reviews/{request}")
             for file in whole["files"]:
                 steward.get(f"{AIRLOCK}/reviews/{request}/files/{file['id']}/view")
             votes = [{"file": file["id"], "vote": "yes"} for file in whole["files"]]
             steward.post(f"{AIRLOCK}/reviews/{request}:vote", {"votes": votes})
         console.print(f"  {name} looked at {len(votes)} files and votes yes")
     with stage.client(cast.first_steward) as steward:
-        whole = steward.get(f"{AIRLOCK}/requests/{request}")
-        if whole["state"] == "CONSOLIDATING":
-            steward.post(f"{AIRLOCK}/reviews/{request}:consolidate", {"outcome": "approve"})
+        steward.post(f"{AIRLOCK}/reviews/{request}:consolidate", {"outcome": "approve"})
 
 
 def _download(stage: Stage, cast: Cast, request: str, secret: Path) -> list[Path]:

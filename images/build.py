@@ -1,11 +1,8 @@
 #!/usr/bin/env python3
-"""Builds an image from Debian packages as an OCI layout, without a registry; prints the layout's folder.
+"""Builds an image from Debian packages as an OCI layout, without a registry, and prints the layout's folder."""
 
-    python images/build.py genomics [--out FOLDER]
-
-The tree comes from mmdebstrap and this machine's own apt sources; the same packages give the same bytes. What was
-built is kept below ~/.cache/strongroom/images, named by the recipe and the versions of its packages.
-"""
+# The tree comes from mmdebstrap and the own apt sources of this machine; the same packages give the same bytes. What
+# was built is kept below ~/.cache/strongroom/images, named by the recipe and the versions of its packages.
 
 import argparse
 import hashlib

@@ -1,5 +1,8 @@
 """Runs Alembic against the tables of all rooms."""
 
+from typing import Any, Literal
+
+import sqlalchemy as sa
 from alembic import context
 from sqlalchemy import create_engine
 
@@ -10,9 +13,19 @@ import strongroom.audit
 import strongroom.projects
 import tes.store
 import wes.store
-from strongroom.database import Base, open_database
+from strongroom.database import Base, UtcTime, open_database
 
 ROOMS = (access.store, airlock.store, archive.store, strongroom.audit, strongroom.projects, tes.store, wes.store)
+
+
+def plain_type(kind: str, column_type: Any, context_: Any) -> str | Literal[False]:
+    """Write our column types down as SQLAlchemy's own, so that old migrations never depend on today's code."""
+    if kind == "type" and isinstance(column_type, UtcTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(column_type, sa.JSON):
+        context_.imports.add("from sqlalchemy.dialects import postgresql")
+        return 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
+    return False
 
 
 def run() -> None:
@@ -21,7 +34,9 @@ def run() -> None:
     assert url is not None
     engine = open_database(url) if url.startswith("sqlite") else create_engine(url)
     with engine.connect() as connection:
-        context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+        context.configure(
+            connection=connection, target_metadata=Base.metadata, render_as_batch=True, render_item=plain_type
+        )
         with context.begin_transaction():
             context.run_migrations()
         connection.commit()

@@ -146,27 +146,29 @@ def _walk(entries: Iterable[Logged], *, sizes: Collection[int]) -> _Walk:
     peaks: Peaks = []
     roots: dict[int, str] = {0: EMPTY_ROOT}
     leaves: dict[int, str] = {-1: NOTHING_BEFORE}
-    problems: list[Problem] = []
+    problems: dict[int | None, Problem] = {}
     count, end = 0, 0
     for entry in entries:
-        problem = _place(entry, end) or _content(entry) or _link(entry, leaves.get(entry.seq - 1))
-        if problem is not None and not any(known.seq == problem.seq for known in problems):
-            problems.append(problem)
+        problem = _place(entry, end, seen=entry.seq in leaves) or _content(entry)
+        problem = problem or _link(entry, leaves.get(entry.seq - 1))
+        if problem is not None and (problem.seq not in problems or entry.seq < end):
+            problems[problem.seq] = problem  # what was missed and then turns up was moved
         # The leaf that is kept, not the recomputed one, goes on: one changed entry is then one problem, not many.
         peaks = append_leaf(peaks, entry.leaf)
         leaves[entry.seq] = entry.leaf
         count, end = count + 1, max(end, entry.seq + 1)
         if count in sizes:
             roots[count] = root_of(peaks)
-    return _Walk(count, end, root_of(peaks), roots, tuple(problems))
+    return _Walk(count, end, root_of(peaks), roots, tuple(problems.values()))
 
 
-def _place(entry: Logged, expected: int) -> Problem | None:
+def _place(entry: Logged, expected: int, *, seen: bool) -> Problem | None:
     if entry.seq > expected:
         gone = f"Entry {expected} was" if entry.seq == expected + 1 else f"Entries {expected} to {entry.seq - 1} were"
         return Problem(expected, f"{gone} removed or moved: entry {entry.seq} stands in that place.")
     if entry.seq < expected:
-        return Problem(entry.seq, f"Entry {entry.seq} was reordered or repeated: it comes after {expected - 1}.")
+        how = "repeated" if seen else "reordered"
+        return Problem(entry.seq, f"Entry {entry.seq} was {how}: it comes after entry {expected - 1}.")
     return None
 
 
@@ -197,7 +199,7 @@ def _facts(body: bytes) -> dict[str, Any] | None:
     try:
         facts = json.loads(body)
         same = isinstance(facts, dict) and canonical(facts) == body
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return facts if same else None
 

@@ -33,7 +33,9 @@ class Http(_Part):
 class Issuer(_Part):
     """An OIDC issuer whose tokens are accepted."""
 
-    name: str = Field(description="Short name, appended to a person's subject: alice@NAME.")
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Short name, appended to a person's subject: alice@NAME."
+    )
     issuer: str = Field(description="The exact `iss` claim.")
     audience: str = Field(description="The exact `aud` claim that tokens must carry.")
     jwks_file: Path = Field(description="The issuer's public keys (a JWKS), kept current by the operator.")
@@ -149,6 +151,14 @@ class Settings(BaseSettings):
                     "The development issuer is accepted on a loopback address only; "
                     "bind 127.0.0.1 or turn identity.development_issuer off."
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _issuers_have_names_of_their_own(self) -> "Settings":
+        # T31: nobody else's subjects may pass for persons of the development issuer, or of one another.
+        names = [issuer.name for issuer in self.identity.issuers]
+        if len(set(names)) < len(names) or "development" in names:
+            raise ValueError("Each issuer has a name of its own, and `development` is taken.")
         return self
 
     @property

@@ -1,59 +1,16 @@
 """The `strongroom` command: one file a group of verbs."""
 
-import typer
-
-from strongroom.cli import (
-    audit,
-    dataset,
-    demo,
-    doctor,
-    image,
-    key,
-    project,
-    release,
-    request,
-    review,
-    run,
-    serve,
-    workflow,
-)
-from strongroom.cli.bench import bench
-from strongroom.cli.check import check
-from strongroom.cli.token import token
-from strongroom.errors import StrongroomError
-
-app = typer.Typer(
-    name="strongroom",
-    help="A secure processing environment for sensitive genomic and health data.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-app.command()(serve.serve)
-app.command()(demo.demo)
-app.command()(doctor.doctor)
-app.command()(token)
-app.command()(check)
-app.command()(bench)
-for _name, _group in {
-    "project": project,
-    "dataset": dataset,
-    "image": image,
-    "workflow": workflow,
-    "run": run,
-    "request": request,
-    "review": review,
-    "release": release,
-    "audit": audit,
-    "key": key,
-}.items():
-    app.add_typer(_group.app, name=_name)
-
 
 def main() -> None:
     """Be the `strongroom` command; a refusal is one sentence and an exit code."""
+    import typer
+
+    from strongroom.cli.client import exit_code
+    from strongroom.cli.verbs import app
+    from strongroom.errors import StrongroomError
+
     try:
         app()
     except StrongroomError as error:
         typer.echo(f"strongroom: {error.sentence}", err=True)
-        raise SystemExit({401: 3, 403: 3, 404: 4, 503: 5}.get(error.status, 1)) from None
+        raise SystemExit(exit_code(error.status)) from None

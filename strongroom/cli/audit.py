@@ -139,7 +139,7 @@ def _parsed(lines: Iterable[str]) -> tuple[list[Logged], list[Envelope], Head | 
                     last = Head(size, root)
                 case _:
                     raise ValueError
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadRequest(f"Line {number} is not a line of an exported log.") from error
     return entries, heads, last
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from rich.table import Table
 from airlock.policy import FLOOR
 from sandbox import bubblewrap, seccomp
 from strongroom.cli.client import AsJson, out, print_json
-from strongroom.errors import NotFound, StrongroomError
+from strongroom.errors import BadRequest, NotFound, StrongroomError
 from strongroom.settings import load
 
 INTERPRETER = "import sys; sys.path.insert(0, '/run/checks'); from checks.jail import main; main()"
@@ -54,8 +55,11 @@ def inspect(path: Path) -> dict[str, Any]:
             "rule": None,
             "policy": FLOOR.as_json(),
             "supporting": {},
+            "raw": True,
         }
-        shutil.copyfile(path, place / "subject")
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise BadRequest(f"{path.name} is not a plain file; links and pipes are not checked.")
+        shutil.copyfile(path, place / "subject", follow_symlinks=False)
         (place / "request.json").write_text(json.dumps(request))
         _run(place)
         try:

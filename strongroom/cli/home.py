@@ -2,10 +2,12 @@
 
 import os
 import secrets
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from archive.keys.enrolment import enrol
 from strongroom import identity
 from strongroom.database import migrate
 from strongroom.errors import BadRequest
@@ -25,7 +27,7 @@ class Folder:
 
 FOLDERS = (
     Folder("database", "services", 0o2770),
-    Folder("sockets", "services", 0o2770),
+    Folder("sockets", "services", 0o3770),
     Folder("objects", "services", 0o2770),
     Folder("runs", "services", 0o2750),
     Folder("queue", "services", 0o2750),
@@ -52,11 +54,11 @@ def prepare(settings: Settings) -> None:
         path.mkdir(parents=True, exist_ok=True)
         own(path, settings, folder.owner)
         path.chmod(folder.mode)
+    enrol(settings)
     settings.images_folder.mkdir(parents=True, exist_ok=True)
     migrate(settings.database)
     for file in (home / "database").iterdir():
-        own(file, settings, "services")
-        file.chmod(0o660)
+        _share(file, settings)
     _secret(home / "keys" / "links", settings)
     if settings.identity.development_issuer:
         identity.make_development_issuer(settings)
@@ -66,6 +68,23 @@ def own(path: Path, settings: Settings, owner: str) -> None:
     """Give `path` to one of our users and the shared group; without root everything stays ours."""
     if os.geteuid() == 0:
         os.chown(path, uid_of(settings, owner), settings.uids.group)
+
+
+def _share(path: Path, settings: Settings) -> None:
+    # The folder is writable for our services: what root touches there must be a plain file and nobody's link.
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise BadRequest(f"{path.name} in the database folder is not a plain file; remove it.") from error
+    try:
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise BadRequest(f"{path.name} in the database folder is not a plain file; remove it.")
+        if os.geteuid() == 0:
+            os.fchown(file, settings.uids.services, settings.uids.group)
+        os.fchmod(file, 0o660)
+    finally:
+        os.close(file)
 
 
 def uid_of(settings: Settings, owner: str) -> int:

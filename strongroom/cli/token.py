@@ -1,11 +1,6 @@
 """Prints a bearer token of the development issuer, straight from the home's own database."""
 
-import os
 import re
-import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -14,7 +9,8 @@ import typer
 from access import memberships
 from strongroom.audit import Entry, Event, append
 from strongroom.cli.client import refusals
-from strongroom.database import migrate, open_database, transaction
+from strongroom.cli.home import prepare
+from strongroom.database import open_database, transaction
 from strongroom.errors import BadRequest, NotAllowed
 from strongroom.identity import DEVELOPMENT, make_development_issuer, mint_token
 from strongroom.projects import PLATFORM, PLATFORM_ROLES, Project, Role
@@ -43,7 +39,7 @@ def issue(settings: Settings, name: str, *, role: Role, project: str | None) -> 
     place = _place(role, project)
     engine = open_prepared_database(settings)
     try:
-        _keep_owner(settings, make_development_issuer(settings))
+        make_development_issuer(settings)
         bearer = mint_token(settings, name)
         _record(engine, settings, person=f"{name}@{DEVELOPMENT}", role=role, place=place)
     finally:
@@ -68,50 +64,14 @@ def _record(engine: sa.Engine, settings: Settings, *, person: str, role: Role, p
 
 
 def open_prepared_database(settings: Settings) -> sa.Engine:
-    """Return the home's database, its schema made if it is not there; files keep the owner of their folder."""
-    file = _sqlite_file(settings)
-    with _shared_files():
-        if file is not None and not file.parent.exists():
-            _make_folder(settings, file.parent)
-        engine = open_database(settings.database)
-        if not sa.inspect(engine).has_table(Project.__tablename__):
-            engine.dispose()
-            migrate(settings.database)
-            engine = open_database(settings.database)
-    if file is not None:
-        _keep_owner(settings, file.parent.glob(f"{file.name}*"))
-    return engine
-
-
-def _sqlite_file(settings: Settings) -> Path | None:
-    prefix = "sqlite:///"
-    return Path(settings.database.removeprefix(prefix)) if settings.database.startswith(prefix) else None
-
-
-def _make_folder(settings: Settings, folder: Path) -> None:
-    if not settings.home.exists():
-        settings.home.mkdir(parents=True)
-        settings.home.chmod(0o755)  # the processes pass through it; what is in it has modes of its own
-    folder.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() == 0:
-        shutil.chown(folder, group=settings.uids.group)
-    folder.chmod(0o2770)
-
-
-def _keep_owner(settings: Settings, files: Iterable[Path]) -> None:
-    # What root makes here must stay usable for the processes and the person whom the home belongs to.
-    file = _sqlite_file(settings)
-    if os.geteuid() != 0 or file is None:
-        return
-    folder = file.parent.stat()
-    for path in files:
-        os.chown(path, folder.st_uid, folder.st_gid)
-
-
-@contextmanager
-def _shared_files() -> Iterator[None]:
-    before = os.umask(0o007)
+    """Return the home's database; a home that `serve` never prepared is laid out first."""
+    engine = open_database(settings.database)
     try:
-        yield
-    finally:
-        os.umask(before)
+        ready = sa.inspect(engine).has_table(Project.__tablename__)
+    except sa.exc.OperationalError:  # SQLite makes files, but no folders
+        ready = False
+    if not ready:
+        engine.dispose()
+        prepare(settings)
+    # What SQLite adds beside the file while root gets the file's own owner and mode from it.
+    return engine

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pemprivate_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from rich.table import Table
 
 from strongroom import audit
@@ -80,7 +80,7 @@ def list_(as_json: AsJson = False) -> None:
 def private_key(path: Path) -> Ed25519PrivateKey:
     """Return the Ed25519 key in a PEM file."""
     try:
-        key = load_pemprivate_key(path.read_bytes(), password=None)
+        key = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
         raise BadRequest("--key: a private key file in PEM form, without a passphrase.") from error
     if not isinstance(key, Ed25519PrivateKey):

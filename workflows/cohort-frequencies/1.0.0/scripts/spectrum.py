@@ -1,47 +1,61 @@
-"""Bins sites by minor allele frequency; neighbouring bins are joined until each holds at least k sites."""
+"""Bins the released sites by the frequency of their rarer allele; bins of fewer than k sites join a neighbour."""
 
-import gzip
-import sys
+from dataclasses import dataclass
 
-
-def main(sites: str, bins: str, least: str) -> None:
-    """Print the bins and how many sites each holds."""
-    with gzip.open(sites, "rt") as file:
-        frequencies = [minor(line) for line in file if not line.startswith("#")]
-    print("minor_allele_frequency\tsites")
-    for low, high, count in joined(counted(frequencies, int(bins)), int(least)):
-        print(f"{low:.3f}-{high:.3f}\t{count}")
+from snakemake.script import snakemake
 
 
-def minor(line: str) -> float:
-    """Return the frequency of the rarer allele of a site."""
-    info = dict(field.split("=") for field in line.rstrip("\n").split("\t")[7].split(";"))
-    frequency = int(info["AC"]) / int(info["AN"])
-    return min(frequency, 1 - frequency)
+@dataclass(frozen=True)
+class Bin:
+    """Sites whose rarer allele's frequency lies above `low` and up to `high`."""
+
+    low: float
+    high: float
+    sites: int
 
 
-def counted(frequencies: list[float], bins: int) -> list[tuple[float, float, int]]:
-    """Return equal bins from 0 to 0.5 with their counts."""
-    width = 0.5 / bins
-    counts = [0] * bins
-    for frequency in frequencies:
-        counts[min(int(frequency / width), bins - 1)] += 1
-    return [(n * width, (n + 1) * width, count) for n, count in enumerate(counts)]
+def main(sites: str, out: str, *, bins: int, k: int) -> None:
+    """Write the bins, from rare to common."""
+    spectrum = merged(binned(frequencies(sites), bins), k)
+    with open(out, "w") as table:
+        table.write("frequency_from\tfrequency_to\tsites\n")
+        table.writelines(f"{one.low:.3f}\t{one.high:.3f}\t{one.sites}\n" for one in spectrum)
 
 
-def joined(rows: list[tuple[float, float, int]], least: int) -> list[tuple[float, float, int]]:
-    """Return the bins with small ones joined to the next, and a small last one to the one before it."""
-    kept: list[tuple[float, float, int]] = []
-    low, count = 0.0, 0
-    for _, high, more in rows:
-        count += more
-        if count >= least:
-            kept.append((low, high, count))
-            low, count = high, 0
-    if low < 0.5 and kept:
-        last_low, _, last = kept.pop()
-        kept.append((last_low, 0.5, last + count))
+def frequencies(sites: str) -> "list[float]":
+    """Return the frequency of the rarer allele of each site."""
+    found = []
+    with open(sites) as vcf:
+        for line in vcf:
+            if not line.startswith("#"):
+                info = dict(part.split("=") for part in line.rstrip("\n").split("\t")[7].split(";"))
+                count, total = int(info["AC"]), int(info["AN"])
+                found.append(min(count, total - count) / total)
+    return found
+
+
+def binned(found: "list[float]", bins: int) -> "list[Bin]":
+    """Return equal bins from 0 to one half."""
+    edges = [round(0.5 * number / bins, 3) for number in range(bins + 1)]
+    return [Bin(low, high, sum(low < one <= high for one in found)) for low, high in zip(edges, edges[1:])]
+
+
+def merged(spectrum: "list[Bin]", k: int) -> "list[Bin]":
+    """Return the bins from the first with sites on, each of k sites or more: too small a one joins the next."""
+    kept: "list[Bin]" = []
+    open_bin = None
+    for one in spectrum:
+        if open_bin is not None:
+            open_bin = Bin(open_bin.low, one.high, open_bin.sites + one.sites)
+        elif one.sites:
+            open_bin = one
+        if open_bin is not None and open_bin.sites >= k:
+            kept.append(open_bin)
+            open_bin = None
+    if open_bin is not None and kept:
+        last = kept.pop()
+        kept.append(Bin(last.low, open_bin.high, last.sites + open_bin.sites))
     return kept
 
 
-main(*sys.argv[1:])
+main(snakemake.input[0], snakemake.output[0], bins=snakemake.params.bins, k=snakemake.params.k)

@@ -1,0 +1,88 @@
+# Strongroom's one door: `make` alone says what there is. Needs Debian 12 with root, git, make, Python 3.11 and pip;
+# every target does its own set-up and says what it does. A second call finds its work done.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+export PYTHONSAFEPATH := 1
+export UV_CACHE_DIR ?= $(or $(HOME),/root)/.cache/strongroom/uv
+export UV_NO_PROGRESS ?= 1
+export NO_MKDOCS_2_WARNING := 1
+
+# The distribution's own Python: services drop to users of their own, who cannot read an interpreter in a home folder.
+BASE := /usr/bin/python3.11
+UV := .venvs/uv/bin/uv
+BIN := .venv/bin
+TESTS ?= tests
+PYTEST_FLAGS ?=
+
+say = @printf '\033[1m%s\033[0m\n' "$(1)"
+# An environment: $(1) its folder, $(2) its lock. Readable by all, whatever umask the caller has.
+define environment
+	umask 022; [ -x $(1)/bin/python ] || $(UV) venv -q --python $(BASE) $(1)
+	umask 022; $(UV) pip sync -q --python $(1)/bin/python --require-hashes $(2)
+endef
+
+.PHONY: help setup demo test check bench serve docs clean
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: .venv/made .venvs/engine-snakemake/made ## Debian packages, uv, and the environments of services and engines
+
+demo: setup ## The whole path on real data: submit, compute, review, release, compare
+	$(BIN)/strongroom demo
+
+serve: setup ## Start Strongroom on http://127.0.0.1:8080
+	$(BIN)/strongroom serve
+
+test: setup ## All tests, real processes included (TESTS=tests/unit narrows)
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) $(TESTS)
+
+check: .venv/made .venvs/docs/made ## Style, types, import rules, documents
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/architecture
+	.venvs/docs/bin/mkdocs build --strict
+
+bench: setup ## Strongroom against bare Snakemake
+	$(BIN)/strongroom bench
+
+docs: .venv/made .venvs/docs/made ## Write the generated pages and build the site into site/
+	$(BIN)/python docs/generated.py
+	.venvs/docs/bin/mkdocs build --strict
+	$(call say,The site is in site/index.html)
+
+clean: ## Remove what make made here: environments, caches, site (never strongroom-data)
+	rm -rf .venv .venvs site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venvs/debian.made: .ci/debian .ci/debian-packages
+	@mkdir -p $(@D)
+	@.ci/debian
+	@touch $@
+
+# uv comes by pip with its hash; --target leaves the system's Python as it is.
+.venvs/uv/made: .ci/uv.lock .venvs/debian.made
+	$(call say,Fetching uv)
+	@rm -rf $(@D)
+	@umask 022; python3 -m pip install -q --root-user-action=ignore --no-deps --require-hashes --target $(@D) -r .ci/uv.lock
+	@touch $@
+
+.venv/made: requirements.lock pyproject.toml .ci/build.lock .venvs/uv/made
+	$(call say,Making .venv: the services)
+	@$(call environment,.venv,requirements.lock)
+	@umask 022; $(UV) pip install -q --python $(BIN)/python --no-deps --build-constraints .ci/build.lock -e .
+	@touch $@
+
+.venvs/engine-snakemake/made: engines/snakemake/requirements.lock .venvs/uv/made
+	$(call say,Making $(@D): Snakemake, apart from the services)
+	@$(call environment,$(@D),$<)
+	@touch $@
+
+.venvs/docs/made: docs/requirements.lock .venvs/uv/made
+	$(call say,Making $(@D): MkDocs)
+	@$(call environment,$(@D),$<)
+	@touch $@

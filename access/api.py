@@ -1,0 +1,119 @@
+"""Speaks HTTP for projects, roles and keys: /api/access/v1."""
+
+import base64
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Request
+
+from access import keys, memberships, rules
+from access.schemas import (
+    Challenge,
+    Grant,
+    Granted,
+    KeySeen,
+    Me,
+    NewKey,
+    NewProject,
+    ProjectSeen,
+    Proof,
+)
+from access.store import ResearcherKey
+from strongroom.database import reading, transaction
+from strongroom.http import SignedIn
+from strongroom.projects import PLATFORM, Project, Role, roles_of
+from strongroom.settings import Settings
+
+router = APIRouter(prefix="/api/access/v1", tags=["access"])
+
+
+def _engine(request: Request) -> sa.Engine:
+    engine: sa.Engine = request.app.state.engine
+    return engine
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+Engine = Annotated[sa.Engine, Depends(_engine)]
+
+
+@router.post("/projects", status_code=201)
+def create_project(
+    new: NewProject, who: SignedIn, engine: Engine, settings: Annotated[Settings, Depends(_settings)]
+) -> ProjectSeen:
+    """Create a project; operators only."""
+    with transaction(engine) as session:
+        rules.check_may_create_project(roles_of(session, who.id, PLATFORM))
+        row = memberships.create_project(
+            session,
+            who.id,
+            project=new.id,
+            title=new.title,
+            min_count=new.min_count,
+            floor=settings.airlock.min_count,
+        )
+        return _seen(row, [])
+
+
+@router.get("/projects")
+def list_projects(who: SignedIn, engine: Engine) -> list[ProjectSeen]:
+    """List the projects in which the one who asks holds a role; operators, auditors and DAC members see all."""
+    with reading(engine) as session:
+        own = memberships.roles_by_project(session, who.id)
+        rows = session.scalars(sa.select(Project).order_by(Project.id))
+        everything = rules.may_see_all_projects(frozenset(own.get(PLATFORM, ())))
+        return [_seen(row, own.get(row.id, [])) for row in rows if everything or row.id in own]
+
+
+@router.post("/projects/{project}/members", status_code=201)
+def grant_role(project: str, new: Grant, who: SignedIn, engine: Engine) -> Granted:
+    """Grant a role in a project, or with `*` on the platform; operators only, and never to themselves."""
+    with transaction(engine) as session:
+        rules.check_may_grant(roles_of(session, who.id, PLATFORM), who.id, person=new.person)
+        changed = memberships.grant(session, who.id, project=project, person=new.person, role=new.role)
+    return Granted(project=project, person=new.person, role=new.role, changed=changed)
+
+
+@router.get("/me")
+def me(who: SignedIn, engine: Engine) -> Me:
+    """Say who asks and which roles they hold."""
+    with reading(engine) as session:
+        return Me(person=who.id, roles=memberships.roles_by_project(session, who.id))
+
+
+@router.post("/keys", status_code=201)
+def challenge_key(new: NewKey, who: SignedIn, engine: Engine) -> Challenge:
+    """Seal a nonce to a public key that the one who asks wants to register."""
+    row, message = keys.new_challenge(who.id, public_key=new.public_key)
+    with transaction(engine) as session:
+        keys.remember(session, row)
+    return Challenge(fingerprint=row.fingerprint, challenge=base64.b64encode(message).decode(), expires=row.expires)
+
+
+@router.post("/keys/{fingerprint}:prove")
+def prove_key(fingerprint: str, proof: Proof, who: SignedIn, engine: Engine) -> KeySeen:
+    """Register the key whose challenge was opened."""
+    with transaction(engine) as session:
+        return _key(keys.prove(session, who.id, fingerprint=fingerprint, nonce=proof.nonce))
+
+
+@router.get("/keys")
+def list_keys(who: SignedIn, engine: Engine) -> list[KeySeen]:
+    """List the proved keys of the one who asks."""
+    with reading(engine) as session:
+        return [_key(row) for row in keys.keys_of(session, who.id)]
+
+
+def _seen(row: Project, roles: list[Role]) -> ProjectSeen:
+    return ProjectSeen(
+        id=row.id, title=row.title, min_count=row.min_count, created=row.created, ends=row.ends, roles=roles
+    )
+
+
+def _key(row: ResearcherKey) -> KeySeen:
+    return KeySeen(
+        fingerprint=row.fingerprint, public_key=row.public_key, proved_at=row.proved_at, revoked_at=row.revoked_at
+    )

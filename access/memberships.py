@@ -1,0 +1,90 @@
+"""Creates projects and grants roles, each with its audit event, in the caller's transaction."""
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from access.rules import check_excludes, check_min_count, check_person_id, check_place, check_project_id
+from strongroom.audit import Entry, Event, append
+from strongroom.database import now
+from strongroom.errors import BadRequest, Conflict, NotFound
+from strongroom.projects import PLATFORM, Membership, Project, Role
+
+POLICY_VERSION = 1
+
+
+def create_project(
+    session: orm.Session, actor: str, *, project: str, title: str, floor: int, min_count: int | None = None
+) -> Project:
+    """Create an open project whose smallest count is `min_count`, or `floor` if it does not raise it."""
+    check_project_id(project)
+    count = floor if min_count is None else min_count
+    check_min_count(count, floor)
+    if not 0 < len(title.strip()) <= 300:
+        raise BadRequest("A project has a title of at most 300 characters.")
+    if session.get(Project, project) is not None:
+        raise Conflict("There is a project of this name already; choose another one.")
+    row = Project(
+        id=project, title=title.strip(), min_count=count, policy_version=POLICY_VERSION, created=now(), ends=None
+    )
+    session.add(row)
+    facts = {"min_count": count, "policy_version": POLICY_VERSION}
+    append(session, Entry(Event.PROJECT_CREATED, actor, project, project, facts))
+    return row
+
+
+def grant(session: orm.Session, actor: str, *, project: str, person: str, role: Role) -> bool:
+    """Give `person` a role in `project` (or on the `PLATFORM`); say whether that changed anything."""
+    check_person_id(person)
+    check_place(role, project)
+    # Locked, so that of two grants that exclude each other the second one sees the first.
+    if project != PLATFORM and _locked(session, project) is None:
+        raise NotFound("There is no open project of this name.")
+    held = {Role(row.role): row for row in _held(session, project, person=person)}
+    check_excludes(role, frozenset(held))
+    row = held.get(role)
+    if row is not None and (row.until is None or row.until > now()):
+        return False
+    if row is None:
+        session.add(Membership(project=project, person=person, role=role.value, since=now(), until=None))
+    else:
+        row.until = None
+    append(session, Entry(Event.MEMBERSHIP_GRANTED, actor, person, project, {"role": role.value}))
+    return True
+
+
+def members(session: orm.Session, project: str) -> list[Membership]:
+    """Return everyone who holds a role in `project` now, in a stable order."""
+    return list(
+        session.scalars(
+            sa.select(Membership)
+            .where(Membership.project == project, sa.or_(Membership.until.is_(None), Membership.until > now()))
+            .order_by(Membership.person, Membership.role)
+        )
+    )
+
+
+def roles_by_project(session: orm.Session, person: str) -> dict[str, list[Role]]:
+    """Return the roles that a person holds now, by project; `PLATFORM` stands for the platform."""
+    rows = session.execute(
+        sa.select(Membership.project, Membership.role)
+        .where(Membership.person == person, sa.or_(Membership.until.is_(None), Membership.until > now()))
+        .order_by(Membership.project, Membership.role)
+    )
+    found: dict[str, list[Role]] = {}
+    for project, role in rows:
+        found.setdefault(project, []).append(Role(role))
+    return found
+
+
+def _locked(session: orm.Session, project: str) -> Project | None:
+    return session.scalar(
+        sa.select(Project)
+        .where(Project.id == project, sa.or_(Project.ends.is_(None), Project.ends > now()))
+        .with_for_update()
+    )
+
+
+def _held(session: orm.Session, project: str, *, person: str) -> list[Membership]:
+    return list(
+        session.scalars(sa.select(Membership).where(Membership.project == project, Membership.person == person))
+    )

@@ -1,0 +1,68 @@
+"""Who may create projects and grant roles, and which roles exclude each other (pure)."""
+
+import re
+from collections.abc import Set as AbstractSet
+
+from strongroom.errors import BadRequest, Conflict, NotAllowed
+from strongroom.projects import PLATFORM, PLATFORM_ROLES, Role
+
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_PERSON = re.compile(r"[!-?A-~]{1,120}@[a-z0-9][a-z0-9-]{0,62}")
+_EXCLUDED = {Role.STEWARD: Role.RESEARCHER, Role.RESEARCHER: Role.STEWARD}
+
+
+class RolesExclude(Conflict):
+    """Steward and researcher of one project exclude each other, for ever (T28)."""
+
+
+def check_project_id(project: str) -> None:
+    """Raise `BadRequest` unless `project` can name a project."""
+    if not _PROJECT.fullmatch(project):
+        raise BadRequest("A project's id has 1 to 63 small letters, digits and hyphens, and begins with no hyphen.")
+
+
+def check_person_id(person: str) -> None:
+    """Raise `BadRequest` unless `person` is written SUBJECT@ISSUER."""
+    if not _PERSON.fullmatch(person):
+        raise BadRequest("A person is written NAME@ISSUER, for example alice@development.")
+
+
+def check_may_create_project(roles: AbstractSet[Role]) -> None:
+    """Raise `NotAllowed` unless one who holds `roles` on the platform may create projects."""
+    if Role.OPERATOR not in roles:
+        raise NotAllowed("Only an operator creates projects; ask one, naming the project's purpose.")
+
+
+def may_see_all_projects(roles: AbstractSet[Role]) -> bool:
+    """Say whether one who holds `roles` on the platform sees every project, not only their own."""
+    return not roles.isdisjoint({Role.OPERATOR, Role.AUDITOR, Role.DAC_MEMBER})
+
+
+def check_may_grant(roles: AbstractSet[Role], actor: str, *, person: str) -> None:
+    """Raise `NotAllowed` unless `actor`, who holds `roles` on the platform, may grant a role to `person`."""
+    if Role.OPERATOR not in roles:
+        raise NotAllowed("Only an operator grants roles; ask one.")
+    if actor == person:
+        raise NotAllowed("Nobody grants a role to themselves; ask another operator.")
+
+
+def check_place(role: Role, project: str) -> None:
+    """Raise `BadRequest` where a role cannot be held: researchers and stewards belong to one project each time."""
+    if project == PLATFORM and role not in PLATFORM_ROLES:
+        raise BadRequest(f"A {role.value} belongs to a project; name it.")
+
+
+def check_excludes(role: Role, ever: AbstractSet[Role]) -> None:
+    """Raise `RolesExclude` if one who held the roles `ever` in a project can never hold `role` in it (T28)."""
+    other = _EXCLUDED.get(role)
+    if other is not None and other in ever:
+        raise RolesExclude(
+            f"This person is or was a {other.value} of the project, and so can never be its {role.value}; "
+            "grant the role to somebody else."
+        )
+
+
+def check_min_count(min_count: int, floor: int) -> None:
+    """Raise `BadRequest` if a project asks for a smaller count than the platform's floor."""
+    if not floor <= min_count <= 1_000_000:
+        raise BadRequest(f"A project may only raise the smallest count that leaves; here it is {floor} or more.")

@@ -1,0 +1,1 @@
+"""One disclosure check a file."""

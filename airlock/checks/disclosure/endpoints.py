@@ -1,0 +1,20 @@
+"""Finds columns and rows of minima and maxima, each of which is one person's value."""
+
+from collections.abc import Iterator
+
+from ..findings import Code, Finding, found
+from ..subject import Subject, Table
+from .column_names import is_endpoint
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Judge headers, then the labels of rows."""
+    table = subject.model
+    if not isinstance(table, Table):
+        return
+    for index, name in enumerate(table.header):
+        if is_endpoint(name):
+            yield found(Code.ENDPOINTS, column=index + 1)
+    for row, cells in enumerate(table.rows, start=1):
+        if cells and is_endpoint(cells[0]):
+            yield found(Code.ENDPOINTS, row=row, column=1)

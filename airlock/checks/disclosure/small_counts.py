@@ -1,0 +1,65 @@
+"""Finds counts of persons between one and the threshold."""
+
+from collections.abc import Iterator
+
+from ..findings import Code, Finding, found
+from ..formats.table import whole
+from ..promise import Kind, Promise
+from ..subject import Subject, Table
+from ..thresholds import Policy
+from .column_names import is_allele_count, is_count, is_known_other
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Judge declared count columns, columns named like counts, and rows labelled like counts."""
+    table = subject.model
+    if not isinstance(table, Table):
+        return
+    for index, name in enumerate(table.header):
+        code = _code_for(name, subject.promise)
+        cells = [whole(cell) for cell in table.column(index)]
+        if code is not None:
+            for row, value in enumerate(cells, start=1):
+                if value is not None and 0 < abs(value) < subject.policy.min_count:
+                    yield found(code, row=row, column=index + 1)
+        elif (
+            subject.promise is None
+            and index > 0
+            and not is_known_other(name)
+            and _unclear(cells, policy=subject.policy)
+        ):
+            yield found(Code.UNCLEAR_COLUMN, column=index + 1)
+    if subject.promise is None or subject.promise.unit == "person":
+        yield from _labelled_rows(table, policy=subject.policy)
+
+
+def _code_for(name: str, promise: Promise | None) -> Code | None:
+    """Return which finding a small number here is; a contract's integer named like a count stays a count."""
+    if promise is not None:
+        kinds = {column.name: column.kind for column in promise.columns}
+        kind = kinds.get(name)
+        if kind is Kind.COUNT:
+            return Code.SMALL_COUNT
+        if kind is not Kind.INTEGER or promise.unit != "person":
+            return None
+    if is_allele_count(name):
+        return Code.LOW_ALLELE_COUNT
+    return Code.SMALL_COUNT if is_count(name) else None
+
+
+def _unclear(cells: list[int | None], *, policy: Policy) -> bool:
+    values = [value for value in cells if value is not None]
+    if len(values) < 2 or len(values) < len(cells) or min(values) < 0:
+        return False
+    return any(0 < value < policy.min_count for value in values) and max(values) >= policy.min_count
+
+
+def _labelled_rows(table: Table, *, policy: Policy) -> Iterator[Finding]:
+    """Judge tables that are turned on their side: a row labelled `n` or `cases`."""
+    for row, cells in enumerate(table.rows, start=1):
+        if not cells or not is_count(cells[0]):
+            continue
+        for index, cell in enumerate(cells[1:], start=2):
+            value = whole(cell)
+            if value is not None and 0 < value < policy.min_count:
+                yield found(Code.SMALL_COUNT, row=row, column=index)

@@ -1,0 +1,171 @@
+"""Reads delimited text in any dialect, writes the one dialect that leaves."""
+
+import codecs
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterator
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+
+from ..findings import Code, refuse
+from ..promise import Column, Kind, Promise, Promised
+from ..subject import Table
+from ..thresholds import Policy
+
+MISSING = "NA"
+_BLANK = frozenset({"", "NA", "NaN", "nan", "."})
+_DELIMITERS = ("\t", ";", ",", "|")
+_NUMBER = re.compile(r"[+-]?(?:\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(?:[eE][+-]?\d{1,3})?")
+_COMMA_NUMBER = re.compile(r"[+-]?\d{1,18},\d{1,18}")
+_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})")
+_LINES_TO_SNIFF = 200
+_MAX_CELLS = 4_000_000
+_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800") | {chr(code) for code in range(0x2000, 0x2010)}
+
+
+def decode(content: bytes) -> tuple[str, str]:
+    """Return text and encoding; never fails, as Latin-1 takes any byte."""
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if content.startswith(mark):
+            return content.decode(name, errors="replace"), name
+    try:
+        return content.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        return content.decode("latin-1"), "latin-1"
+
+
+def sniff(text: str) -> str | None:
+    """Return the delimiter that splits nearly every line into the same number of cells, or None for prose."""
+    lines = [line for line in text.splitlines()[:_LINES_TO_SNIFF] if line.strip("\ufeff\0 ")]
+    best: tuple[int, str] | None = None
+    for delimiter in _DELIMITERS:
+        try:
+            widths = [len(row) for row in csv.reader(lines, delimiter=delimiter)]
+        except csv.Error:
+            continue
+        if not widths or widths[0] < 2 or len(widths) < 2:
+            continue
+        same = sum(1 for width in widths if width == widths[0])
+        if same * 10 >= len(widths) * 8 and (best is None or widths[0] > best[0]):
+            best = (widths[0], delimiter)
+    return best[1] if best else None
+
+
+def read(text: str, *, delimiter: str, encoding: str, policy: Policy) -> Table:
+    """Return the table; stops with a refusal at a quoting error or far beyond the policy's size."""
+    rows: list[tuple[str, ...]] = []
+    try:
+        for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
+            rows.append(tuple(cells))
+            if len(rows) > policy.max_rows * 20 or len(rows) * len(rows[0]) > _MAX_CELLS:
+                raise refuse(Code.TOO_LARGE, row=len(rows))
+    except csv.Error:
+        raise refuse(Code.RAGGED_ROWS, row=len(rows) + 1) from None
+    rows = [row for row in rows if any(cell.strip("\ufeff ") for cell in row)]
+    if not rows:
+        raise refuse(Code.EMPTY)
+    comma = delimiter != "," and any(_COMMA_NUMBER.fullmatch(cell) for row in rows[1:] for cell in row)
+    return Table(tuple(cell.strip() for cell in rows[0]), tuple(rows[1:]), delimiter, encoding, comma)
+
+
+def number(cell: str, *, decimal_comma: bool = False) -> Decimal | None:
+    """Return the number that a cell holds, or None."""
+    text = cell.strip().removesuffix("%").strip()
+    if decimal_comma:
+        text = text.replace(".", "").replace(",", ".")
+    if not _NUMBER.fullmatch(text):
+        return None
+    return Decimal(text)
+
+
+def whole(cell: str) -> int | None:
+    """Return the whole number that a cell holds, or None."""
+    text = cell.strip()
+    return int(text) if _INTEGER.fullmatch(text) else None
+
+
+def strange_character(text: str) -> tuple[int, Code] | None:
+    """Return the place and kind of the first character that a reader cannot see, if there is one."""
+    for at, letter in enumerate(text):
+        if letter.isascii():
+            if letter < " " and letter not in "\t\n\r":
+                return at, Code.CONTROL_CHARACTERS
+            if letter == "\x7f":
+                return at, Code.CONTROL_CHARACTERS
+        elif unicodedata.category(letter) in ("Cf", "Cc", "Co", "Cn", "Cs", "Zl", "Zp") or letter in _INVISIBLE:
+            return at, Code.HIDDEN_CHARACTERS
+    return None
+
+
+def write(table: Table, promise: Promise, *, policy: Policy) -> bytes:
+    """Return the clean copy: declared columns in declared order, typed cells, sorted rows, LF, UTF-8 (T13)."""
+    if table.encoding != "utf-8":
+        raise refuse(Code.ENCODING)
+    order = _order(table, promise)
+    if len(table.rows) > promise.max_rows:
+        raise refuse(Code.TOO_MANY_ROWS, row=promise.max_rows + 1)
+    typed = []
+    for line, row in enumerate(table.rows, start=1):
+        if len(row) != len(table.header):
+            raise refuse(Code.RAGGED_ROWS, row=line)
+        cells = [
+            clean_cell(row[at], column, policy=policy) for at, column in zip(order, promise.columns, strict=True)
+        ]
+        if None in cells:
+            raise refuse(Code.CONTRACT_VALUE, row=line, column=order[cells.index(None)] + 1)
+        typed.append(tuple(cell for cell in cells if cell is not None))
+    typed.sort(key=lambda cells: tuple(_rank(cells, promise)))
+    out = io.StringIO(newline="")
+    delimiter = "\t" if promise.format is Promised.TSV else ","
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    writer.writerow([column.name for column in promise.columns])
+    writer.writerows(typed)
+    return out.getvalue().encode()
+
+
+def _order(table: Table, promise: Promise) -> list[int]:
+    names = [column.name for column in promise.columns]
+    if sorted(table.header) != sorted(names):
+        raise refuse(Code.CONTRACT_COLUMNS)
+    if table.delimiter != ("\t" if promise.format is Promised.TSV else ",") and len(names) > 1:
+        raise refuse(Code.CONTRACT_FORMAT)
+    return [table.header.index(name) for name in names]
+
+
+def clean_cell(cell: str, column: Column, *, policy: Policy) -> str | None:
+    """Return the one way to write this cell, or None when the column does not allow it."""
+    if column.kind is Kind.KEY:
+        return cell if len(cell) <= policy.max_cell_length and column.allows(cell) else None
+    if cell in _BLANK:
+        return MISSING
+    if column.kind in (Kind.COUNT, Kind.INTEGER):
+        value = whole(cell)
+        if value is None or abs(value) >= policy.max_magnitude:
+            return None
+        if value < 0 and column.kind is Kind.COUNT:
+            return None
+        return str(value)
+    try:
+        parsed = number(cell)
+        if parsed is None or abs(parsed) >= policy.max_magnitude:
+            return None
+        rounded = parsed.quantize(Decimal(1).scaleb(-column.decimals), rounding=ROUND_HALF_EVEN)
+    except InvalidOperation:
+        return None
+    return f"{rounded or abs(rounded):f}"  # there is no minus zero
+
+
+def _rank(cells: tuple[str, ...], promise: Promise) -> Iterator[tuple[int, Decimal, str]]:
+    for cell, column in zip(cells, promise.columns, strict=True):
+        if column.kind is Kind.KEY:
+            place = column.values.index(cell) if column.values else 0
+            yield (0, Decimal(place), cell)
+        elif cell == MISSING:
+            yield (1, Decimal(0), "")
+        else:
+            yield (0, Decimal(cell), "")

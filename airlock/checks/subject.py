@@ -1,0 +1,107 @@
+"""Holds one file as its reader understood it: typed models, and the shape that every check has."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from .findings import Finding
+from .promise import Promise
+from .thresholds import Policy
+
+
+class Format(Enum):
+    """What the content is, whatever the name says."""
+
+    TABLE = "table"
+    VCF = "vcf"
+    PNG = "png"
+    TEXT = "text"
+    EMPTY = "empty"
+    READS = "reads"
+    GENOTYPES = "genotypes"
+    PERSON_LINES = "person-lines"
+    CIPHERTEXT = "ciphertext"
+    SERIALISED = "serialised"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells as text; `delimiter` and `decimal_comma` say how they were written."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    delimiter: str
+    encoding: str
+    decimal_comma: bool = False
+
+    def column(self, index: int) -> list[str]:
+        """Return the cells of one column, short rows as empty cells."""
+        return [row[index] if index < len(row) else "" for row in self.rows]
+
+
+class Site(NamedTuple):
+    """One record; `counts` is AC for each ALT or None, `rest` the INFO keys that are not AC, AN or AF."""
+
+    chrom: str
+    pos: int
+    rsid: str
+    ref: str
+    alts: tuple[str, ...]
+    filter: str
+    counts: tuple[int, ...] | None
+    total: int | None
+    frequencies: tuple[float, ...] | None
+    rest: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """A VCF as read: its meta lines as text, its column names, its records."""
+
+    meta: tuple[str, ...]
+    columns: tuple[str, ...]
+    sites: tuple[Site, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG as read: kinds of its chunks in order and what follows its end; pixels are decoded where needed."""
+
+    content: bytes
+    width: int
+    height: int
+    chunks: tuple[bytes, ...]
+    trailing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """Text that is no table; there is no clean copy of it, it is only searched and shown."""
+
+    lines: tuple[str, ...]
+
+
+Model = Table | Sites | Picture | Prose | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The file that is judged, and by what. `supporting` maps contract names to files handed in with it."""
+
+    name: str
+    format: Format
+    model: Model
+    policy: Policy
+    promise: Promise | None = None
+    supporting: Mapping[str, Path] = field(default_factory=dict)
+
+
+class Check(Protocol):
+    """One disclosure test: looks at the subject, says what it saw, changes nothing."""
+
+    def __call__(self, subject: Subject) -> Iterable[Finding]:
+        """Yield findings; nothing for a model that the check does not know."""
+        ...

@@ -1,0 +1,129 @@
+"""The airlock's door for `wes`: takes what the contract of a COMPLETE run releases, and leaves the rest inside."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import orm
+
+from airlock.contract import Contract, ContractRefused, OutputRule, check_no_laxer
+from airlock.intake_files import IntakeState
+from airlock.policy import Policy, project_policy
+from airlock.store import IntakeFile, IntakeRun, files_of_run
+from strongroom import audit, queue
+from strongroom.audit import Entry, Event
+from strongroom.database import now
+from strongroom.projects import Project
+from strongroom.settings import Settings
+
+TAKE = "airlock.take"
+ACTOR = "airlock.intake"
+
+
+@dataclass(frozen=True)
+class OfferedFile:
+    """One file of a run: path below /run/work, sealed object, and the engine's rule and task that wrote it last."""
+
+    path: str
+    object: str
+    rule: str
+    task: str
+
+
+def policy_of(project: Project, settings: Settings) -> Policy:
+    """Return the thresholds in force for a project: its own k, never below the platform's."""
+    least = max(project.min_count, settings.airlock.min_count)
+    return project_policy(version=project.policy_version, min_count=least)
+
+
+def offer(
+    session: orm.Session,
+    *,
+    run: str,
+    project: str,
+    person: str,
+    datasets: Sequence[str],
+    coarse: bool,
+    contract: Contract,
+    policy: Policy,
+    files: Iterable[OfferedFile],
+) -> int:
+    """Take the files of a COMPLETE run that its contract releases; return how many. Offering twice changes nothing.
+
+    Called near the end of the caller's transaction, because it appends to the audit log; `wake` follows the commit.
+    """
+    if session.get(IntakeRun, run) is not None:
+        return len(files_of_run(session, run))
+    taken, left = [], 0
+    for file in files:
+        rule = releasing_rule(contract, file, policy=policy)
+        if rule is None:
+            left += 1
+            continue
+        taken.append(_row(file, rule, run=run, project=project, person=person, policy=policy))
+    session.add(
+        IntakeRun(
+            run=run,
+            project=project,
+            person=person,
+            coarse=coarse,
+            datasets=sorted(datasets),
+            contract_version=contract.version,
+            policy_version=policy.version,
+            left_inside=left,
+            created=now(),
+        )
+    )
+    for row in taken:
+        row.contract_version, row.policy_version = contract.version, policy.version
+    session.flush()
+    session.add_all(taken)
+    session.flush()
+    facts = {"policy_version": policy.version, "contract_version": contract.version}
+    audit.append(
+        session,
+        Entry(Event.INTAKE_TAKEN, ACTOR, run, project, facts | {"files": len(taken)}),
+        Entry(Event.INTAKE_LEFT, ACTOR, run, project, facts | {"files": left}),
+    )
+    return len(taken)
+
+
+def releasing_rule(contract: Contract, file: OfferedFile, *, policy: Policy) -> OutputRule | None:
+    """Return the contract's rule that lets this file out, if its own engine rule wrote it last (T16)."""
+    rule = contract.rule_for(file.path)
+    if rule is None or rule.promise is None or rule.rule != file.rule:
+        return None
+    try:
+        # The project's policy may have become stricter than the contract was vetted for.
+        check_no_laxer(Contract((rule,), contract.version), policy)
+    except ContractRefused:
+        return None
+    return rule
+
+
+def wake(session: orm.Session, run: str) -> None:
+    """Wake workers for what waits of a run; a lost message costs a second, because the sweep sees the table."""
+    for row in files_of_run(session, run):
+        if row.state == IntakeState.WAITING.value:
+            queue.enqueue(TAKE, row.id)
+
+
+def _row(file: OfferedFile, rule: OutputRule, *, run: str, project: str, person: str, policy: Policy) -> IntakeFile:
+    moment = now()
+    return IntakeFile(
+        id=uuid.uuid4().hex,
+        run=run,
+        project=project,
+        person=person,
+        path=file.path,
+        rule=file.rule,
+        task=file.task,
+        source=file.object,
+        promise=rule.as_request(),
+        policy=policy.as_json(),
+        state=IntakeState.WAITING.value,
+        findings=[],
+        attempts=0,
+        next_try=moment,
+        created=moment,
+    )

@@ -1,0 +1,243 @@
+"""Releases what two stewards approved: the broker seals each file's key to the frozen recipient, and nothing else."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy import orm
+
+from airlock import inspections, rules
+from airlock.answers import InspectionFailed
+from airlock.moves import SYSTEM, append, asked, asker, cast, find, move, reviewed
+from airlock.release_requests import RequestState
+from airlock.store import FileVote, Release, ReleasedFile, ReleaseRequest, files_of, votes_of
+from strongroom import queue
+from strongroom.audit import Entry, Event
+from strongroom.database import now, reading, transaction
+from strongroom.doors import Message, ask
+from strongroom.errors import Conflict, NotAllowed, StrongroomError
+from strongroom.projects import open_project
+from strongroom.queue import Context
+from strongroom.settings import Settings
+
+RELEASE = "airlock.release"
+EXPIRE = "airlock.expire"
+LEASE = timedelta(minutes=5)
+LONGEST_PAUSE = timedelta(minutes=10)
+LARGEST_HEADER = 4096
+_HEX = re.compile(r"[0-9a-f]{64}")
+S = RequestState
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Approved:
+    """One file that may leave: the object, and the digest of the bytes that two stewards saw."""
+
+    file: str
+    object: str
+    body_sha256: str
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the broker is asked to export; it reads recipient and votes in the log by itself (T2, T11)."""
+
+    request: str
+    files: tuple[Approved, ...]
+    question: Message
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One file as it may leave."""
+
+    file: str
+    header: bytes
+    sha256: str
+    body_length: int
+
+
+class BytesChanged(Conflict):
+    """The stored bytes are not those that were reviewed (O6)."""
+
+
+@queue.job(RELEASE)
+def release(context: Context, request: str) -> None:
+    """Take one approved request out: rules, bytes, broker, record; each failure leaves it where it was."""
+    try:
+        order = begin(context, request)
+        if order is None:
+            return
+        lengths = {file.file: check_bytes(context.settings, file) for file in order.files}
+        answer = ask(context.settings.sockets / "broker.sock", order.question)
+        finish(context, order, [_exported(answer, file, lengths[file.file]) for file in order.files])
+    except StrongroomError as error:
+        log.warning("release.failed", request=request, reason=error.sentence, detail=error.detail)
+        _put_back(context, request, error.sentence)
+
+
+@queue.sweep
+def due(context: Context) -> Iterator[tuple[str, str]]:
+    """Find approved requests that nobody releases, and releases whose time is up."""
+    moment = now()
+    with reading(context.engine) as session:
+        waiting = session.scalars(
+            sa.select(ReleaseRequest.id).where(
+                ReleaseRequest.state.in_([S.APPROVED.value, S.RELEASING.value]), ReleaseRequest.next_try <= moment
+            )
+        ).all()
+        over = session.scalars(
+            sa.select(Release.request)
+            .join(ReleaseRequest, ReleaseRequest.id == Release.request)
+            .where(ReleaseRequest.state == S.RELEASED.value, Release.expires <= moment)
+        ).all()
+    yield from ((RELEASE, identifier) for identifier in waiting)
+    yield from ((EXPIRE, identifier) for identifier in over)
+
+
+@queue.job(EXPIRE)
+def expire(context: Context, request: str) -> None:
+    """End a release whose time is up."""
+    with transaction(context.engine) as session:
+        row, made = session.get(ReleaseRequest, request), session.get(Release, request)
+        if row is None or made is None or row.state != S.RELEASED.value or made.expires > now():
+            return
+        append(session, move(row, S.EXPIRED, actor=SYSTEM))
+
+
+def revoke(session: orm.Session, row: ReleaseRequest, steward: str) -> None:
+    """Call a release back: its links answer no more (O9)."""
+    rules.check_step(asker(session, steward, row.project), asked(session, row), S.REVOKED)
+    made = session.get_one(Release, row.id)
+    made.revoked, made.revoked_by = now(), steward
+    append(session, move(row, S.REVOKED, actor=steward))
+
+
+def begin(context: Context, request: str) -> Order | None:
+    """Lease an approved request and decide once more; None when there is nothing to do for it now."""
+    with transaction(context.engine) as session:
+        row = session.get(ReleaseRequest, request)
+        if row is None or row.state not in (S.APPROVED.value, S.RELEASING.value):
+            return None
+        if row.next_try is None or row.next_try > now():
+            return None
+        files, votes = files_of(session, row.id), votes_of(session, row.id, row.turn)
+        requester = asker(session, row.requester, row.project)
+        rules.check_may_release(requester, [reviewed(f) for f in files], cast(votes))
+        open_project(session, row.project)
+        row.next_try = now() + LEASE
+        if row.state == S.APPROVED.value:
+            append(session, move(row, S.RELEASING, actor=SYSTEM))
+        approved = tuple(
+            Approved(f.file, f.object, f.body_sha256) for f in files if f.object is not None and f.body_sha256
+        )
+        return Order(row.id, approved, _question(row, approved, votes))
+
+
+def check_bytes(settings: Settings, file: Approved) -> int:
+    """Return the length of a stored body; raise `BytesChanged` unless it is the reviewed one (O6)."""
+    try:
+        seen, length = inspections.body_digest(inspections.open_store(settings), file.object)
+    except InspectionFailed as error:
+        raise BytesChanged("A reviewed file is not there any more; nothing was released.") from error
+    if seen != file.body_sha256:
+        raise BytesChanged("The stored bytes are not those that were reviewed; nothing was released.")
+    return length
+
+
+def finish(context: Context, order: Order, exported: list[Exported]) -> None:
+    """Write down what leaves; links answer from this commit on."""
+    with transaction(context.engine) as session:
+        row = find(session, order.request)
+        if row.state != S.RELEASING.value:
+            return
+        expires = now() + timedelta(seconds=context.settings.airlock.link_seconds)
+        session.add(
+            Release(
+                request=row.id,
+                project=row.project,
+                requester=row.requester,
+                recipient_fingerprint=row.recipient_fingerprint,
+                policy_version=row.policy_version,
+                released=now(),
+                expires=expires,
+            )
+        )
+        session.flush()
+        by_file = {one.file: one for one in exported}
+        for file in files_of(session, row.id):
+            one = by_file[file.file]
+            session.add(
+                ReleasedFile(
+                    request=row.id,
+                    file=file.file,
+                    path=file.path,
+                    object=file.object,
+                    header=one.header,
+                    sha256=one.sha256,
+                    body_sha256=file.body_sha256,
+                    body_length=one.body_length,
+                    size=file.size or 0,
+                    downloads=0,
+                )
+            )
+        row.next_try, row.trouble = None, None
+        append(session, _made(row, order, by_file), move(row, S.RELEASED, actor=SYSTEM, expires=expires.isoformat()))
+
+
+def _made(row: ReleaseRequest, order: Order, exported: dict[str, Exported]) -> Entry:
+    files = [
+        {"file": f.file, "object": f.object, "body_sha256": f.body_sha256, "sha256": exported[f.file].sha256}
+        for f in order.files
+    ]
+    facts = {"turn": row.turn, "recipient": row.recipient_fingerprint, "files": files}
+    return Entry(Event.RELEASE_MADE, SYSTEM, row.id, row.project, facts)
+
+
+def _question(row: ReleaseRequest, files: tuple[Approved, ...], votes: list[FileVote]) -> Message:
+    return {
+        "verb": "export",
+        "request": row.id,
+        "submitted": row.submitted_seq,
+        "votes": {f.object: [v.audit_seq for v in votes if v.file == f.file][: rules.REVIEWERS] for f in files},
+    }
+
+
+def _exported(answer: Message, file: Approved, body_length: int) -> Exported:
+    header, sha256 = _text(answer, "headers", file.object), _text(answer, "sha256", file.object)
+    try:
+        raw = base64.b64decode(header, validate=True)
+    except binascii.Error:
+        raw = b""
+    if not raw.startswith(b"crypt4gh") or len(raw) > LARGEST_HEADER or not _HEX.fullmatch(sha256):
+        raise NotAllowed("The key broker did not export this file.")
+    return Exported(file.file, raw, sha256, body_length)
+
+
+def _text(answer: Message, field: str, object_id: str) -> str:
+    found: Any = answer.get(field)
+    value = found.get(object_id) if isinstance(found, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def _put_back(context: Context, request: str, sentence: str) -> None:
+    with transaction(context.engine) as session:
+        row = session.get(ReleaseRequest, request)
+        if row is None or row.state not in (S.APPROVED.value, S.RELEASING.value):
+            return
+        told_before = row.trouble == sentence
+        row.attempts += 1
+        row.next_try = now() + min(timedelta(seconds=2 ** min(row.attempts, 10)), LONGEST_PAUSE)
+        row.trouble = sentence[:300]
+        if not told_before:
+            append(
+                session,
+                Entry(Event.REQUEST_REFUSED, SYSTEM, row.id, row.project, {"at": row.state, "reason": sentence}),
+            )

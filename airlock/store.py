@@ -1,0 +1,189 @@
+"""Remembers what intake took, who asks for it, how stewards voted and what left."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from strongroom.database import Base, Json, UtcTime
+
+Id = sa.String(32)
+Digest = sa.String(64)
+Name = sa.String(64)
+PersonId = sa.String(200)
+RunPath = sa.String(500)  # relative to /run/work
+
+
+class IntakeRun(Base):
+    """One COMPLETE run that was offered; what its contract does not release is a number here and nothing more."""
+
+    __tablename__ = "airlock_runs"
+
+    run: orm.Mapped[str] = orm.mapped_column(Id, primary_key=True)  # also its decision
+    project: orm.Mapped[str] = orm.mapped_column(Name, index=True)
+    person: orm.Mapped[str] = orm.mapped_column(PersonId)
+    coarse: orm.Mapped[bool]
+    datasets: orm.Mapped[list[str]] = orm.mapped_column(Json)
+    contract_version: orm.Mapped[int]
+    policy_version: orm.Mapped[int]
+    left_inside: orm.Mapped[int]
+    created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+
+
+class IntakeFile(Base):
+    """One output that the contract releases, on its way to a clean copy and a verdict."""
+
+    __tablename__ = "airlock_files"
+    __table_args__ = (
+        sa.UniqueConstraint("run", "path"),
+        sa.Index("ix_airlock_files_state_next", "state", "next_try"),
+    )
+
+    id: orm.Mapped[str] = orm.mapped_column(Id, primary_key=True)
+    run: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("airlock_runs.run"))
+    project: orm.Mapped[str] = orm.mapped_column(Name)
+    person: orm.Mapped[str] = orm.mapped_column(PersonId)
+    path: orm.Mapped[str] = orm.mapped_column(RunPath)
+    rule: orm.Mapped[str] = orm.mapped_column(sa.String(100))  # the engine's rule that wrote it last (T16)
+    task: orm.Mapped[str] = orm.mapped_column(Id)
+    source: orm.Mapped[str] = orm.mapped_column(Id)  # sealed to the run's key
+    promise: orm.Mapped[dict[str, Any]] = orm.mapped_column(Json)
+    contract_version: orm.Mapped[int]
+    policy: orm.Mapped[dict[str, Any]] = orm.mapped_column(Json)
+    policy_version: orm.Mapped[int]
+    state: orm.Mapped[str] = orm.mapped_column(sa.String(20))
+    clean: orm.Mapped[str | None] = orm.mapped_column(Id)  # our own copy, sealed to the airlock's key
+    body_sha256: orm.Mapped[str | None] = orm.mapped_column(Digest)
+    size: orm.Mapped[int | None] = orm.mapped_column(sa.BigInteger)
+    verdict: orm.Mapped[str | None] = orm.mapped_column(sa.String(8))
+    findings: orm.Mapped[list[dict[str, Any]]] = orm.mapped_column(Json)
+    attempts: orm.Mapped[int]
+    next_try: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    lease: orm.Mapped[str | None] = orm.mapped_column(Id)
+    created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    settled: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
+
+
+class ReleaseRequest(Base):
+    """A researcher's wish to take clean copies of one run away."""
+
+    __tablename__ = "release_requests"
+
+    id: orm.Mapped[str] = orm.mapped_column(Id, primary_key=True)
+    parent: orm.Mapped[str | None] = orm.mapped_column(Id)  # the request that these files were split off from
+    run: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("airlock_runs.run"), index=True)  # also its decision
+    project: orm.Mapped[str] = orm.mapped_column(Name, index=True)
+    requester: orm.Mapped[str] = orm.mapped_column(PersonId, index=True)
+    purpose: orm.Mapped[str] = orm.mapped_column(sa.Text)
+    state: orm.Mapped[str] = orm.mapped_column(sa.String(20), index=True)
+    turn: orm.Mapped[int]
+    appealed_turn: orm.Mapped[int | None]
+    coarse: orm.Mapped[bool]
+    contract_version: orm.Mapped[int]
+    policy_version: orm.Mapped[int]
+    recipient: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))  # X25519, base64; frozen at SUBMITTED (T20)
+    recipient_fingerprint: orm.Mapped[str | None] = orm.mapped_column(Digest)
+    submitted_seq: orm.Mapped[int | None]  # of the audit event that froze files and recipient
+    attempts: orm.Mapped[int]
+    next_try: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
+    trouble: orm.Mapped[str | None] = orm.mapped_column(sa.String(300))
+    created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    changed: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+
+
+class RequestFile(Base):
+    """One file of a request, with digest, verdict and findings as they were when it was scanned (O4)."""
+
+    __tablename__ = "release_request_files"
+
+    request: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("release_requests.id"), primary_key=True)
+    file: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("airlock_files.id"), primary_key=True)
+    path: orm.Mapped[str] = orm.mapped_column(RunPath)
+    object: orm.Mapped[str | None] = orm.mapped_column(Id)
+    body_sha256: orm.Mapped[str | None] = orm.mapped_column(Digest)
+    size: orm.Mapped[int | None] = orm.mapped_column(sa.BigInteger)
+    verdict: orm.Mapped[str | None] = orm.mapped_column(sa.String(8))
+    findings: orm.Mapped[list[dict[str, Any]]] = orm.mapped_column(Json)
+    policy_version: orm.Mapped[int]
+    # True when the refused file went on in a request of its own: it is no part of what this one releases.
+    split_off: orm.Mapped[bool]
+
+
+class FileVote(Base):
+    """One steward's word on one file in one turn; never changed, never deleted."""
+
+    __tablename__ = "release_votes"
+
+    request: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("release_requests.id"), primary_key=True)
+    turn: orm.Mapped[int] = orm.mapped_column(primary_key=True, autoincrement=False)
+    file: orm.Mapped[str] = orm.mapped_column(Id, primary_key=True)
+    steward: orm.Mapped[str] = orm.mapped_column(PersonId, primary_key=True)
+    vote: orm.Mapped[str] = orm.mapped_column(sa.String(3))
+    reason: orm.Mapped[str | None] = orm.mapped_column(sa.String(40))
+    body_sha256: orm.Mapped[str | None] = orm.mapped_column(Digest)
+    audit_seq: orm.Mapped[int]
+    time: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+
+
+class Release(Base):
+    """What left by one request: to whom, until when, and whether it was called back."""
+
+    __tablename__ = "releases"
+
+    request: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("release_requests.id"), primary_key=True)
+    project: orm.Mapped[str] = orm.mapped_column(Name, index=True)
+    requester: orm.Mapped[str] = orm.mapped_column(PersonId)
+    recipient_fingerprint: orm.Mapped[str] = orm.mapped_column(Digest)
+    policy_version: orm.Mapped[int]
+    released: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    expires: orm.Mapped[datetime] = orm.mapped_column(UtcTime, index=True)
+    revoked: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
+    revoked_by: orm.Mapped[str | None] = orm.mapped_column(PersonId)
+
+
+class ReleasedFile(Base):
+    """One released file: its header for the requester's key, the one record of a plain digest (T8), its downloads."""
+
+    __tablename__ = "released_files"
+
+    request: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("releases.request"), primary_key=True)
+    file: orm.Mapped[str] = orm.mapped_column(Id, primary_key=True)
+    path: orm.Mapped[str] = orm.mapped_column(RunPath)
+    object: orm.Mapped[str] = orm.mapped_column(Id)
+    header: orm.Mapped[bytes]
+    sha256: orm.Mapped[str] = orm.mapped_column(Digest)
+    body_sha256: orm.Mapped[str] = orm.mapped_column(Digest)
+    body_length: orm.Mapped[int] = orm.mapped_column(sa.BigInteger)
+    size: orm.Mapped[int] = orm.mapped_column(sa.BigInteger)
+    downloads: orm.Mapped[int]
+    last_download: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
+
+
+def files_of_run(session: orm.Session, run: str) -> list[IntakeFile]:
+    """Return what intake took of a run, by path."""
+    return list(session.scalars(sa.select(IntakeFile).where(IntakeFile.run == run).order_by(IntakeFile.path)))
+
+
+def files_of(session: orm.Session, request: str, *, with_split_off: bool = False) -> list[RequestFile]:
+    """Return the files of a request, by path; those that went on in a request of their own only when asked."""
+    query = sa.select(RequestFile).where(RequestFile.request == request).order_by(RequestFile.path)
+    if not with_split_off:
+        query = query.where(RequestFile.split_off.is_(False))
+    return list(session.scalars(query))
+
+
+def votes_of(session: orm.Session, request: str, turn: int) -> list[FileVote]:
+    """Return the votes of one turn, oldest first."""
+    return list(
+        session.scalars(
+            sa.select(FileVote).where(FileVote.request == request, FileVote.turn == turn).order_by(FileVote.audit_seq)
+        )
+    )
+
+
+def released_files(session: orm.Session, request: str) -> list[ReleasedFile]:
+    """Return what a release holds, by path."""
+    return list(
+        session.scalars(sa.select(ReleasedFile).where(ReleasedFile.request == request).order_by(ReleasedFile.path))
+    )

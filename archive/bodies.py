@@ -1,0 +1,60 @@
+"""The door for tes: where a sealed body lies, and what a sandbox needs to read it."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import orm
+
+from archive.keys.standing import stored_objects
+from archive.keys.trust import Trust, load_public
+from strongroom.object_stores.folder import Folder
+from strongroom.objects import ObjectStore
+from strongroom.settings import Settings
+
+
+@dataclass(frozen=True)
+class BodyFacts:
+    """A sealed body: its place, its plaintext's size, and what proves it whole."""
+
+    path: Path
+    size: int
+    segments: int
+    body_length: int
+    body_sha256: str
+    created: datetime
+
+
+def store_of(settings: Settings) -> ObjectStore:
+    """Return the store that the bodies lie in."""
+    return Folder(settings.home / "objects")
+
+
+def facts_of(session: orm.Session, objects: Sequence[str], settings: Settings) -> Mapping[str, BodyFacts]:
+    """Return what is known of these objects; hints, for the broker refuses a row that is not as it was signed."""
+    store = store_of(settings)
+    return {
+        row.id: BodyFacts(
+            path=store.path(row.id),
+            size=row.size,
+            segments=row.segments,
+            body_length=row.body_length,
+            body_sha256=row.body_sha256,
+            created=row.created,
+        )
+        for row in stored_objects(session, objects)
+        if row.header is not None
+    }
+
+
+def broker_public_key(settings: Settings) -> str:
+    """Return the base64 key that grants are verified with: a file that root wrote, never the database (T11)."""
+    key = load_public(settings.home / "trust" / "broker.pem")
+    return base64.b64encode(key.public_bytes_raw()).decode()
+
+
+def checks_image(settings: Settings) -> str:
+    """Return the digest of the image that inspections run in."""
+    return Trust(settings.home / "trust").checks_image()

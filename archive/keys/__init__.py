@@ -1,0 +1,1 @@
+"""The key broker and the signer of work orders, each a process of its own."""

@@ -1,0 +1,215 @@
+"""Signs the row of a newly sealed object (the broker's verb `register`): an attempt's outputs, or an upload."""
+
+import base64
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from archive.facts import GrantFacts, ObjectFacts
+from archive.keys.desk import ACTOR, Desk, opened_header
+from archive.keys.keyring import OpenKey
+from archive.keys.notes import open_note
+from archive.keys.orders import object_id
+from archive.keys.outputs import (
+    Body,
+    Output,
+    check_may_register,
+    parse_body,
+    parse_bytes,
+    parse_label,
+    parse_name,
+    parse_outputs,
+)
+from archive.keys.purposes import UPLOAD, KeyName, Kind, Purpose, Role
+from archive.keys.standing import AT_ONCE
+from archive.store import Dataset, DatasetFile, DecisionRecord, Grant, StoredObject, UsedDataKey
+from strongroom.audit import Entry, Event, append
+from strongroom.canonical import digest
+from strongroom.database import now, reading, transaction
+from strongroom.doors import Message
+from strongroom.errors import BadRequest, Conflict, NotAllowed, NotFound
+
+UPLOAD_FIELDS = frozenset(
+    {"verb", "dataset", "name", "persons", "person", "object", "header", "digest"}
+    | {"size", "body_length", "body_sha256", "segments"}
+)
+MOST_PERSONS = 100_000
+LONGEST_NOTE = 1 << 10
+
+
+@dataclass(frozen=True)
+class Made:
+    """A row that was signed and waits for its transaction, with the mark of its data key."""
+
+    row: StoredObject
+    mark: str
+
+
+def recipient(desk: Desk, message: Message) -> Message:
+    """Return the public key that files of a dataset are sealed to; there is no other free choice (T2)."""
+    if set(message) != {"verb", "purpose", "owner"} or message["purpose"] != Purpose.STORE.value:
+        raise BadRequest("recipient: of a dataset's store key only.")
+    with reading(desk.engine) as session:
+        dataset = _open_dataset(session, message["owner"])
+        name = KeyName(Purpose.STORE, dataset.id)
+    return {"public_key": base64.b64encode(desk.keyring.current(name).public).decode()}
+
+
+def register_attempt(desk: Desk, message: Message, peer: str) -> Message:
+    """Sign what an attempt left, under the owner and the lineage that its grant says."""
+    if set(message) != {"verb", "attempt", "outputs"}:
+        raise BadRequest("register: send the attempt and its outputs, and nothing else.")
+    outputs = parse_outputs(message["outputs"])
+    attempt = object_id(message["attempt"], "attempt")
+    with reading(desk.engine) as session:
+        found = session.get(Grant, attempt)
+        if found is None:
+            raise NotAllowed("No keys were given to this attempt.")
+        facts = found.facts()
+        desk.seals.check_grant(facts, found.signature)
+    check_may_register(facts, outputs, peer=peer, moment=time.time())
+    key = desk.keyring.opened(KeyName(Purpose(facts.recipient_purpose), facts.recipient_owner), facts.key_version)
+    made = [_output(desk, key, facts, one) for one in outputs]
+    said = digest({"attempt": attempt, "outputs": message["outputs"]})
+    with transaction(desk.engine) as session:
+        grant = session.get_one(Grant, attempt)
+        if grant.registered_digest == said:
+            return {}  # the same words again, because the answer was lost
+        if grant.registered_digest is not None:
+            raise Conflict("This attempt has registered its outputs already.")
+        _check_run(session, facts)
+        grant.registered_digest = said
+        _add(session, made)
+        append(session, Entry(Event.OBJECT_REGISTERED, ACTOR, attempt, facts.project, _said(facts.decision, made)))
+    return {}
+
+
+def register_upload(desk: Desk, message: Message) -> Message:
+    """Sign a file that was uploaded into a dataset; its plaintext digest comes sealed to the dataset's key (T8)."""
+    if set(message) != UPLOAD_FIELDS:
+        raise BadRequest(f"register: send exactly: {', '.join(sorted(UPLOAD_FIELDS))}.")
+    body, name, persons = parse_body(message), parse_name(message["name"]), _persons(message["persons"])
+    with reading(desk.engine) as session:
+        dataset = _open_dataset(session, message["dataset"])
+        if dataset.derived_from_run is not None:
+            raise Conflict("A derived dataset holds what its run made; make another dataset for other files.")
+    key = desk.keyring.current(KeyName(Purpose.STORE, dataset.id))
+    plain = open_note(parse_bytes(message, "digest", most=LONGEST_NOTE), key.secret)
+    if len(plain) != hashlib.sha256().digest_size:
+        raise BadRequest("digest: the SHA-256 of the plaintext, sealed to the dataset's key.")
+    facts = replace(_facts(key, body), kind=UPLOAD, persons=persons, policy_version=dataset.policy_version)
+    made = [_signed(desk, key, facts, body=body, sha256=plain)]
+    with transaction(desk.engine) as session:
+        _open_dataset(session, dataset.id)
+        if session.get(DatasetFile, (dataset.id, name)) is not None:
+            raise Conflict("This dataset has a file of this name; files never change, so choose another name.")
+        _add(session, made)
+        session.add(DatasetFile(dataset=dataset.id, name=name, object=body.object))
+        said = {"dataset": dataset.id, **_said(None, made)}
+        append(
+            session, Entry(Event.OBJECT_REGISTERED, str(message["person"])[:200], body.object, dataset.project, said)
+        )
+    return {"object": body.object}
+
+
+def _open_dataset(session: orm.Session, name: Any) -> Dataset:
+    dataset = session.get(Dataset, name) if isinstance(name, str) else None
+    if dataset is None or dataset.deleted_at is not None:
+        raise NotFound("There is no such dataset.")
+    return dataset
+
+
+def _persons(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > MOST_PERSONS:
+        raise BadRequest("persons: a list of labels.")
+    return tuple(sorted({parse_label(one) for one in value}))
+
+
+def _output(desk: Desk, key: OpenKey, grant: GrantFacts, output: Output) -> Made:
+    facts = replace(
+        _facts(key, output.body),
+        project=grant.project,
+        run=grant.decision,
+        attempt=grant.attempt,
+        kind=grant.kind,
+        role=output.role.value,
+        persons=grant.persons,
+        ancestors=grant.ancestors,
+        policy_version=grant.policy_version,
+    )
+    return _signed(desk, key, facts, body=output.body, sha256=output.sha256)
+
+
+def _facts(key: OpenKey, body: Body) -> ObjectFacts:
+    return ObjectFacts(
+        object=body.object,
+        purpose=key.name.purpose.value,
+        owner=key.name.owner,
+        project=None,
+        run=None,
+        attempt=None,
+        kind="",
+        role=Role.OUTPUT.value,
+        persons=(),
+        ancestors=(),
+        version=1,
+        size=body.size,
+        plaintext_hmac="",
+        body_length=body.body_length,
+        body_sha256=body.body_sha256,
+        segments=body.segments,
+        key_version=key.version,
+        header_sha256=hashlib.sha256(body.header).hexdigest(),
+        policy_version=0,
+    )
+
+
+def _signed(desk: Desk, key: OpenKey, facts: ObjectFacts, *, body: Body, sha256: bytes) -> Made:
+    data_key = opened_header(body.header, key.secret)
+    facts = replace(facts, plaintext_hmac=desk.keyring.name_plaintext(key.name, sha256))
+    row = StoredObject(
+        **_columns(facts),
+        header=body.header,
+        sealed_sha256=desk.keyring.seal_digest(key.name, sha256, object_id=facts.object),
+        signature=desk.seals.sign_object(facts),
+        created=now(),
+    )
+    return Made(row, desk.keyring.data_key_mark(data_key))
+
+
+def _columns(facts: ObjectFacts) -> dict[str, Any]:
+    columns = facts.statement()
+    columns["id"] = columns.pop("object")
+    return columns
+
+
+def _check_run(session: orm.Session, grant: GrantFacts) -> None:
+    decision = session.get(DecisionRecord, grant.decision)
+    if decision is None or (grant.kind == Kind.TASK and decision.closed_at is not None):
+        raise NotAllowed("The run has ended; what its tasks write now is not kept.")
+
+
+def _add(session: orm.Session, made: Sequence[Made]) -> None:
+    marks, ids = [one.mark for one in made], [one.row.id for one in made]
+    if len(set(marks)) != len(marks) or _any(session, UsedDataKey.mark, marks):
+        # T12: one data key never covers two objects, nor one inside and one released.
+        raise Conflict("header: this data key was used before; seal each object with a fresh one.")
+    if _any(session, StoredObject.id, ids):
+        raise Conflict("object: there is an object of this id; objects never change.")
+    session.add_all(one.row for one in made)
+    session.add_all(UsedDataKey(mark=one.mark, object=one.row.id) for one in made)
+
+
+def _any(session: orm.Session, column: orm.InstrumentedAttribute[str], values: Sequence[str]) -> bool:
+    parts = (values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE))
+    return any(session.scalar(sa.select(column).where(column.in_(part)).limit(1)) is not None for part in parts)
+
+
+def _said(decision: str | None, made: Sequence[Made]) -> dict[str, Any]:
+    objects = [{"object": m.row.id, "role": m.row.role, "body_sha256": m.row.body_sha256} for m in made]
+    return {"decision": decision, "objects": objects}

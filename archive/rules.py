@@ -1,0 +1,104 @@
+"""Decides who may make, fill, share, see and delete datasets (pure)."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from strongroom.errors import BadRequest, Conflict, NotAllowed, NotFound
+from strongroom.projects import Role
+
+OBSERVABILITY = ("coarse", "open")
+LONGEST_TITLE = 300
+CUSTODIANS = frozenset({Role.OPERATOR, Role.DAC_MEMBER})
+_DATASET = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks: roles on the platform, and in the dataset's home project if it has one."""
+
+    platform: frozenset[Role]
+    home: frozenset[Role] = frozenset()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the rules need to know of a dataset."""
+
+    home: str | None
+    derived: bool
+    deleted: bool = False
+
+
+def check_dataset_id(dataset: str) -> None:
+    """Raise `BadRequest` unless `dataset` can name a dataset."""
+    if not _DATASET.fullmatch(dataset):
+        raise BadRequest("id: 1 to 64 small letters, digits and hyphens, beginning with no hyphen.")
+
+
+def check_shape(title: str, observability: str) -> None:
+    """Raise `BadRequest` unless a dataset can have this title and observability."""
+    if len(title) > LONGEST_TITLE or not title.isprintable():
+        raise BadRequest(f"title: one line of at most {LONGEST_TITLE} characters.")
+    if observability not in OBSERVABILITY:
+        raise BadRequest("observability: coarse (the default) or open (public and demo data only).")
+
+
+def check_custodian(asker: Asker, asked: Asked) -> None:
+    """Raise unless the asker answers for this dataset: on the platform, or as operator of its home project."""
+    if asked.deleted:
+        raise NotFound("There is no such dataset.")
+    if asker.platform & CUSTODIANS or (asked.home is not None and Role.OPERATOR in asker.home):
+        return
+    raise NotAllowed("Datasets are kept by operators and DAC members; ask one of them.")
+
+
+def check_may_create(asker: Asker, home: str | None) -> None:
+    """Raise unless the asker may make a dataset, in this home project if one is named."""
+    check_custodian(asker, Asked(home, derived=False))
+
+
+def check_may_fill(asker: Asker, asked: Asked) -> None:
+    """Raise unless the asker may add files."""
+    check_custodian(asker, asked)
+    if asked.derived:
+        raise Conflict("A derived dataset holds what its run made; make another dataset for other files.")
+
+
+def check_may_share(asker: Asker, asked: Asked, *, project: str) -> None:
+    """Raise unless the asker may give this dataset to `project`."""
+    check_custodian(asker, asked)
+    if asked.derived and project != asked.home:
+        # T21: no use outside the project without each ancestor's DAC, who cannot be asked yet.
+        raise NotAllowed("A derived dataset stays in the project that made it.")
+    if not asker.platform & CUSTODIANS and project != asked.home:
+        raise NotAllowed("You can share this dataset with its own project only; ask a DAC member.")
+
+
+def may_see_all(asker: Asker) -> bool:
+    """Say whether the asker sees every dataset, not only those of own projects."""
+    return bool(asker.platform & (CUSTODIANS | {Role.AUDITOR}))
+
+
+def may_see_sizes(observability: str) -> bool:
+    """Say whether sizes of files are shown: in coarse mode they would tell of the data (T4)."""
+    return observability == "open"
+
+
+def may_fill(asker: Asker, asked: Asked) -> bool:
+    """Say whether the asker may add files."""
+    return _may(check_may_fill, asker, asked)
+
+
+def may_share(asker: Asker, asked: Asked, *, project: str) -> bool:
+    """Say whether the asker may give this dataset to `project`."""
+    return _may(check_may_share, asker, asked, project=project)
+
+
+def _may(check: Callable[..., None], *given: Any, **named: Any) -> bool:
+    try:
+        check(*given, **named)
+    except (NotAllowed, NotFound, Conflict):
+        return False
+    return True

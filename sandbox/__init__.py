@@ -1,0 +1,1 @@
+"""Runs one task attempt on a node, inside walls; imports no other room."""

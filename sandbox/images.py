@@ -1,0 +1,220 @@
+"""Imports OCI images by digest into a content store, and opens what was imported."""
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import re
+import secrets
+import shutil
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from sandbox.layers import ImageError, apply_layer
+
+__all__ = ["ImageError", "ImageRecord", "image_environment", "import_image", "open_image", "read_image"]
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+_MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+_LARGEST_DOCUMENT = 4 << 20
+_REAL_FOLDERS = ("run", "tmp", "proc", "dev")
+_RECORD = "config.json"
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """An imported image; `digest` is that of its manifest."""
+
+    digest: str
+    env: Mapping[str, str]
+    workdir: str
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+
+
+class Source(Protocol):
+    """An OCI image layout, wherever it lies: a folder or a tar archive."""
+
+    def open(self, name: str) -> BinaryIO:
+        """Open one file of the layout; raises `ImageError`."""
+        ...
+
+
+class FolderSource:
+    """A layout in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def open(self, name: str) -> BinaryIO:
+        """Open one file of the layout."""
+        try:
+            return open(self._root / name, "rb")
+        except OSError as error:
+            raise ImageError("This is not a complete OCI layout; a file of it is missing.") from error
+
+
+class ArchiveSource:
+    """A layout in a tar archive."""
+
+    def __init__(self, archive: tarfile.TarFile) -> None:
+        self._archive = archive
+        self._members = {os.path.normpath(member.name): member for member in archive if member.isreg()}
+
+    def open(self, name: str) -> BinaryIO:
+        """Open one file of the layout."""
+        member = self._members.get(name)
+        file = self._archive.extractfile(member) if member else None
+        if file is None:
+            raise ImageError("This is not a complete OCI archive; a file of it is missing.")
+        return file  # type: ignore[return-value] # a buffered reader, typed as IO[bytes]
+
+
+def import_image(source: Path, store: Path) -> ImageRecord:
+    """Check every blob of a layout or archive, unpack the image once, and return its record.
+
+    Idempotent: an image that is in the store is not unpacked again.
+    """
+    with _opened(source) as layout:
+        digest, manifest = _find_manifest(layout)
+        home = _home(store, digest)
+        if not (home / _RECORD).exists():
+            _unpack(layout, manifest, home)
+    return read_image(store, digest)
+
+
+def open_image(store: Path, digest: str) -> Path:
+    """Return the unpacked root of an imported image, or raise `ImageError`."""
+    home = _home(store, digest)
+    if not (home / _RECORD).is_file():
+        raise ImageError("This image is not in the store of this node; import it first (strongroom image import).")
+    return home / "rootfs"
+
+
+def read_image(store: Path, digest: str) -> ImageRecord:
+    """Return the record of an imported image, or raise `ImageError`."""
+    open_image(store, digest)
+    config = json.loads((_home(store, digest) / _RECORD).read_bytes()).get("config") or {}
+    env = dict(entry.split("=", 1) for entry in config.get("Env") or [] if "=" in entry)
+    return ImageRecord(
+        digest=digest,
+        env=env,
+        workdir=config.get("WorkingDir") or "/",
+        entrypoint=tuple(config.get("Entrypoint") or ()),
+        command=tuple(config.get("Cmd") or ()),
+    )
+
+
+def image_environment(store: Path, digest: str) -> Mapping[str, str]:
+    """Return the environment that the image asks for, or raise `ImageError`."""
+    return read_image(store, digest).env
+
+
+@contextlib.contextmanager
+def _opened(source: Path) -> Iterator[Source]:
+    if source.is_dir():
+        yield FolderSource(source)
+        return
+    try:
+        with tarfile.open(source, mode="r:*") as archive:
+            yield ArchiveSource(archive)
+    except (OSError, tarfile.TarError) as error:
+        raise ImageError("This is neither an OCI layout nor a tar archive of one.") from error
+
+
+def _find_manifest(layout: Source) -> tuple[str, Mapping[str, Any]]:
+    with layout.open("index.json") as file:
+        listing = _document(file.read(_LARGEST_DOCUMENT))
+    for _ in range(4):  # an index may name an index
+        chosen = _choose(listing)
+        found = _document(_small_blob(layout, chosen["digest"]))
+        kind = found.get("mediaType") or chosen.get("mediaType")
+        if kind in _INDEXES:
+            listing = found
+        elif kind in _MANIFESTS:
+            return chosen["digest"], found
+        else:
+            raise ImageError("The image's index names something that is no image.")
+    raise ImageError("The image's index is nested too deeply.")
+
+
+def _choose(listing: Mapping[str, Any]) -> Mapping[str, Any]:
+    machine = _MACHINES.get(platform.machine(), platform.machine())
+    fitting = []
+    for entry in listing.get("manifests") or []:
+        wanted = entry.get("platform") or {}
+        if (wanted.get("os", "linux"), wanted.get("architecture", machine)) == ("linux", machine):
+            fitting.append(entry)
+    if len({entry.get("digest") for entry in fitting}) != 1:
+        raise ImageError(f"The layout must hold exactly one image for linux/{machine}; it holds {len(fitting)}.")
+    return fitting[0]  # type: ignore[no-any-return]
+
+
+def _unpack(layout: Source, manifest: Mapping[str, Any], home: Path) -> None:
+    config = _small_blob(layout, manifest["config"]["digest"])
+    _document(config)
+    home.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    fresh = home.with_name(f".{secrets.token_hex(8)}")
+    root = fresh / "rootfs"
+    root.mkdir(mode=0o755, parents=True)
+    for folder in (fresh, root):  # a task's uid must be able to read, whatever our umask
+        folder.chmod(0o755)
+    try:
+        for layer in manifest["layers"]:
+            with layout.open(_blob(layer["digest"])) as blob:
+                apply_layer(root, blob, media_type=layer["mediaType"], digest=layer["digest"])
+        _make_real_folders(root)
+        (fresh / _RECORD).write_bytes(config)
+        with contextlib.suppress(FileExistsError, OSError):  # somebody else imported it meanwhile
+            fresh.rename(home)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    if not home.exists():
+        raise ImageError("The image could not be put into the store.")
+
+
+def _make_real_folders(root: Path) -> None:
+    for name in _REAL_FOLDERS:  # decision 9, CVE-2026-87766: walls are mounted there
+        folder = root / name
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise ImageError(f"In this image /{name} is a link; build it with a real folder there.")
+        folder.mkdir(mode=0o755, exist_ok=True)
+        folder.chmod(0o755)
+
+
+def _small_blob(layout: Source, digest: str) -> bytes:
+    with layout.open(_blob(digest)) as file:
+        raw = file.read(_LARGEST_DOCUMENT + 1)
+    if len(raw) > _LARGEST_DOCUMENT or f"sha256:{hashlib.sha256(raw).hexdigest()}" != digest:
+        raise ImageError("A document of the image is not the one that its digest names.")
+    return raw
+
+
+def _document(raw: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ImageError("A document of the image is not JSON.") from error
+    if not isinstance(found, dict):
+        raise ImageError("A document of the image is not a JSON object.")
+    return found
+
+
+def _blob(digest: str) -> str:
+    return f"blobs/sha256/{_hexadecimal(digest)}"
+
+
+def _home(store: Path, digest: str) -> Path:
+    return store / "sha256" / _hexadecimal(digest)
+
+
+def _hexadecimal(digest: object) -> str:
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        raise ImageError("An image is named by its digest: sha256 and 64 hexadecimal digits.")
+    return digest.removeprefix("sha256:")

@@ -1,0 +1,70 @@
+"""Calls the kernel where the standard library does not: mount, unshare, prctl, openat2."""
+
+import ctypes
+import os
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
+MS_BIND, MS_REC, MS_SLAVE = 4096, 16384, 1 << 19
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
+_OPENAT2, _CLOSE_RANGE = 437, 436  # the same on every machine
+_CLOSE_RANGE_CLOEXEC = 4
+_RESOLVE = 0x01 | 0x02 | 0x04 | 0x08  # NO_XDEV, NO_MAGICLINKS, NO_SYMLINKS, BENEATH
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
+
+
+def mount(source: str, target: str, *, kind: str | None = None, flags: int = 0, data: str | None = None) -> None:
+    """mount(2)."""
+    _checked(
+        _libc.mount(
+            source.encode(),
+            target.encode(),
+            kind.encode() if kind else None,
+            ctypes.c_ulong(flags),
+            data.encode() if data else None,
+        )
+    )
+
+
+def unshare(flags: int) -> None:
+    """unshare(2)."""
+    _checked(_libc.unshare(flags))
+
+
+def set_not_dumpable() -> None:
+    """Let no other process of this uid read our memory, and no core file be written (decision 20)."""
+    _checked(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
+
+
+def die_with_parent(signal: int) -> None:
+    """Ask for `signal` when the parent dies; a change of credentials forgets it, so this comes last."""
+    _checked(_libc.prctl(_PR_SET_PDEATHSIG, int(signal), 0, 0, 0))
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent died, so that none is lost from sight."""
+    _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+
+
+def keep_from_exec(first: int) -> None:
+    """Let no descriptor from `first` on survive exec, wherever it came from."""
+    last = ctypes.c_uint(0xFFFFFFFF)
+    _checked(int(_libc.syscall(_CLOSE_RANGE, ctypes.c_uint(first), last, ctypes.c_uint(_CLOSE_RANGE_CLOEXEC))))
+
+
+def open_beneath(folder: int, path: str, flags: int, *, mode: int = 0) -> int:
+    """Open `path` below the descriptor `folder`: never through a link, out of it, or onto another mount."""
+    how = _OpenHow(flags | os.O_CLOEXEC, mode, _RESOLVE)
+    arguments = (folder, os.fsencode(path), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how)))
+    return _checked(int(_libc.syscall(_OPENAT2, *arguments)))

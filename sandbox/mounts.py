@@ -1,0 +1,193 @@
+"""Builds the tree that a task will see, in a mount namespace of our own below a neutral path."""
+
+import contextlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from sandbox import kernel
+from sandbox.bubblewrap import Bubblewrap
+from sandbox.fields import WORK
+from sandbox.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_SLAVE
+from sandbox.spec import Inline, Spec
+
+_PLACES = ("/media", "/srv", "/mnt", "/opt")
+_CLOSED = MS_NOSUID | MS_NODEV
+_INODES = 65_536
+_IMAGE_FOLDERS = ("run", "tmp", "proc", "dev")
+
+
+class MountError(Exception):
+    """This task's tree cannot be built; the sentence says what the operator can do."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the parts of the tree lie before bubblewrap binds them: no path tells of the host."""
+
+    place: str
+    uid: int
+    program: str  # where the task's uid can execute bubblewrap
+    code: tuple[tuple[str, str], ...]  # staged path, path in the task
+
+    @property
+    def image(self) -> str:
+        """The read-only root."""
+        return f"{self.place}/root"
+
+    @property
+    def upper(self) -> str:
+        """What the task writes below its work folder: the only place that outputs are taken from."""
+        return f"{self.place}/scratch/work"
+
+    @property
+    def inputs(self) -> str:
+        """The mount point of the decrypted view."""
+        return f"{self.place}/inputs"
+
+    @property
+    def inline(self) -> str:
+        """The inputs whose clear content stood in the spec."""
+        return f"{self.place}/inline"
+
+    @property
+    def work(self) -> str:
+        """Inputs below, writes above: what the task sees at its work folder."""
+        return f"{self.place}/work"
+
+
+def enter_namespace() -> None:
+    """Leave the host's mount namespace; without root, by way of a user namespace that maps us to ourselves."""
+    uid, gid = os.geteuid(), os.getegid()
+    if uid == 0:
+        kernel.unshare(kernel.CLONE_NEWNS)
+    else:
+        kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS)
+        for name, content in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            Path(f"/proc/self/{name}").write_text(content)
+    kernel.mount("none", "/", flags=MS_REC | MS_SLAVE)  # the host's unmounts reach us, nothing of ours the host
+
+
+def build(spec: Spec, uid: int, *, bubblewrap: Bubblewrap, beside: Iterable[Path] = ()) -> Stage:
+    """Mount image, code folders and scratch for `uid`; `beside` are host paths that must stay in sight."""
+    for name in _IMAGE_FOLDERS:  # CVE-2026-87766: bubblewrap before 0.12 follows an image's links onto the host
+        folder = spec.rootfs / name
+        if folder.is_symlink() or not folder.is_dir():
+            raise MountError("The image has no real folders /run, /tmp, /proc and /dev; import it again.")
+    mounts = spec.code_mounts
+    place = _neutral_place([spec.rootfs, spec.bodies, *(m.source for m in mounts), bubblewrap.path, *beside])
+    code = tuple((f"{place}/code{n}", mount.path) for n, mount in enumerate(mounts))
+    stage = Stage(place, uid, _program(bubblewrap, place), code)
+    inline = sum(len(given.content) + 4096 for given in spec.inputs if isinstance(given, Inline))
+    _memory(place, size=2 * inline + (4 << 20), inodes=_INODES)
+    for name in ("empty", "scratch", "inputs", "inline", "work"):
+        Path(f"{place}/{name}").mkdir(mode=0o755)
+    for folder in bubblewrap.folders:
+        _bind(str(folder), f"{place}/program/{folder.name}")
+    _show(str(spec.rootfs), stage.image, empty=f"{place}/empty")
+    for mount, (staged, _) in zip(mounts, stage.code, strict=True):
+        _show(str(mount.source), staged, empty=f"{place}/empty")
+    _memory(f"{place}/scratch", size=spec.limits.scratch_bytes, inodes=_INODES + spec.limits.output_files)
+    for name in ("work", "overlay", "tmp", "shm"):
+        Path(f"{place}/scratch/{name}").mkdir(mode=0o755)
+        os.chown(f"{place}/scratch/{name}", uid, uid)
+    _make_parents(stage, spec)
+    return stage
+
+
+def _program(bubblewrap: Bubblewrap, place: str) -> str:
+    if not bubblewrap.folders:
+        return str(bubblewrap.path)
+    package = bubblewrap.folders[0]
+    return f"{place}/program/{package.name}/{bubblewrap.path.relative_to(package)}"
+
+
+def _make_parents(stage: Stage, spec: Spec) -> None:
+    wanted = [PurePosixPath(output.path).parent for output in spec.outputs]
+    wanted += [PurePosixPath(spec.answer).parent] if spec.answer else []
+    wanted += [PurePosixPath(executor.workdir) for executor in spec.executors]
+    for folder in wanted:
+        _folders(stage.upper, folder.relative_to(WORK).parts, stage.uid)
+
+
+def write_inline(stage: Stage, inputs: Sequence[Inline]) -> None:
+    """Write clear inputs where the task can read and not change them."""
+    for given in inputs:
+        path = PurePosixPath(given.path).relative_to(WORK)
+        target = f"{_folders(stage.inline, path.parts[:-1], stage.uid)}/{path.name}"
+        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444)
+        with open(fd, "wb") as file:
+            file.write(given.content)
+            os.fchmod(fd, 0o444)
+            os.fchown(fd, stage.uid, stage.uid)
+        os.utime(target, (given.mtime, given.mtime))
+
+
+def open_view(stage: Stage, *, max_read: int) -> int:
+    """Mount the decrypted view and return the descriptor that its server must answer on."""
+    try:
+        fd = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        raise MountError("/dev/fuse cannot be opened; without root it must have mode 0666.") from error
+    owner = f"user_id={os.geteuid()},group_id={os.getegid()}"
+    options = f"fd={fd},rootmode=40000,{owner},allow_other,max_read={max_read}"
+    kernel.mount("view", stage.inputs, kind="fuse.view", flags=_CLOSED | MS_RDONLY | MS_NOEXEC, data=options)
+    return fd
+
+
+def join_work(stage: Stage, *, with_view: bool, with_inline: bool) -> str:
+    """Return the folder that becomes the task's work folder; the view's server must answer by now."""
+    os.chown(stage.inline, stage.uid, stage.uid)
+    lower = [path for path, there in ((stage.inline, with_inline), (stage.inputs, with_view)) if there]
+    if not lower:
+        return stage.upper
+    options = f"lowerdir={':'.join(lower)},upperdir={stage.upper},workdir={stage.place}/scratch/overlay"
+    options += ",metacopy=off,redirect_dir=off"  # a moved input is copied whole
+    if os.geteuid() != 0:
+        options += ",userxattr"
+    kernel.mount("work", stage.work, kind="overlay", flags=_CLOSED, data=options)
+    return stage.work
+
+
+def _folders(top: str, parts: Sequence[str], uid: int) -> str:
+    for part in parts:
+        top = f"{top}/{part}"
+        with contextlib.suppress(FileExistsError):
+            Path(top).mkdir(mode=0o755)
+            os.chown(top, uid, uid)
+    return top
+
+
+def _neutral_place(used: Iterable[Path]) -> str:
+    hidden = {str(parent) for path in used for parent in (path, *path.parents)}
+    for place in _PLACES:
+        if place not in hidden and Path(place).is_dir() and not Path(place).is_symlink():
+            return place
+    raise MountError(f"None of {', '.join(_PLACES)} is free to build the task's tree on; make one of these folders.")
+
+
+def _memory(target: str, *, size: int, inodes: int) -> None:
+    options = f"size={size},nr_inodes={inodes},mode=0755"
+    try:  # plaintext must not reach a swap device; kernels before 6.4 and user namespaces cannot promise it
+        kernel.mount("tmpfs", target, kind="tmpfs", flags=_CLOSED, data=options + ",noswap")
+    except OSError:
+        kernel.mount("tmpfs", target, kind="tmpfs", flags=_CLOSED, data=options)
+
+
+def _show(source: str, target: str, *, empty: str) -> None:
+    # A read-only overlay instead of a bind: a task's mountinfo would name the bound folder of the host.
+    staged = target + ".source"
+    _bind(source, staged)
+    Path(target).mkdir(mode=0o755)
+    try:
+        options = f"lowerdir={staged}:{empty}"
+        kernel.mount("image", target, kind="overlay", flags=_CLOSED | MS_RDONLY, data=options)
+    except OSError:
+        kernel.mount(source, target, flags=MS_BIND)
+        kernel.mount("none", target, flags=MS_BIND | kernel.MS_REMOUNT | _CLOSED | MS_RDONLY)
+
+
+def _bind(source: str, target: str) -> None:
+    Path(target).mkdir(mode=0o755, parents=True)
+    kernel.mount(source, target, flags=MS_BIND)

@@ -1,0 +1,273 @@
+"""Says what a spec is: the only input of a sandbox, parsed strictly into frozen facts."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal, get_args
+
+from sandbox.crypt4gh import body_length_of, segments_of
+from sandbox.fields import MOST_ENTRIES, RUN, WORK, Fields, SpecError, check_path
+
+VERSION = 1
+Kind = Literal["task", "check", "view", "repack"]
+OutputType = Literal["FILE", "DIRECTORY"]
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_HEX = re.compile(r"[0-9a-f]{64}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An input whose header comes in the broker's grant; `body` is a header-less Crypt4GH body."""
+
+    path: str
+    object: str
+    body: Path
+    size: int
+    segments: int
+    body_length: int
+    body_sha256: str
+    mtime: int
+
+
+@dataclass(frozen=True)
+class Inline:
+    """An input whose clear content stands in the spec."""
+
+    path: str
+    content: bytes
+    mtime: int
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An input that is a complete Crypt4GH file; for runs by hand with a key file."""
+
+    path: str
+    file: Path
+    mtime: int
+
+
+Input = Stored | Inline | Whole
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is taken when the executors have ended, if it is there."""
+
+    path: str
+    type: OutputType
+
+
+@dataclass(frozen=True)
+class CodeMount:
+    """A folder of the host that the task may read at `path`."""
+
+    source: Path
+    path: str
+
+
+@dataclass(frozen=True)
+class Executor:
+    """One command; the streams are paths below /run/work, or None for captured ones."""
+
+    command: tuple[str, ...]
+    workdir: str
+    env: tuple[tuple[str, str], ...]
+    stdin: str | None
+    stdout: str | None
+    stderr: str | None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the task may use: bytes, cores, processes, seconds of wall clock for all executors together."""
+
+    memory_bytes: int
+    cpu_cores: float
+    pids: int
+    scratch_bytes: int
+    wall_seconds: float
+    output_bytes: int
+    output_files: int
+    log_bytes: int
+
+
+@dataclass(frozen=True)
+class KeyFile:
+    """Keys for runs by hand: the reader's private key, and the public key that outputs are sealed to."""
+
+    private_key: Path
+    recipient: bytes
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Keys from the key broker: its socket, and the Ed25519 key that its grants are verified with."""
+
+    socket: Path
+    public_key: bytes
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One task attempt."""
+
+    kind: Kind
+    attempt: str
+    rootfs: Path
+    uid: int
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    code_mounts: tuple[CodeMount, ...]
+    executors: tuple[Executor, ...]
+    limits: Limits
+    bodies: Path
+    answer: str | None
+    keys: KeyFile | Broker
+
+
+def spec_digest(raw: bytes) -> str:
+    """Return the SHA-256 (hex) of the exact bytes: what a work order is bound to (T22)."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def parse_spec(raw: bytes) -> Spec:
+    """Return the spec that these bytes hold, or raise `SpecError`; unknown fields are refused."""
+    try:
+        given = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise SpecError("The spec is not JSON.") from error
+    top = Fields(given, "spec")
+    if top.integer("version") != VERSION:
+        raise SpecError(f"version: this sandbox reads version {VERSION}.")
+    kind: Kind = top.choice("kind", get_args(Kind))
+    spec = Spec(
+        kind=kind,
+        attempt=top.matching("attempt", _ID),
+        rootfs=top.host_path("rootfs"),
+        uid=top.integer("uid", low=1, high=2**31),
+        inputs=tuple(_input(o) for o in top.objects("inputs")),
+        outputs=tuple(_output(o) for o in top.objects("outputs")),
+        code_mounts=tuple(_code_mount(o) for o in top.objects("code_mounts")),
+        executors=tuple(_executor(o) for o in top.objects("executors")),
+        limits=_limits(top.object("limits")),
+        bodies=top.host_path("bodies"),
+        answer=top.optional("answer", top.work_path),
+        keys=_keys(top.object("keys")),
+    )
+    top.end()
+    _check_whole(spec)
+    return spec
+
+
+def _check_whole(spec: Spec) -> None:
+    if not spec.executors:
+        raise SpecError("executors: at least one is needed.")
+    if spec.answer is not None and spec.kind == "task":
+        raise SpecError("answer: a task has none; its outputs are sealed.")
+    for given in spec.inputs:
+        match given, spec.keys:
+            case (Stored(), KeyFile()) | (Whole(), Broker()):
+                raise SpecError("inputs: `file` goes with a key file, `object` with the broker.")
+            case _:
+                pass
+    inputs = [given.path for given in spec.inputs]
+    outputs = [output.path for output in spec.outputs] + ([spec.answer] if spec.answer else [])
+    _check_distinct("inputs", inputs)
+    _check_distinct("outputs", outputs)
+    _check_distinct("code_mounts", [mount.path for mount in spec.code_mounts])
+    taken = set(inputs)
+    if any(str(parent) in taken for path in inputs for parent in PurePosixPath(path).parents):
+        raise SpecError("inputs: one lies below another.")
+    if taken & set(outputs):  # decision 16: never a path that is an input
+        raise SpecError("outputs: an input cannot be an output.")
+
+
+def _check_distinct(name: str, paths: Sequence[str]) -> None:
+    if len(set(paths)) != len(paths):
+        raise SpecError(f"{name}: a path stands there twice.")
+
+
+def _input(given: Fields) -> Input:
+    path, mtime = given.work_path("path"), given.integer("mtime", high=2**40)
+    found: Input
+    if given.has("content"):
+        found = Inline(path, given.base64("content"), mtime)
+    elif given.has("file"):
+        found = Whole(path, given.host_path("file"), mtime)
+    else:
+        found = Stored(
+            path=path,
+            object=given.matching("object", _ID),
+            body=given.host_path("body"),
+            size=given.integer("size", high=2**62),
+            segments=given.integer("segments", high=2**62),
+            body_length=given.integer("body_length", high=2**62),
+            body_sha256=given.matching("body_sha256", _HEX),
+            mtime=mtime,
+        )
+        if (found.segments, found.body_length) != (segments_of(found.size), body_length_of(found.size)):
+            raise SpecError("inputs: size, segments and body_length do not belong together.")
+    given.end()
+    return found
+
+
+def _output(given: Fields) -> Output:
+    kind: OutputType = given.choice("type", get_args(OutputType))
+    output = Output(given.work_path("path"), kind)
+    given.end()
+    return output
+
+
+def _code_mount(given: Fields) -> CodeMount:
+    path = given.text("path")
+    check_path(path, given.where)
+    if not path.startswith(RUN + "/") or PurePosixPath(WORK) in (PurePosixPath(path), *PurePosixPath(path).parents):
+        raise SpecError("code_mounts: a path lies below /run and not below /run/work.")
+    mount = CodeMount(given.host_path("source"), path)
+    given.end()
+    return mount
+
+
+def _executor(given: Fields) -> Executor:
+    workdir = given.text("workdir")
+    if workdir != WORK:
+        workdir = given.work_path("workdir")
+    command = tuple(given.texts("command"))
+    if not command or not command[0]:
+        raise SpecError("executors: a command is needed.")
+    env = tuple(given.mapping("env").items())
+    if any(not _VARIABLE.fullmatch(name) for name, _ in env):
+        raise SpecError("executors: env holds a name that is no variable name.")
+    streams = [given.optional(name, given.work_path) for name in ("stdin", "stdout", "stderr")]
+    given.end()
+    return Executor(command, workdir, env, *streams)
+
+
+def _limits(given: Fields) -> Limits:
+    limits = Limits(
+        memory_bytes=given.integer("memory_bytes", low=1 << 20, high=2**50),
+        cpu_cores=given.number("cpu_cores", high=4096),
+        pids=given.integer("pids", low=8, high=1 << 20),
+        scratch_bytes=given.integer("scratch_bytes", low=1 << 20, high=2**50),
+        wall_seconds=given.number("wall_seconds", high=10**8),
+        output_bytes=given.integer("output_bytes", high=2**50),
+        output_files=given.integer("output_files", high=MOST_ENTRIES),
+        log_bytes=given.integer("log_bytes", high=1 << 28),
+    )
+    given.end()
+    return limits
+
+
+def _keys(given: Fields) -> KeyFile | Broker:
+    keys: KeyFile | Broker
+    if given.choice("type", ("key_file", "broker")) == "key_file":
+        keys = KeyFile(given.host_path("private_key"), given.key("recipient"))
+    else:
+        keys = Broker(given.host_path("socket"), given.key("broker_public_key"))
+    given.end()
+    return keys

@@ -1,0 +1,229 @@
+"""Runs one task attempt from its spec to its sealed outputs, in a process of its own that ends with it."""
+
+import base64
+import io
+import os
+import resource
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sandbox import cgroups, collect, executors, kernel, keys, mounts, seal, wire
+from sandbox.bubblewrap import NoBubblewrap, find_bubblewrap
+from sandbox.collect import Collected, TooMuch
+from sandbox.executors import Cause, DispatcherGone, Ended, Room
+from sandbox.fields import WORK, SpecError
+from sandbox.fuse import MAX_READ, View
+from sandbox.inputs import Bodies
+from sandbox.keys import Canceled, Keys, KeysError
+from sandbox.mounts import MountError, Stage
+from sandbox.seal import Plain, SealedOutput
+from sandbox.spec import Inline, KeyFile, Spec, parse_spec, spec_digest
+
+LOGS = f"{WORK}/.strongroom"
+_REASONS: dict[Cause, str | None] = {
+    "exited": None,
+    "deadline": "The task ran longer than it may.",
+    "out_of_memory": "The task used more memory than it may.",
+    "signal": "The task was killed by a signal.",
+    "disk_full": "The task wrote more than its scratch space holds.",
+    "canceled": "The task was canceled.",
+    "system": "The walls round the task could not be built.",
+}
+
+
+@dataclass
+class Result:
+    """What the dispatcher is told at the end."""
+
+    cause: Cause
+    exit_code: int | None = None
+    reason: str | None = None
+    executors: list[dict[str, Any]] = field(default_factory=list)
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    answer: str | None = None
+    peak_memory_bytes: int | None = None
+    cpu_seconds: float = 0.0
+
+    def message(self) -> wire.Message:
+        """Return the result as it travels."""
+        return {"type": "result", **vars(self)}
+
+
+def main(channel: socket.socket) -> NoReturn:
+    """Be the supervisor of the attempt whose spec comes first on `channel`, then end this process."""
+    group: list[cgroups.Group] = []
+    try:
+        raw = wire.recv_raw(channel)
+        if raw is not None:
+            result = _supervise(raw, channel, group)
+            wire.send(channel, result.message())
+    except (DispatcherGone, OSError):
+        pass  # nobody listens; every process of the task is dead by now, or dies with us
+    for one in group:
+        one.remove()
+    os._exit(0)  # mounts, memory and keys go with the process
+
+
+def sweep() -> None:
+    """Remove the cgroups of supervisors that are dead; their mounts and processes died with them."""
+    cgroups.sweep()
+
+
+def _supervise(raw: bytes, channel: socket.socket, group: list[cgroups.Group]) -> Result:
+    try:
+        return _attempt(raw, channel, group)
+    except Canceled:
+        return Result("canceled", reason=_REASONS["canceled"])
+    except (SpecError, KeysError, MountError, NoBubblewrap) as error:
+        return Result("system", reason=str(error))
+    except TooMuch:
+        return Result("disk_full", reason="The outputs are larger, or more, than this task may write.")
+    except DispatcherGone:
+        raise
+    except Exception as error:
+        _log(error)
+        return Result("system", reason="The sandbox failed; the log of the node says where.")
+
+
+def _attempt(raw: bytes, channel: socket.socket, group: list[cgroups.Group]) -> Result:
+    began = time.monotonic()
+    spec = parse_spec(raw)
+    uid = spec.uid if os.geteuid() == 0 else os.geteuid()
+    os.umask(0o022)
+    mounts.enter_namespace()
+    _close_to_others()
+    source = keys.ask(spec, spec_digest(raw), channel)  # the claim travels while the tree is built
+    bubblewrap = find_bubblewrap()
+    stage = mounts.build(spec, uid, bubblewrap=bubblewrap, beside=_in_sight(spec))
+    scratch = os.open(stage.upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    group.append(cgroups.Group(spec.attempt, spec.limits))
+    unlocked = source.unlock()
+    bodies = Bodies(unlocked.bodies)
+    work = _join_inputs(spec, stage, bodies)
+    bodies.start_verifying()
+    room = Room(stage, work, group[0], spec.limits, channel, began + spec.limits.wall_seconds)
+    wire.send(channel, {"type": "started"})
+    ended = _run(room, spec)
+    result = _result(ended, bodies)
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result.cpu_seconds = round(usage.ru_utime + usage.ru_stime, 3)
+    result.peak_memory_bytes = group[0].peak_memory()
+    if result.cause not in ("canceled", "system"):
+        _take(result, spec, _Left(scratch, ended, unlocked.recipient, source))
+    return result
+
+
+def _close_to_others() -> None:
+    """Before any key exists (decision 20): no core file, no reader of our memory, no orphan out of sight."""
+    kernel.set_not_dumpable()
+    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+    kernel.adopt_orphans()
+
+
+def _in_sight(spec: Spec) -> list[Path]:
+    return [*keys.host_paths(spec), *map(Path, (sys.prefix, sys.base_prefix, __file__))]
+
+
+def _join_inputs(spec: Spec, stage: Stage, bodies: Bodies) -> str:
+    inline = [given for given in spec.inputs if isinstance(given, Inline)]
+    mounts.write_inline(stage, inline)
+    if bodies.bodies:  # without encrypted inputs there is no view to mount
+        fd = mounts.open_view(stage, max_read=MAX_READ)
+        view = View(bodies, below=WORK, uid=stage.uid)
+        threading.Thread(target=view.serve, args=(fd,), daemon=True).start()
+    return mounts.join_work(stage, with_view=bool(bodies.bodies), with_inline=bool(inline))
+
+
+def _run(room: Room, spec: Spec) -> list[Ended]:
+    ended = []
+    for executor in spec.executors:
+        ended.append(executors.run(room, executor))
+        if ended[-1].cause != "exited" or ended[-1].exit_code != 0:
+            break  # TES 1.1: executors run in order until one fails
+    return ended
+
+
+def _result(ended: Sequence[Ended], bodies: Bodies) -> Result:
+    last = ended[-1]
+    result = Result(last.cause, last.exit_code, _REASONS[last.cause])
+    result.executors = [{"exit_code": one.exit_code, "start": one.start, "end": one.end} for one in ended]
+    if last.cause == "canceled":
+        bodies.stop()
+    elif (failure := bodies.finish()) is not None:
+        result.cause, result.exit_code, result.reason = "system", None, failure
+    return result
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What a dead task left, and with whom it is sealed and registered."""
+
+    scratch: int
+    ended: Sequence[Ended]
+    recipient: bytes
+    source: Keys
+
+
+def _take(result: Result, spec: Spec, left: _Left) -> None:
+    inputs = {given.path for given in spec.inputs}
+    found = collect.collect(left.scratch, spec.outputs, inputs=inputs, limits=spec.limits)
+    if spec.answer is not None:
+        answer = collect.read_answer(left.scratch, spec.answer)
+        result.answer = base64.b64encode(answer).decode() if answer is not None else None
+    plains = [Plain(one.path, "output", _opener(left.scratch, one.path)) for one in found.files]
+    plains += _logs(left.ended)
+    sealed = _seal(spec, plains, left.recipient)
+    if sealed:
+        left.source.register(sealed)
+    result.outputs = [output.facts() for output in sealed]
+    result.missing = list(found.missing)
+    result.reason = result.reason or _refusals(found)
+
+
+def _seal(spec: Spec, plains: Sequence[Plain], recipient: bytes) -> list[SealedOutput]:
+    if isinstance(spec.keys, KeyFile):
+        return seal.seal_files(plains, spec.bodies, recipient)
+    return seal.seal_objects(plains, spec.bodies, recipient)
+
+
+def _opener(scratch: int, path: str) -> Callable[[], io.FileIO]:
+    return lambda: io.FileIO(collect.open_found(scratch, path), "rb")
+
+
+def _logs(ended: Sequence[Ended]) -> list[Plain]:
+    # Decision 16: what a task prints is sealed like an output and never lies in clear anywhere.
+    plains = []
+    for number, one in enumerate(ended):
+        if one.stdout:
+            plains.append(Plain(f"{LOGS}/stdout.{number}", "stdout", _memory(one.stdout)))
+        if one.stderr:
+            plains.append(Plain(f"{LOGS}/stderr.{number}", "stderr", _memory(one.stderr)))
+    return plains
+
+
+def _memory(content: bytes) -> Callable[[], io.BytesIO]:
+    return lambda: io.BytesIO(content)
+
+
+def _refusals(found: Collected) -> str | None:
+    if not found.refused:
+        return None
+    return f"Something that the task left was not taken: {', '.join(kind.value for kind in found.refused)}."
+
+
+def _log(error: Exception) -> None:
+    # Where, and what kind; the message of an exception may hold paths or values.
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_name}:{place.tb_lineno}" if place else "?"
+    code = f" errno {error.errno}" if isinstance(error, OSError) else ""
+    sys.stderr.write(f"sandbox: {type(error).__name__}{code} at {where}\n")
+    sys.stderr.flush()

@@ -1,0 +1,96 @@
+"""Forks supervisors from one warm process, so that no task waits for an interpreter to start."""
+
+import contextlib
+import gc
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from typing import NoReturn
+
+from sandbox import bubblewrap, cgroups, kernel, seccomp, supervisor, wire
+
+_REPLY = struct.Struct("<i")
+
+
+class Zygote:
+    """The client's side: asks the zygote for one supervisor after another; safe to share between threads."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", control: socket.socket) -> None:
+        self.process = process
+        self._control = control
+        self._lock = threading.Lock()
+
+    def launch(self, spec_raw: bytes) -> tuple[int, socket.socket]:
+        """Start a supervisor with this spec; return its process id and our end of its channel."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with theirs, self._lock:
+                socket.send_fds(self._control, [b"f"], [theirs.fileno()])
+                reply = self._control.recv(_REPLY.size)
+            if len(reply) != _REPLY.size:
+                raise ConnectionError("The zygote is dead.")
+            wire.send_raw(ours, spec_raw)
+        except OSError:
+            ours.close()
+            raise
+        return _REPLY.unpack(reply)[0], ours
+
+    def close(self) -> None:
+        """End the zygote, and with it every supervisor and task."""
+        self._control.close()
+        self.process.wait()
+
+
+def start() -> Zygote:
+    """Start a zygote that dies with us: with this process, or when the thread that called this ends."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        command = [sys.executable, "-P", "-m", "sandbox.zygote", str(theirs.fileno())]
+        # An empty environment: nothing of the dispatcher's is to be read in /proc/*/environ.
+        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env={}, stdin=subprocess.DEVNULL)
+    return Zygote(process, ours)
+
+
+def serve(control: socket.socket) -> NoReturn:
+    """Be the zygote: fork one supervisor for each channel that comes, until the other end is gone."""
+    control.set_inheritable(False)
+    bubblewrap.find_bubblewrap()  # what every supervisor needs is found once
+    cgroups.hierarchies()
+    seccomp.program()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps supervisors
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the dispatcher's to handle
+    gc.collect()
+    gc.freeze()
+    zygote = os.getpid()
+    while True:
+        message, fds, _, _ = socket.recv_fds(control, 1, 1, socket.MSG_CMSG_CLOEXEC)
+        if not message:
+            sys.exit(0)
+        pid = os.fork()
+        if pid == 0:
+            _be_supervisor(control, fds[0], zygote)
+        for fd in fds:
+            os.close(fd)
+        control.send(_REPLY.pack(pid))
+
+
+def _be_supervisor(control: socket.socket, channel: int, zygote: int) -> NoReturn:
+    try:
+        control.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        kernel.die_with_parent(signal.SIGKILL)
+        if os.getppid() == zygote:
+            supervisor.main(socket.socket(fileno=channel))
+    finally:
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    kernel.die_with_parent(signal.SIGKILL)
+    with contextlib.suppress(KeyboardInterrupt):
+        serve(socket.socket(fileno=int(sys.argv[1])))

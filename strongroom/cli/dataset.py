@@ -1,0 +1,181 @@
+"""The verbs of `strongroom dataset`: create, share, add, list, from-run, delete."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from archive import ingest
+from sandbox.crypt4gh import body_length_of
+from strongroom.cli.client import SERVER, USAGE, AsJson, Client, Server, Token, err, out, print_json, stop
+
+API = "/api/archive/v1"
+PIPE = Path("-")
+app = typer.Typer(help="Encrypted files that projects may use.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="DATASET")]
+
+
+@app.command()
+def create(
+    dataset: Name,
+    title: Annotated[str, typer.Option("--title", help="What the data is.")] = "",
+    observability: Annotated[
+        str, typer.Option("--observability", help="coarse, or open for public and demo data only.")
+    ] = "coarse",
+    project: Annotated[str | None, typer.Option("--project", help="Home project, if it has one.")] = None,
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Make an empty dataset."""
+    body = {"id": dataset, "title": title, "observability": observability, "project": project}
+    with Client(server, token) as client:
+        made = client.post(f"{API}/datasets", body)
+    _show(made, as_json, f"Dataset {made['id']} is made ({made['observability']}); add files and share it.")
+
+
+@app.command()
+def share(
+    dataset: Name,
+    project: Annotated[str, typer.Argument(metavar="PROJECT")],
+    until: Annotated[datetime | None, typer.Option("--until", help="Last moment (UTC); for ever without.")] = None,
+    end: Annotated[bool, typer.Option("--end", help="Take it back now.")] = False,
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Let a project use a dataset, or take it back."""
+    with Client(server, token) as client:
+        if end:
+            made = client.post(f"{API}/datasets/{dataset}:unshare", {"project": project})
+        else:
+            last = until.replace(tzinfo=UTC).isoformat() if until else None
+            made = client.post(f"{API}/datasets/{dataset}:share", {"project": project, "until": last})
+    _show(made, as_json, f"Dataset {dataset} is shared with: {', '.join(made['projects']) or 'nobody'}.")
+
+
+@app.command()
+def add(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files to encrypt; - is standard input.")],
+    dataset: Annotated[str, typer.Option("--dataset", help="Where they go.")],
+    name: Annotated[str | None, typer.Option("--name", help="Name in the dataset; by default the file's.")] = None,
+    person: Annotated[str | None, typer.Option("--person", help="Label of the person whose data it is.")] = None,
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Encrypt files on this side and add them."""
+    if name is not None and len(files) != 1:
+        stop("--name goes with one file.", USAGE)
+    if PIPE in files and name is None:
+        stop("Standard input needs a --name.", USAGE)
+    for file in files:
+        if file != PIPE and not file.is_file():
+            stop(f"{file} is not a file that can be read.", USAGE)
+    with Client(server, token, timeout=300.0) as client:
+        made = [_add(client, dataset, file, name=name or file.name, person=person) for file in files]
+    _show(made, as_json, f"{len(made)} encrypted and added to {dataset}.")
+
+
+@app.command("list")
+def list_datasets(
+    dataset: Annotated[str | None, typer.Argument(metavar="DATASET")] = None,
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """List datasets, or the files of one."""
+    with Client(server, token) as client:
+        found = client.get(f"{API}/datasets/{dataset}" if dataset else f"{API}/datasets")
+    if as_json:
+        print_json(found)
+    elif dataset:
+        out.print(_files_table(found))
+    else:
+        out.print(_datasets_table(found))
+
+
+@app.command("from-run")
+def from_run(
+    run: Annotated[str, typer.Argument(metavar="RUN")],
+    dataset: Annotated[str, typer.Option("--dataset", help="Id of the derived dataset.")],
+    title: Annotated[str, typer.Option("--title", help="What the data is.")] = "",
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Make what a run wrote, and its contract keeps inside, a dataset of the project."""
+    with Client(server, token) as client:
+        made = client.post(f"{API}/datasets/from-run", {"run": run, "dataset": dataset, "title": title})
+    _show(made, as_json, f"Dataset {made['dataset']} holds {len(made['files'])} outputs of the run.")
+
+
+@app.command()
+def delete(
+    dataset: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Destroy a dataset's keys for ever: nobody can open its files again, restored or not."""
+    if not yes:
+        typer.confirm(f"Destroy the keys of {dataset} for ever?", abort=True)
+    with Client(server, token) as client:
+        made = client.post(f"{API}/datasets/{dataset}:delete")
+    _show(made, as_json, f"Dataset {dataset} is gone.")
+
+
+def _add(client: Client, dataset: str, file: Path, *, name: str, person: str | None) -> dict[str, Any]:
+    with _opened(file) as plain, _bar(name, None if file == PIPE else file.stat().st_size) as advance:
+        return ingest.add(client, dataset, plain, name=name, person=person, progress=advance)
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    if file == PIPE:
+        yield sys.stdin.buffer
+    else:
+        with open(file, "rb") as plain:
+            os.posix_fadvise(plain.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+            yield plain
+
+
+@contextlib.contextmanager
+def _bar(name: str, size: int | None) -> Iterator[Any]:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as progress:
+        task = progress.add_task(escape(name), total=body_length_of(size) if size is not None else None)
+        yield lambda length: progress.advance(task, length)
+
+
+def _datasets_table(found: list[dict[str, Any]]) -> Table:
+    table = Table("dataset", "title", "observability", "files", "projects", "from run")
+    for row in found:
+        projects, made_by = ", ".join(row["projects"]), row["derived_from_run"] or ""
+        table.add_row(
+            row["id"], escape(row["title"]), row["observability"], str(len(row["files"])), projects, made_by
+        )
+    return table
+
+
+def _files_table(found: dict[str, Any]) -> Table:
+    table = Table("file", "size")
+    for row in found["files"]:
+        table.add_row(escape(row["name"]), str(row["size"]) if row["size"] is not None else "not shown")
+    return table
+
+
+def _show(value: Any, as_json: bool, sentence: str) -> None:
+    if as_json:
+        print_json(value)
+    else:
+        typer.echo(sentence)

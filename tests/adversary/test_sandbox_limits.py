@@ -1,0 +1,157 @@
+"""A task cannot use more than it was given, nor leave anything running."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from sandbox_lab import MIB, UID, Lab, executor, python, shell, wait, wait_for
+
+from sandbox import wire
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+def processes_of_tasks() -> list[str]:
+    found = subprocess.run(["ps", "-u", str(UID), "-o", "pid="], check=False, capture_output=True, text=True)
+    return found.stdout.split()
+
+
+def groups_of(pid: int) -> list[Path]:
+    return list(Path("/sys/fs/cgroup").glob(f"**/strongroom/{pid}-*"))
+
+
+def gone(pid: int, *, within: float = 10.0) -> bool:
+    end = time.monotonic() + within
+    while time.monotonic() < end:
+        if not Path(f"/proc/{pid}").exists() and not processes_of_tasks() and not groups_of(pid):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("place", ["/run/work", "/tmp", "/dev/shm"])
+def test_scratch_has_a_size(lab: Lab, place: str) -> None:
+    script = f"dd if=/dev/zero of={place}/big bs=1M count=200; code=$?; du -m {place}/big; exit $code"
+    ended = lab.run(shell(script))
+    assert ended.message["cause"] == "disk_full"
+    assert int(ended.stdout.split()[0]) <= 32
+
+
+def test_scratch_has_a_number_of_files(lab: Lab) -> None:
+    code = "import os\nfor n in range(200_000): os.close(os.open(f'/run/work/{n}', os.O_CREAT))"
+    ended = lab.run(python(code))
+    assert ended.message["cause"] == "disk_full"
+
+
+def test_memory_has_an_end(lab: Lab) -> None:
+    ended = lab.run(python("kept = [bytearray(8 << 20) for _ in range(600)]; print('had it all')"))
+    assert ended.message["cause"] == "out_of_memory"
+    assert "had it all" not in ended.stdout
+    assert ended.message["peak_memory_bytes"] <= 168 * MIB
+
+
+def test_a_fork_bomb_stops(lab: Lab) -> None:
+    code = """
+import os, time
+made = 0
+for _ in range(2000):
+    try:
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+        made += 1
+    except OSError:
+        break
+print(made)
+"""
+    ended = lab.run(python(code))
+    assert int(ended.stdout) < 64
+    assert not processes_of_tasks()
+
+
+def test_a_flood_of_log_is_cut_and_does_not_block(lab: Lab) -> None:
+    ended = lab.run(shell("yes | head -c 30000000; echo late > done.txt"), outputs=[file("done.txt")])
+    assert len(ended.files["stdout.0"]) == MIB
+    assert ended.files["done.txt"] == b"late\n"
+
+
+def test_the_deadline_ends_everything(lab: Lab) -> None:
+    start = time.monotonic()
+    ended = lab.run(shell("trap '' TERM INT; while :; do sleep 100; done"), limits={"wall_seconds": 1})
+    assert ended.message["cause"] == "deadline"
+    assert ended.message["exit_code"] is None
+    assert time.monotonic() - start < 5
+    assert not processes_of_tasks()
+
+
+def test_nothing_outlives_the_executor(lab: Lab) -> None:
+    daemon = "(setsid sh -c 'trap \"\" TERM HUP; sleep 0.3; echo late > late.txt; sleep 100' &) ; sleep 0.05"
+    ended = lab.run(shell(daemon), outputs=[file("late.txt")])
+    assert ended.message["missing"] == ["/run/work/late.txt"]
+    assert not processes_of_tasks()
+
+
+def test_a_cancel_kills_and_is_reported(lab: Lab) -> None:
+    pid, channel = lab.launch(lab.spec(shell("trap '' TERM; sleep 100")))
+    with channel:
+        wait_for(channel, "started")
+        time.sleep(0.05)
+        wire.send(channel, {"type": "cancel"})
+        message = wait(channel)
+    assert message["cause"] == "canceled"
+    assert message["outputs"] == []
+    assert gone(pid)
+
+
+def test_a_dead_dispatcher_takes_its_tasks_along(lab: Lab) -> None:
+    pid, channel = lab.launch(lab.spec(shell("sleep 100")))
+    wait_for(channel, "started")
+    channel.close()
+    assert gone(pid)
+
+
+def test_executors_run_in_order_in_one_tree_until_one_fails(lab: Lab) -> None:
+    ended = lab.run(
+        shell("echo one > x"),
+        shell("cat x; echo oops >&2; exit 3"),
+        shell("echo never"),
+        outputs=[file("x")],
+    )
+    assert [one["exit_code"] for one in ended.message["executors"]] == [0, 3]
+    assert ended.message["exit_code"] == 3
+    assert ended.files == {"x": b"one\n", "stdout.1": b"one\n", "stderr.1": b"oops\n"}
+
+
+def test_a_later_executor_is_not_led_through_a_link(lab: Lab) -> None:
+    trap = shell("ln -s /proc/1/mem log; mkfifo pipe")
+    spec = lab.spec(trap, executors=[executor(trap), executor(shell("echo x"), stdout="/run/work/log")])
+    _, channel = lab.launch(spec)
+    with channel:
+        assert wait(channel)["exit_code"] == 126
+    spec = lab.spec(trap, executors=[executor(trap), executor(shell("cat"), stdin="/run/work/pipe")])
+    _, channel = lab.launch(spec)
+    with channel:
+        assert wait(channel)["exit_code"] == 126
+
+
+def test_a_command_that_is_not_there_is_the_tasks_own_fault(lab: Lab) -> None:
+    ended = lab.run(["/bin/nothing-like-this"])
+    assert (ended.message["cause"], ended.message["exit_code"]) == ("exited", 127)
+
+
+def test_a_signal_that_a_task_sends_itself_is_its_exit_code(lab: Lab) -> None:
+    assert lab.run(shell("kill -TERM $$")).message["exit_code"] == 143
+
+
+def test_usage_is_reported(lab: Lab) -> None:
+    message = lab.run(python("x = bytearray(50 << 20)\nfor _ in range(3_000_000): pass")).message
+    assert message["peak_memory_bytes"] > 50 * MIB
+    assert message["cpu_seconds"] > 0.05
+
+
+def file(name: str) -> dict[str, str]:
+    return {"path": f"/run/work/{name}", "type": "FILE"}

@@ -1,0 +1,35 @@
+"""What all tests share: the folder of tests on the path, and one real Strongroom for those that need a whole one."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], list[Path]]:
+    """The demo's real data in the clear: calls of 22 people, one person's reads with their reference."""
+    from demo import data
+
+    return data.fetch(tmp_path_factory.mktemp("sources"))
+
+
+@pytest.fixture(scope="session")
+def site(sources: tuple[list[Path], list[Path]]) -> "Iterator[object]":
+    """A whole running Strongroom with data, workflows and people; see `site.Site`."""
+    from site_of_tests import Site
+
+    home = Path(tempfile.mkdtemp(prefix="strongroom-"))
+    whole = Site(home)
+    try:
+        whole.open(*sources)
+        yield whole
+    finally:
+        whole.stage.stop()
+        shutil.rmtree(home, ignore_errors=True)

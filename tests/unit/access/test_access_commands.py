@@ -1,0 +1,180 @@
+"""`strongroom project` and `strongroom key` against a real server: sentences, exit codes, keys that stay put."""
+
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from click.testing import Result
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from typer.testing import CliRunner
+
+from access.store import ResearcherKey
+from strongroom.audit import events
+from strongroom.cli import key, project
+from strongroom.cli.token import issue
+from strongroom.database import Base, open_database, reading
+from strongroom.projects import Role
+from strongroom.settings import Settings, load
+
+SERVER = """
+import socket, sys
+from access.api import router
+from strongroom.database import open_database
+from strongroom.http import new_app, run
+from strongroom.identity import trusted_issuers
+from strongroom.settings import load
+settings = load()
+app = new_app("test", settings, engine=open_database(settings.database), issuers=trusted_issuers(settings))
+app.include_router(router)
+run(app, [socket.socket(fileno=int(sys.argv[1]))])
+"""
+app = typer.Typer()
+app.add_typer(project.app, name="project")
+app.add_typer(key.app, name="key")
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    home = tmp_path_factory.mktemp("home")
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("STRONGROOM_")}
+    os.environ["STRONGROOM_HOME"] = str(home)
+    settings = load()
+    (home / "database").mkdir()
+    engine = open_database(settings.database)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    yield settings
+    del os.environ["STRONGROOM_HOME"]
+    os.environ.update(kept)
+
+
+@pytest.fixture(scope="module")
+def server(settings: Settings) -> Iterator[str]:
+    issue(settings, "olga", role=Role.OPERATOR, project=None)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = door.getsockname()[1]
+        process = subprocess.Popen([sys.executable, "-c", SERVER, str(door.fileno())], pass_fds=[door.fileno()])
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture
+def olga(settings: Settings) -> str:
+    return issue(settings, "olga", role=Role.OPERATOR, project=None)
+
+
+@pytest.fixture
+def bob(settings: Settings) -> str:
+    return issue(settings, "bob", role=Role.RESEARCHER, project="lungs")
+
+
+def _run(*arguments: object, token: str = "", server: str = "") -> Result:
+    options = [*(["--token", token] if token else []), *(["--server", server] if server else [])]
+    return CliRunner().invoke(app, [*map(str, arguments), *options])
+
+
+def test_an_operator_creates_a_project_and_grants_a_role(server: str, olga: str, bob: str) -> None:
+    made = _run("project", "create", "hearts", "--title", "[red]Hearts", token=olga, server=server)
+    assert made.exit_code == 0, made.stderr
+    again = _run("project", "create", "hearts", "--title", "Hearts", token=olga, server=server)
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert "already" in again.stderr
+    for changed in (True, False):
+        said = _run("project", "member", "hearts", "sam@development", "steward", "--json", token=olga, server=server)
+        assert json.loads(said.stdout)["changed"] is changed
+    listed = _run("project", "list", token=olga, server=server)
+    assert "[red]Hearts" in listed.stdout
+    own = json.loads(_run("project", "list", "--json", token=bob, server=server).stdout)
+    assert [row["id"] for row in own] == ["lungs"]
+
+
+def test_exit_codes_say_what_kind_of_refusal(server: str, bob: str) -> None:
+    assert _run("project", "create", "x", "--title", "X", token=bob, server=server).exit_code == 3
+    assert _run("project", "list", server=server).exit_code == 3
+    assert _run("project", "list", token="nonsense", server=server).exit_code == 3
+    assert _run("project", "create", "x").exit_code == 2
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = door.getsockname()[1]
+    nobody = _run("project", "list", token=bob, server=f"http://127.0.0.1:{port}")
+    assert nobody.exit_code == 5
+    assert "strongroom serve" in nobody.stderr
+
+
+def test_a_pair_is_made_once_and_its_secret_is_its_owner_s_alone(tmp_path: Path) -> None:
+    secret = tmp_path / "bob.sec"
+    made = _run("key", "new", secret)
+    assert made.exit_code == 0, made.stderr
+    assert secret.stat().st_mode & 0o777 == 0o400
+    assert len(key.read_public(tmp_path / "bob.sec.pub")) == len(key.read_secret(secret)) == 32
+    before = secret.read_bytes()
+    again = _run("key", "new", secret)
+    assert again.exit_code == 1
+    assert secret.read_bytes() == before
+    assert key.read_secret(secret).hex() not in made.output
+
+
+def test_a_key_with_a_passphrase_opens_with_it_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = tmp_path / "bob.sec"
+    key.make_pair(secret, passphrase="right")
+    monkeypatch.setattr("getpass.getpass", lambda *_, **__: "right")
+    assert len(key.read_secret(secret)) == 32
+    monkeypatch.setattr("getpass.getpass", lambda *_, **__: "wrong")
+    with pytest.raises(key.StrongroomError):
+        key.read_secret(secret)
+
+
+def test_a_key_is_added_by_proof_and_its_secret_never_leaves(
+    server: str, bob: str, settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secret, public = tmp_path / "bob.sec", tmp_path / "bob.sec.pub"
+    key.make_pair(secret, passphrase="")
+    added = _run("key", "add", public, "--secret", secret, "--json", token=bob, server=server)
+    assert added.exit_code == 0, added.stderr
+    name = json.loads(added.stdout)["fingerprint"]
+    assert name in _run("key", "list", "--json", token=bob, server=server).stdout
+    engine = open_database(settings.database)
+    with reading(engine) as session:
+        assert session.get_one(ResearcherKey, name).person == "bob@development"
+    engine.dispose()
+    raw = key.read_secret(secret).hex()
+    assert raw.lower() not in caplog.text.lower()
+    for file in (settings.home / "database").iterdir():
+        assert bytes.fromhex(raw) not in file.read_bytes()
+
+
+def test_a_key_without_its_secret_is_not_added(server: str, bob: str, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        key.make_pair(tmp_path / name, passphrase="")
+    said = _run("key", "add", tmp_path / "one.pub", "--secret", tmp_path / "two", token=bob, server=server)
+    assert said.exit_code == 1
+    assert "does not open" in said.stderr
+    other = _run("key", "add", tmp_path / "two", "--secret", tmp_path / "two", token=bob, server=server)
+    assert other.exit_code == 1
+
+
+def test_a_vetter_s_key_is_trusted_in_the_home_and_told_in_the_log(settings: Settings, tmp_path: Path) -> None:
+    assert _run("key", "new-vetter", "vera").exit_code == 0
+    assert _run("key", "new-vetter", "victor", "--out", tmp_path / "victor.pem").exit_code == 0
+    private, public = settings.home / "vetters" / "vera.pem", settings.home / "trust" / "vetters" / "vera.pem"
+    for file, mode in ((private, 0o600), (tmp_path / "victor.pem", 0o600), (public, 0o644)):
+        assert file.stat().st_mode & 0o777 == mode
+    secret = load_pem_private_key(private.read_bytes(), None)
+    assert secret.public_key() == load_pem_public_key(public.read_bytes())
+    before = private.read_bytes(), public.read_bytes()
+    assert _run("key", "new-vetter", "vera").exit_code == 1
+    assert _run("key", "new-vetter", "../vera").exit_code == 1
+    assert (private.read_bytes(), public.read_bytes()) == before
+    engine = open_database(settings.database)
+    with reading(engine) as session:
+        told = [json.loads(row.body)["facts"]["name"] for row in events(session) if row.event == "vetter.trusted"]
+    engine.dispose()
+    assert told == ["vera", "victor"]
