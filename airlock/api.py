@@ -145,11 +145,15 @@ def view_file(request: Request, response: Response, who: SignedIn, request_id: s
     """Render one file inside walls of its own; the rendering lives in this one response (decision 15)."""
     response.headers["Cache-Control"] = "no-store"
     state = request.app.state
-    with transaction(state.engine) as session:
-        row = find(session, request_id)
-        inspection = review.look(session, row, who.id, file_id)
-        shown = next(f for f in files_of(session, row.id) if f.file == file_id)
-        digest = shown.body_sha256 or ""
+    try:
+        with transaction(state.engine) as session:
+            row = find(session, request_id)
+            inspection = review.look(session, row, who.id, file_id)
+            shown = next(f for f in files_of(session, row.id) if f.file == file_id)
+            digest = shown.body_sha256 or ""
+    except NotAllowed as refusal:
+        _refused(state, who, subject=request_id, refusal=refusal)
+        raise
     answer = inspections.inspect(inspection, state.settings)
     if answer.view is None:
         raise InspectionFailed("This file cannot be shown; it can only be refused.")

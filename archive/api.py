@@ -115,13 +115,18 @@ def name_file(request: Request, person: SignedIn, dataset: str, asked: Annotated
 def _chunks(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
     """Read an asynchronous stream from a worker thread."""
     iterator = aiter(stream)
+
+    async def piece() -> bytes | None:
+        return await anext(iterator, None)
+
     while True:
         try:
-            yield from_thread.run(anext, iterator)
-        except StopAsyncIteration:
-            return
+            found = from_thread.run(piece)
         except ClientDisconnect as error:
             raise BadRequest("The upload broke off; send the file again.") from error
+        if found is None:
+            return
+        yield found
 
 
 def _shown(session: orm.Session, row: Dataset) -> ShownDataset:

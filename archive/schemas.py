@@ -38,7 +38,7 @@ class EndOfShare(_Strict):
 
 
 class NewFile(_Strict):
-    """The name of an uploaded body; header and digest are sealed to the dataset's key, so the server reads neither."""
+    """The name of an uploaded body; header and digest are sealed to the dataset's key: the server reads neither."""
 
     object: Hex32
     name: Annotated[str, Field(max_length=300)]

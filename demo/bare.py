@@ -41,6 +41,8 @@ def snakemake(workflow: Path, work: Path, config: Path, *, jobs: int) -> None:
     binds += ["--ro-bind", str(workflow), "/run/workflow", "--ro-bind", str(config), "/run/config.yaml"]
     words = ["-s", "/run/workflow/Snakefile", "-d", "/run/work", "--configfile", "/run/config.yaml", "-j", str(jobs)]
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "USER": "bare", "LANG": "C.UTF-8"}  # noqa: S108
+    # Bare Snakemake runs scripts in its own Python; what the image's Python has besides is found here.
+    environment["PYTHONPATH"] = "/usr/lib/python3/dist-packages"
     sets = [word for name, value in environment.items() for word in ("--setenv", name, value)]
     walls = [str(find_bubblewrap().path), *binds, "--unshare-net", "--die-with-parent", "--clearenv", *sets, "--"]
     subprocess.run(
@@ -65,7 +67,7 @@ def compare(released: list[Path], bare: Path) -> str:
 
 def sites(path: Path) -> dict[tuple[str, ...], tuple[int, int]]:
     """Return AC and AN by chromosome, position and alleles."""
-    found = {}
+    found: dict[tuple[str, ...], tuple[int, int]] = {}
     opened = gzip.open if path.read_bytes()[:2] == b"\x1f\x8b" else open
     with opened(path, "rt") as file:
         for line in file:

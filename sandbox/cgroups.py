@@ -13,7 +13,7 @@ from sandbox.spec import Limits
 
 PARENT = "strongroom"
 _CONTROLLERS = ("memory", "pids", "cpu")
-_PERIOD = 100_000  # microseconds
+_PERIOD, _LEAST_QUOTA = 100_000, 1_000  # microseconds
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Group:
             folder.mkdir(exist_ok=True)
         # Output bytes live in memory, and swap would put plaintext on a disk.
         memory = limits.memory_bytes + limits.scratch_bytes
-        quota = int(limits.cpu_cores * _PERIOD)
+        quota = max(_LEAST_QUOTA, int(limits.cpu_cores * _PERIOD))
         if "memory" in self._v1:
             _write(self._v1["memory"] / "memory.limit_in_bytes", memory)
             _write_if_there(self._v1["memory"] / "memory.memsw.limit_in_bytes", memory)

@@ -19,6 +19,7 @@ class SpecError(ValueError):
 
 
 def check_path(path: str, where: str) -> None:
+    """Raise `SpecError` unless the path is absolute and says plainly where it leads."""
     parts = path.split("/")
     if parts[0] or _CONTROL.search(path) or len(path.encode()) > LONGEST_PATH:
         raise SpecError(f"{where}: a path is not absolute, too long, or holds control characters.")
@@ -98,9 +99,16 @@ class Fields:
 
     def work_path(self, name: str) -> str:
         """Return a path below the task's work folder."""
+        value = self.work_folder(name)
+        if value == WORK:
+            raise SpecError(f"{self.where}.{name}: a path of a task lies below {WORK}.")
+        return value
+
+    def work_folder(self, name: str) -> str:
+        """Return the task's work folder, or a path below it."""
         value = self.text(name)
         check_path(value, f"{self.where}.{name}")
-        if not value.startswith(WORK + "/"):
+        if not f"{value}/".startswith(f"{WORK}/"):
             raise SpecError(f"{self.where}.{name}: a path of a task lies below {WORK}.")
         return value
 

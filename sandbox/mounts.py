@@ -143,9 +143,8 @@ def join_work(stage: Stage, *, with_view: bool, with_inline: bool) -> str:
     if not lower:
         return stage.upper
     options = f"lowerdir={':'.join(lower)},upperdir={stage.upper},workdir={stage.place}/scratch/overlay"
-    options += ",metacopy=off,redirect_dir=off"  # a moved input is copied whole
-    if os.geteuid() != 0:
-        options += ",userxattr"
+    # An input that the task moves is copied whole; in a user namespace that is so by itself.
+    options += ",metacopy=off,redirect_dir=off" if os.geteuid() == 0 else ",userxattr"
     kernel.mount("work", stage.work, kind="overlay", flags=_CLOSED, data=options)
     return stage.work
 

@@ -234,9 +234,7 @@ def _code_mount(given: Fields) -> CodeMount:
 
 
 def _executor(given: Fields) -> Executor:
-    workdir = given.text("workdir")
-    if workdir != WORK:
-        workdir = given.work_path("workdir")
+    workdir = given.work_folder("workdir")
     command = tuple(given.texts("command"))
     if not command or not command[0]:
         raise SpecError("executors: a command is needed.")

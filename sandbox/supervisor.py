@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -220,10 +221,8 @@ def _refusals(found: Collected) -> str | None:
 
 def _log(error: Exception) -> None:
     # Where, and what kind; the message of an exception may hold paths or values.
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f"{place.tb_frame.f_code.co_name}:{place.tb_lineno}" if place else "?"
+    frames = traceback.extract_tb(error.__traceback__)
+    where = " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
     code = f" errno {error.errno}" if isinstance(error, OSError) else ""
     sys.stderr.write(f"sandbox: {type(error).__name__}{code} at {where}\n")
     sys.stderr.flush()

@@ -1,6 +1,5 @@
 """Forks supervisors from one warm process, so that no task waits for an interpreter to start."""
 
-import contextlib
 import gc
 import os
 import signal
@@ -46,7 +45,7 @@ class Zygote:
 
 
 def start() -> Zygote:
-    """Start a zygote that dies with us: with this process, or when the thread that called this ends."""
+    """Start a zygote; it dies with this process, which alone holds the other end of its control socket."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         command = [sys.executable, "-P", "-m", "sandbox.zygote", str(theirs.fileno())]
@@ -91,6 +90,5 @@ def _be_supervisor(control: socket.socket, channel: int, zygote: int) -> NoRetur
 
 
 if __name__ == "__main__":
-    kernel.die_with_parent(signal.SIGKILL)
-    with contextlib.suppress(KeyboardInterrupt):
-        serve(socket.socket(fileno=int(sys.argv[1])))
+    # No PDEATHSIG here: it would fire when the thread that called `start` ends. The socket's end is as sure.
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -209,9 +209,8 @@ class Dispatcher:
             "outputs": sorted(output["object"] for output in report.get("outputs", [])),
         }
         yield Entry(Event.ATTEMPT_ENDED, ACTOR, attempt.id, task.project, facts)
-        yield from _moves(
-            session, task, after(TaskState(task.state), cause, report, self.settings.tes.attempts, task.attempts)
-        )
+        again = task.attempts < self.settings.tes.attempts
+        yield from _moves(session, task, after(TaskState(task.state), cause, report.get("exit_code"), again=again))
 
     def _cancel_wanted(self) -> None:
         with reading(self.engine) as session:

@@ -157,7 +157,12 @@ class _Supervision:
         bell = Bell(self.sockets / f"run-{self.run_id}.bell")
         rung = asyncio.Event()
         loop = asyncio.get_running_loop()
-        loop.add_reader(bell.fileno(), lambda: (bell.quiet(), rung.set()))
+
+        def ring() -> None:
+            bell.quiet()
+            rung.set()
+
+        loop.add_reader(bell.fileno(), ring)
         try:
             while await asyncio.to_thread(self._renew):
                 with contextlib.suppress(TimeoutError):

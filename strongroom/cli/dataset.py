@@ -5,8 +5,9 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -140,9 +141,10 @@ def _add(client: Client, dataset: str, file: Path, *, name: str, person: str | N
 
 
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[BinaryIO]:
+def _opened(file: Path) -> Iterator[BufferedReader]:
     if file == PIPE:
-        yield sys.stdin.buffer
+        with open(sys.stdin.fileno(), "rb", closefd=False) as plain:
+            yield plain
     else:
         with open(file, "rb") as plain:
             os.posix_fadvise(plain.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)

@@ -3,6 +3,7 @@
 import logging
 import socket
 import sys
+from importlib import import_module
 from typing import Literal, assert_never, get_args
 
 import structlog
@@ -10,6 +11,7 @@ import structlog
 from strongroom.doors import listen
 from strongroom.settings import Settings, load
 
+JOBS = ("airlock.taking", "airlock.release", "wes.supervisor")  # they register their jobs when they load
 Name = Literal["broker", "signer", "dispatcher", "worker", "api"]
 
 
@@ -39,9 +41,10 @@ def main(name: Name) -> None:
 
 
 def _work(settings: Settings) -> None:
-    import wes.supervisor  # noqa: F401
     from strongroom import queue
 
+    for module in JOBS:
+        import_module(module)
     queue.configure(settings)
     queue.clean(settings)
     processes = settings.wes.runs_at_once + settings.airlock.jobs_at_once

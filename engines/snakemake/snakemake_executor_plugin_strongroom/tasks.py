@@ -94,7 +94,7 @@ def _resources(job: "Job") -> dict[str, Any]:
 def _environment(job: "Job") -> dict[str, str]:
     environment = dict.fromkeys(THREAD_VARIABLES, str(job.threads))
     folder = job.resources.get("tmpdir")
-    # The engine's own default says nothing about the task's.
-    if isinstance(folder, str) and folder != tempfile.gettempdir():
+    # The engine's own default, or one that Snakemake leaves to the job ("<TBD>"), says nothing about the task's.
+    if isinstance(folder, str) and folder.startswith("/") and folder != tempfile.gettempdir():
         environment |= dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), folder)
     return environment

@@ -2,8 +2,6 @@
 
 from collections import defaultdict
 
-from snakemake.script import snakemake
-
 ORDER = (
     "genotypes",
     "called",
@@ -22,14 +20,14 @@ MOST_OF_TWO = 0.9
 
 def main(people: "list[str]", out: str, k: int) -> None:
     """Write one row a metric: people of the cohort, total, mean."""
-    figures: "defaultdict[str, list[int]]" = defaultdict(list)
+    figures: defaultdict[str, list[int]] = defaultdict(list)
     for path in people:
         with open(path) as table:
             own = dict(line.split() for line in table)
         for metric in ORDER:
             figures[metric].append(int(own.get(metric, 0)))
     with open(out, "w") as table:
-        table.write("metric\tpeople\ttotal\tmean_per_person\n")
+        table.write("metric\tpeople\ttotal\tmean\n")
         for metric in ORDER:
             if may_be_told(figures[metric], k):
                 total = sum(figures[metric])
@@ -42,4 +40,4 @@ def may_be_told(figures: "list[int]", k: int) -> bool:
     return len(figures) >= k and total >= k and sum(sorted(figures)[-2:]) <= MOST_OF_TWO * total
 
 
-main(snakemake.input, snakemake.output[0], snakemake.params.k)
+main(snakemake.input, snakemake.output[0], snakemake.params.k)  # noqa: F821 - Snakemake's own

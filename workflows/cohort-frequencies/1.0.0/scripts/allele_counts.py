@@ -2,8 +2,6 @@
 
 import subprocess
 
-from snakemake.script import snakemake
-
 
 def main(cohort: str, out: str) -> None:
     """Write CHROM, POS, REF, ALT, AC, AN."""
@@ -19,4 +17,4 @@ def main(cohort: str, out: str) -> None:
         raise SystemExit("bcftools could not read the cohort's calls.")
 
 
-main(snakemake.input[0], snakemake.output[0])
+main(snakemake.input[0], snakemake.output[0])  # noqa: F821 - Snakemake's own

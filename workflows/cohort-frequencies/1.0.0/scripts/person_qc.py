@@ -3,8 +3,6 @@
 import subprocess
 from collections import Counter
 
-from snakemake.script import snakemake
-
 TRANSITIONS = {"AG", "GA", "CT", "TC"}
 
 
@@ -41,4 +39,4 @@ def records(path: str) -> "list[tuple[str, str, list[str]]]":
     return [(ref, alt, genotype.replace("|", "/").split("/")) for ref, alt, genotype in cells]
 
 
-main(snakemake.input.split, snakemake.input.masked, snakemake.output[0])
+main(snakemake.input.split, snakemake.input.masked, snakemake.output[0])  # noqa: F821 - Snakemake's own

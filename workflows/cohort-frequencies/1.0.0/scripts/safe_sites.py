@@ -4,8 +4,6 @@ import csv
 from collections import defaultdict
 from dataclasses import dataclass
 
-from snakemake.script import snakemake
-
 # Longer alleles can single out a family by themselves; the airlock does not take them.
 LONGEST_ALLELE = 49
 HEADER = """##fileformat=VCFv4.2
@@ -49,7 +47,7 @@ def safe_alleles(alleles: "list[Allele]", k: int) -> "list[Allele]":
 
     The alternatives of one place are judged together, hidden ones included: what they leave of AN is the reference's.
     """
-    places: "defaultdict[tuple[str, int], list[Allele]]" = defaultdict(list)
+    places: defaultdict[tuple[str, int], list[Allele]] = defaultdict(list)
     for allele in alleles:
         places[allele.chrom, allele.pos].append(allele)
     safe = []
@@ -69,4 +67,4 @@ def is_safe(allele: Allele, k: int) -> bool:
     return short and allele.count >= k and allele.total - allele.count >= k
 
 
-main(snakemake.input[0], snakemake.output[0], snakemake.params.k)
+main(snakemake.input[0], snakemake.output[0], snakemake.params.k)  # noqa: F821 - Snakemake's own

@@ -1,8 +1,7 @@
 """Bins the released sites by the frequency of their rarer allele; bins of fewer than k sites join a neighbour."""
 
 from dataclasses import dataclass
-
-from snakemake.script import snakemake
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,12 @@ def frequencies(sites: str) -> "list[float]":
 def binned(found: "list[float]", bins: int) -> "list[Bin]":
     """Return equal bins from 0 to one half."""
     edges = [round(0.5 * number / bins, 3) for number in range(bins + 1)]
-    return [Bin(low, high, sum(low < one <= high for one in found)) for low, high in zip(edges, edges[1:])]
+    return [Bin(low, high, sum(low < one <= high for one in found)) for low, high in pairwise(edges)]
 
 
 def merged(spectrum: "list[Bin]", k: int) -> "list[Bin]":
     """Return the bins from the first with sites on, each of k sites or more: too small a one joins the next."""
-    kept: "list[Bin]" = []
+    kept: list[Bin] = []
     open_bin = None
     for one in spectrum:
         if open_bin is not None:
@@ -58,4 +57,4 @@ def merged(spectrum: "list[Bin]", k: int) -> "list[Bin]":
     return kept
 
 
-main(snakemake.input[0], snakemake.output[0], bins=snakemake.params.bins, k=snakemake.params.k)
+main(snakemake.input[0], snakemake.output[0], bins=snakemake.params.bins, k=snakemake.params.k)  # noqa: F821 - Snakemake's own

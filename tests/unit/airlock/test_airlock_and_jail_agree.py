@@ -1,0 +1,147 @@
+"""What the airlock asks and what the real jail answers fit together: the jail's own code, run as in its walls."""
+
+import base64
+import io
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airlock_scene import CONTRACT, PNG, TSV, VCF, Scene, scene
+from PIL import Image
+
+import airlock.checks
+from airlock import answers, inspections
+from airlock.inspections import Inspection
+from airlock.policy import FLOOR
+from strongroom.doors import Caller, Message, listen, serve
+from strongroom.object_stores.folder import Folder
+
+CODE = "import sys, pathlib; sys.path.insert(0, sys.argv[1]); from checks.jail import main; main(pathlib.Path(sys.argv[2]))"
+HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+
+
+def a_picture() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30), (20, 90, 160)).save(out, "PNG")
+    return out.getvalue()
+
+
+CONTENT = {
+    TSV: b"band\tn\n18-39\t12\n40-59\t40\n",
+    PNG: a_picture(),
+    VCF: (HEADER + "chr22\t100\t.\tA\tG\t.\tPASS\tAC=10;AN=44;AF=0.227\n").encode(),
+}
+
+
+class Jail:
+    """A door that runs the jail's program on clear files: object ids are names in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def answer(self, message: Message, _caller: Caller) -> Message:
+        """Do as `tes.inspections` and a sandbox do, without the walls."""
+        work = self.folder / message["inspection"]
+        (work / "supporting").mkdir(parents=True)
+        supporting = {}
+        for name, made in message["supporting"].items():
+            supporting[name] = str(work / "supporting" / name)
+            Path(supporting[name]).write_bytes((self.folder / made).read_bytes())
+        request = {
+            **message["request"],
+            "kind": message["kind"],
+            "file": str(self.folder / message["object"]),
+            "supporting": supporting,
+        }
+        (work / "request.json").write_text(json.dumps(request))
+        words = [sys.executable, "-I", "-c", CODE, str(Path(airlock.checks.__file__).parent.parent), str(work)]
+        subprocess.run(words, check=True)
+        outputs = []
+        if (work / "clean").exists():
+            made = "c" * 31 + str(len(list(self.folder.glob("c*"))))
+            content = (work / "clean").read_bytes()
+            (self.folder / made).write_bytes(content)
+            Folder(self.folder.parent / "objects").put(made, iter([content]))
+            outputs = [{"path": "/run/work/clean", "object": made, "size": len(content), "role": "output"}]
+        raw = base64.b64encode((work / "answer.json").read_bytes()).decode()
+        return {"cause": "exited", "exit_code": 0, "answer": raw, "outputs": outputs}
+
+
+@pytest.fixture
+def stage() -> Iterator[Scene]:
+    with scene() as one:
+        folder = one.settings.home / "jail"
+        folder.mkdir()
+        door = listen(one.settings.sockets / "inspect.sock")
+        threading.Thread(target=_serve, args=(door, Jail(folder).answer), daemon=True).start()
+        yield one
+        door.close()
+
+
+def _serve(door: Any, answer: Any) -> None:
+    try:
+        serve(door, allowed={0, __import__("os").geteuid()}, answer=answer)
+    except OSError:
+        return
+
+
+def question(stage: Scene, kind: Any, path: str, made: str, **supporting: str) -> Inspection:
+    rule = CONTRACT.rule_for(path)
+    assert rule is not None
+    return Inspection(
+        kind=kind,
+        run="0" * 32,
+        project="cohort",
+        person="ruth",
+        object=made,
+        name=path,
+        promise=rule.as_request(),
+        policy=FLOOR.as_json(),
+        supporting=supporting,
+    )
+
+
+def test_every_format_goes_through_copy_check_and_view(stage: Scene) -> None:
+    folder = stage.settings.home / "jail"
+    clean: dict[str, str] = {}
+    for n, (path, content) in enumerate(CONTENT.items()):
+        source = "d" * 31 + str(n)
+        (folder / source).write_bytes(content)
+        answer, copy = inspections.repack(question(stage, "repack", path, source), stage.settings)
+        assert copy is not None, answers.stored(answer)
+        clean[path] = copy.object
+    for path, made in clean.items():
+        supporting = {TSV: clean[TSV]} if path == PNG else {}
+        check = question(stage, "check", path, made)
+        checked = inspections.inspect(Inspection(**{**vars(check), "supporting": supporting}), stage.settings)
+        assert answers.stored(checked) == [], path
+        shown = inspections.inspect(question(stage, "view", path, made), stage.settings)
+        assert shown.view is not None
+        assert shown.view.kind == {TSV: "table", PNG: "image", VCF: "vcf"}[path]
+
+
+def test_a_picture_without_its_numbers_is_blocked(stage: Scene) -> None:
+    (stage.settings.home / "jail" / ("d" * 32)).write_bytes(CONTENT[PNG])
+    _, copy = inspections.repack(question(stage, "repack", PNG, "d" * 32), stage.settings)
+    assert copy is not None
+    checked = inspections.inspect(question(stage, "check", PNG, copy.object), stage.settings)
+    assert [f["code"] for f in answers.stored(checked)] == ["contract-numbers-missing"]
+
+
+def test_genotypes_get_no_clean_copy(stage: Scene) -> None:
+    (stage.settings.home / "jail" / ("d" * 32)).write_bytes(
+        (
+            HEADER.replace("INFO\n", "INFO\tFORMAT\tNA18507\n") + "chr22\t1\t.\tA\tG\t.\t.\tAC=1;AN=2\tGT\t0/1\n"
+        ).encode()
+    )
+    answer, copy = inspections.repack(question(stage, "repack", VCF, "d" * 32), stage.settings)
+    if copy is not None:
+        checked = inspections.inspect(question(stage, "check", VCF, copy.object), stage.settings)
+        assert checked.verdict.value == "block"
+    else:
+        assert answer.verdict.value == "block"
