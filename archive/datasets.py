@@ -136,7 +136,7 @@ def files_of(session: orm.Session, dataset: str) -> list[File]:
         .join(StoredObject, StoredObject.id == DatasetFile.object)
         .where(DatasetFile.dataset == dataset)
         .order_by(DatasetFile.name)
-    ).tuples()
+    )
     return [File(name, identifier, size) for name, identifier, size in rows]
 
 
@@ -257,9 +257,7 @@ def _take_back(engine: sa.Engine, actor: str, dataset: str, *, reason: str) -> N
 
 
 def _named(session: orm.Session, dataset: str) -> dict[str, str]:
-    rows = session.execute(
-        sa.select(DatasetFile.name, DatasetFile.object).where(DatasetFile.dataset == dataset)
-    ).tuples()
+    rows = session.execute(sa.select(DatasetFile.name, DatasetFile.object).where(DatasetFile.dataset == dataset))
     return {name: identifier for name, identifier in rows}
 
 

@@ -111,9 +111,10 @@ class Dispatcher:
                 return  # in order: a large task is not passed by small ones for ever
             try:
                 self._start(task, plan, uid)
-            except StrongroomError as error:
+            except (StrongroomError, images.ImageError) as error:
                 self.node.give_back(plan["cores"], plan["memory"] + plan["scratch"], uid)
-                self._refuse(task, error.sentence)
+                log.error("task.refused", task=task, detail=str(error))
+                self._refuse(task, error.sentence if isinstance(error, StrongroomError) else "Its image is not here.")
 
     def _start(self, task: str, plan: dict[str, Any], uid: int) -> None:
         attempt = uuid.uuid4().hex
@@ -184,8 +185,8 @@ class Dispatcher:
             row = find(session, task)
             if row is None or row.state != TaskState.INITIALIZING.value:
                 return
+            # No ring: who waits for changes acts on ends only, and sees the rest within a second.
             audit.append(session, move(session, row, TaskState.RUNNING, actor=ACTOR))
-        ring(self.settings.sockets / "tasks.bell")
 
     def _ended(self, attempt: str, report: Report) -> None:
         with transaction(self.engine) as session:

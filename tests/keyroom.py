@@ -196,9 +196,7 @@ class KeyRoom:
     def people(self, project: str = PROJECT) -> None:
         """Make a project with a researcher and two stewards, and an operator of the platform."""
         with transaction(self.engine) as session:
-            session.add(
-                Project(id=project, title=project, min_count=5, policy_version=1, created=now(), ends=None)
-            )
+            session.add(Project(id=project, title=project, min_count=5, policy_version=1, created=now(), ends=None))
             for person, role in ((RUTH, Role.RESEARCHER), (SAM, Role.STEWARD), (SINA, Role.STEWARD)):
                 self._member(session, project, person, role)
             known = session.scalar(sa.select(Membership.id).where(Membership.person == OPERATOR))
@@ -228,7 +226,9 @@ class KeyRoom:
 
     def file(self, dataset: str, plain: bytes, *, person: str = "NA1", name: str | None = None) -> str:
         """Seal a file on the owner's side and have it registered; return its object."""
-        recipient = base64.b64decode(self.ask("broker", verb="recipient", purpose="store", owner=dataset)["public_key"])
+        recipient = base64.b64decode(
+            self.ask("broker", verb="recipient", purpose="store", owner=dataset)["public_key"]
+        )
         made = seal(plain, recipient)
         note = seal_note(hashlib.sha256(plain).digest(), recipient)
         words = {**made.words(), "dataset": dataset, "name": name or f"{made.object}.vcf", "persons": [person]}

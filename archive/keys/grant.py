@@ -4,6 +4,7 @@ import base64
 import time
 from collections.abc import Sequence
 
+import sqlalchemy as sa
 from sqlalchemy import orm
 
 from archive.facts import Decision, GrantFacts
@@ -28,7 +29,6 @@ def grant(desk: Desk, message: Message, peer: str) -> Message:
     order = _redeemable(desk, message)
     asking = order.asking
     with reading(desk.engine) as session:
-        _check_unspent(session, order)
         rows = stored_objects(session, asking.objects)
         standing = standing_of(session, asking, rows)
     decision = check_rights(asking, standing, now())
@@ -64,10 +64,12 @@ def _redeemable(desk: Desk, message: Message) -> Order:
 
 def _check_unspent(session: orm.Session, order: Order) -> None:
     attempt = order.asking.attempt
-    claim = session.get(Claim, attempt)
-    if claim is None or claim.jti != order.jti:
+    spent = sa.select(SpentOrder.jti).where(SpentOrder.jti == order.jti).exists()
+    granted = sa.select(Grant.attempt).where(Grant.attempt == attempt).exists()
+    claim = session.execute(sa.select(Claim.jti, spent | granted).where(Claim.attempt == attempt)).one_or_none()
+    if claim is None or claim[0] != order.jti:
         raise OrderRefused("This attempt was not claimed with this work order.")
-    if session.get(SpentOrder, order.jti) is not None or session.get(Grant, attempt) is not None:
+    if claim[1]:
         raise OrderRefused("This work order was redeemed before; each is good once.")
 
 

@@ -48,7 +48,7 @@ def dataset_facts(session: orm.Session, names: Iterable[str], *, project: str) -
     known: dict[str, DatasetFacts] = {}
     waiting = set(names)
     while waiting:
-        for row, shared in session.execute(_datasets_of(waiting, project)).tuples():
+        for row, shared in session.execute(_datasets_of(waiting, project)):
             deleted = row.deleted_at is not None
             known[row.id] = DatasetFacts(row.id, deleted, shared, tuple(row.ancestors))
         found = {name for one in waiting if one in known for name in known[one].ancestors}

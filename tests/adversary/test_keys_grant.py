@@ -222,9 +222,7 @@ def test_t11_a_header_does_not_move_to_another_body(room: KeyRoom, calls: str) -
     refused(room, "broker's signature", room.decision(["calls"]), [calls])
     room.change(swap.values(signature=theirs.signature))
     refused(room, "broker's signature", room.decision(["calls"]), [calls])
-    room.change(
-        swap.values(header=mine.header, header_sha256=mine.header_sha256, signature=mine.signature)
-    )
+    room.change(swap.values(header=mine.header, header_sha256=mine.header_sha256, signature=mine.signature))
     room.grant(Attempt(), room.decision(["calls"]), [calls])
 
 

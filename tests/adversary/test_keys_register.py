@@ -75,9 +75,7 @@ def test_an_output_belongs_to_its_run_and_its_persons(
     assert room.events("object.registered")[-1]["subject"] == attempt.id
 
 
-def test_the_same_words_again_are_no_second_registration(
-    room: KeyRoom, running: tuple[Attempt, bytes, str]
-) -> None:
+def test_the_same_words_again_are_no_second_registration(room: KeyRoom, running: tuple[Attempt, bytes, str]) -> None:
     attempt, recipient, _ = running
     made = seal(b"counts", recipient).output()
     room.register(attempt, made)
@@ -112,9 +110,7 @@ def test_t12_an_output_under_its_inputs_data_key_is_refused(room: KeyRoom, calls
     refused(room, "used before", attempt, SealedFile(uuid.uuid4().hex, stolen, b"").output())
 
 
-def test_t12_a_clean_copy_has_a_data_key_of_its_own(
-    room: KeyRoom, running: tuple[Attempt, bytes, str]
-) -> None:
+def test_t12_a_clean_copy_has_a_data_key_of_its_own(room: KeyRoom, running: tuple[Attempt, bytes, str]) -> None:
     attempt, recipient, run = running
     source = seal(b"af\t0.5\n", recipient)
     room.register(attempt, source.output())
@@ -144,7 +140,9 @@ def test_t12_two_packets_and_foreign_keys_are_refused(room: KeyRoom, running: tu
     refused(room, "header", attempt, {**made.output(), "header": text(b"nonsense")})
 
 
-@pytest.mark.parametrize("wrong", [{"segments": 2}, {"body_length": 7}, {"size": 70000}, {"size": -1}, {"size": True}])
+@pytest.mark.parametrize(
+    "wrong", [{"segments": 2}, {"body_length": 7}, {"size": 70000}, {"size": -1}, {"size": True}]
+)
 def test_lengths_that_do_not_fit_are_refused(
     room: KeyRoom, running: tuple[Attempt, bytes, str], wrong: dict[str, int]
 ) -> None:
@@ -302,7 +300,9 @@ def test_the_broker_killed_loses_nothing(room: KeyRoom, calls: str) -> None:
     later = Attempt()
     again = room.grant(later, run, [*objects, calls])
     assert again["recipient"] == facts["recipient"]
-    assert {opened(later, again["headers"][o]) for o in objects} == {opened(attempt, facts["headers"][o]) for o in objects}
+    assert {opened(later, again["headers"][o]) for o in objects} == {
+        opened(attempt, facts["headers"][o]) for o in objects
+    }
 
 
 def test_a_killed_broker_leaves_orders_that_are_good_once(room: KeyRoom, calls: str) -> None:

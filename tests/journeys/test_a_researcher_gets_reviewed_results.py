@@ -22,7 +22,7 @@ def test_a_researcher_gets_reviewed_results(
     site.approved(request)
     released = site.downloaded(request, tmp_path / "released")
     plainly = bare.run(FREQUENCIES, {"calls": sources[0]}, tmp_path / "bare")
-    assert "385 sites" in bare.compare(list(released.values()), plainly)
+    assert "393 sites" in bare.compare(list(released.values()), plainly)
     assert released["spectrum.png"].read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
@@ -31,9 +31,9 @@ def test_every_person_is_a_task_and_every_task_is_told(site: Site) -> None:
     with site.stage.client(site.cast.researcher) as client:
         tasks = client.get(f"{WES}/runs/{run}/tasks")["task_logs"]
         whole = client.get(f"{WES}/runs/{run}")
-    assert len(tasks) == 50
+    assert len(tasks) == 73
     assert {task["system_logs"][0] for task in tasks} == {"COMPLETE"}
-    assert whole["outputs"]["progress"]["tasks_done"] == 50
+    assert whole["outputs"]["progress"]["tasks_done"] == 73
 
 
 def test_one_persons_calls_stay_inside_and_become_a_dataset(site: Site) -> None:

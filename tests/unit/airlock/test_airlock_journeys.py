@@ -224,3 +224,24 @@ def test_an_unregistered_key_freezes_nothing(stage: Scene) -> None:
     answer = stage.ask("ruth").post(f"{API}/requests/{request['id']}:submit", {"key": "0" * 64})
     assert answer.status_code == 409
     assert stage.ask("ruth").get(f"{API}/requests/{request['id']}").json()["state"] == "READY"
+
+
+def test_the_key_broker_reads_in_the_log_what_the_airlock_wrote(stage: Scene) -> None:
+    from archive.keys import ballots
+    from strongroom.audit import AuditEvent
+    from strongroom.database import reading
+
+    done = stage.released(stage.complete_run(ALL))
+    (asked,) = stage.broker.asked
+    with reading(stage.engine) as session:
+        rows = [e for e in session.query(AuditEvent) if e.subject == done["id"]]
+        lines = {e.seq: ballots.read_line(e.seq, bytes(e.body), salt=bytes(e.salt), leaf=e.leaf) for e in rows}
+    submitted = ballots.read_submitted(lines.pop(asked["submitted"]), done["id"])
+    assert submitted.recipient == b"r" * 32
+    later = [line for seq, line in lines.items() if seq > asked["submitted"]]
+    # What the broker saw: the request on its way, before it was RELEASED.
+    before = [line for line in later if line.facts.get("state") != "RELEASED"]
+    ballots.check_still_on(submitted, before)
+    voters = {person(name): ballots.Voter(steward=True, ever_researcher=False) for name in ("sam", "sina")}
+    for name, seqs in asked["votes"].items():
+        ballots.check_voted(submitted, name, named=[lines[s] for s in seqs], later=later, voters=voters)
