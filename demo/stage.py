@@ -57,13 +57,14 @@ class Stage:
 
     def start(self) -> None:
         """Start `strongroom serve` and wait until it answers."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "strongroom.cli", "serve"],
-            env={**os.environ, **self.environment},
-            stdout=subprocess.DEVNULL,
-            stderr=open(self.home / "logs" / "serve.log", "ab"),  # noqa: SIM115
-            start_new_session=True,
-        )
+        with open(self.home / "logs" / "serve.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "strongroom.cli", "serve"],
+                env={**os.environ, **self.environment},
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
         wait_until_ready(self.settings, self.process)
 
     def stop(self) -> None:
@@ -99,9 +100,11 @@ class Stage:
         write_name(self.settings, name, record.digest)
         if checks:
             (self.home / "trust" / "checks-image").write_text(record.digest + "\n")
-        with transaction(open_database(self.settings.database)) as session:
+        engine = open_database(self.settings.database)
+        with transaction(engine) as session:
             facts: dict[str, Any] = {"name": name, "digest": record.digest, "checks": checks}
             audit.append(session, Entry(Event.IMAGE_IMPORTED, "operator", record.digest[:80], None, facts))
+        engine.dispose()
         return record.digest
 
     def vet(self, folder: Path, *vetters: str) -> str:

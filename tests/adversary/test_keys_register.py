@@ -169,6 +169,20 @@ def test_t22_another_process_does_not_register_for_an_attempt(
     assert "another process" in said
 
 
+@pytest.mark.root
+@pytest.mark.parametrize("user", ["services", "signer", "first_task"])
+def test_t2_only_supervisors_register_for_attempts(
+    room: KeyRoom, running: tuple[Attempt, bytes, str], user: str
+) -> None:
+    attempt, recipient, _ = running
+    outputs = [seal(b"x", recipient).output()]
+    said = room.ask_as(
+        getattr(room.settings.uids, user), "broker", verb="register", attempt=attempt.id, outputs=outputs
+    )
+    assert "may not ask the broker" in said or "does not answer" in said
+    room.register(attempt, *outputs)
+
+
 def test_an_id_is_taken_once(room: KeyRoom, running: tuple[Attempt, bytes, str], calls: str) -> None:
     attempt, recipient, _ = running
     refused(room, "object of this id", attempt, {**seal(b"x", recipient).output(), "object": calls})

@@ -291,20 +291,9 @@ def test_the_command_adds_files_and_a_pipe(room: KeyRoom, server: str, tmp_path:
     plain.write_bytes(CANARY)
     done = run(app, ["add", str(plain), "--dataset", "by-hand", "--person", "NA2", "--json", *words])
     assert done.exit_code == 0, done.output
+    adding = ["add", "-", "--dataset", "by-hand", "--name", "piped.txt", *words]
     piped = subprocess.run(
-        [
-            sys.executable,
-            "-P",
-            "-c",
-            "from strongroom.cli.dataset import app; app()",
-            "add",
-            "-",
-            "--dataset",
-            "by-hand",
-            "--name",
-            "piped.txt",
-            *words,
-        ],
+        [sys.executable, "-P", "-c", "from strongroom.cli.dataset import app; app()", *adding],
         input=CANARY * 5000,
         capture_output=True,
         check=False,
