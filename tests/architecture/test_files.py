@@ -25,7 +25,9 @@ def test_every_file_says_in_one_sentence_what_it_is_for() -> None:
 
 
 def test_no_file_eats_the_project() -> None:
-    lengths = {str(path): len((ROOT / path).read_text().splitlines()) for path in python_files()}
+    # Migrations are written by Alembic, and are never read as a whole.
+    written = [path for path in python_files() if path.parts[:2] != ("migrations", "versions")]
+    lengths = {str(path): len((ROOT / path).read_text().splitlines()) for path in written}
     assert not {path: length for path, length in lengths.items() if length > LONGEST_FILE}
 
 
