@@ -12,7 +12,8 @@ from pathlib import Path
 from sandbox.spec import Limits
 
 PARENT = "strongroom"
-_CONTROLLERS = ("memory", "pids", "cpu")
+CONTROLLERS = ("memory", "pids", "cpu")
+_ACCOUNTING = "cpuacct"  # version 1: often mounted with cpu, but not always; limits nothing
 _PERIOD, _LEAST_QUOTA = 100_000, 1_000  # microseconds
 
 
@@ -39,11 +40,11 @@ def hierarchies() -> Hierarchies:
         if kind == "cgroup2":
             v2 = _parent(Path(mount_point)) or v2
         elif kind == "cgroup":
-            for controller in set(options.split(",")) & set(_CONTROLLERS):
+            for controller in set(options.split(",")) & {*CONTROLLERS, _ACCOUNTING}:
                 parent = _parent(Path(mount_point))
                 if parent is not None:
                     v1[controller] = parent
-    wanted = frozenset(_CONTROLLERS) - v1.keys()
+    wanted = frozenset(CONTROLLERS) - v1.keys()
     return Hierarchies(v1, v2, _delegate(v2, wanted) if v2 else frozenset())
 
 
@@ -67,7 +68,7 @@ def _delegate(parent: Path, wanted: frozenset[str]) -> frozenset[str]:
 class Group:
     """The cgroups of one attempt, named by our process id so that `sweep` finds those of the dead."""
 
-    def __init__(self, attempt: str, limits: Limits) -> None:
+    def __init__(self, attempt: str, limits: Limits, *, scratch_in_memory: bool = True) -> None:
         found = hierarchies()
         name = f"{os.getpid()}-{attempt}"
         self._v1 = {controller: parent / name for controller, parent in found.v1.items()}
@@ -75,8 +76,8 @@ class Group:
         self.folders = list(dict.fromkeys([*self._v1.values(), *([self._v2] if self._v2 else [])]))
         for folder in self.folders:
             folder.mkdir(exist_ok=True)
-        # Output bytes live in memory, and swap would put plaintext on a disk.
-        memory = limits.memory_bytes + limits.scratch_bytes
+        # Output bytes may live in memory, and swap would put plaintext on a disk.
+        memory = limits.memory_bytes + (limits.scratch_bytes if scratch_in_memory else 0)
         quota = max(_LEAST_QUOTA, int(limits.cpu_cores * _PERIOD))
         if "memory" in self._v1:
             _write(self._v1["memory"] / "memory.limit_in_bytes", memory)
@@ -110,21 +111,26 @@ class Group:
 
     def oom_killed(self) -> bool:
         """Say whether the memory limit killed anything."""
-        report = self._memory("memory.oom_control", "memory.events")
+        report = self._report("memory", "memory.oom_control", "memory.events")
         return any(line.startswith("oom_kill ") and line != "oom_kill 0" for line in report.splitlines())
 
     def peak_memory(self) -> int | None:
         """Return the most bytes that were in use at once, page cache included."""
-        report = self._memory("memory.max_usage_in_bytes", "memory.peak").strip()
+        report = self._report("memory", "memory.max_usage_in_bytes", "memory.peak").strip()
         return int(report) if report else None
 
-    def _memory(self, name_v1: str, name_v2: str) -> str:
-        folder = self._v1.get("memory")
+    def cpu_seconds(self) -> float | None:
+        """Return the CPU time of every process that ever was in, those that nobody waited for too."""
+        # Version 2 counts by itself in every group; in a hybrid set-up both may be there.
+        if self._v2 is not None and (report := _read(self._v2 / "cpu.stat")):
+            return int(dict(line.split() for line in report.splitlines())["usage_usec"]) / 1e6
+        report = _read(self._v1[_ACCOUNTING] / "cpuacct.usage") if _ACCOUNTING in self._v1 else ""
+        return int(report) / 1e9 if report else None
+
+    def _report(self, controller: str, name_v1: str, name_v2: str) -> str:
+        folder = self._v1.get(controller)
         path = folder / name_v1 if folder else self._v2 / name_v2 if self._v2 else None
-        try:
-            return path.read_text() if path else ""
-        except OSError:
-            return ""
+        return _read(path) if path else ""
 
     def remove(self) -> None:
         """Remove the empty cgroups; what cannot be removed yet is left to `sweep`."""
@@ -151,6 +157,7 @@ def _is_supervisor(pid: int) -> bool:
 
 
 def _empty(folder: Path) -> None:
+    _write_if_there(folder / "cgroup.kill", 1)
     for _ in range(50):
         with contextlib.suppress(OSError):
             for pid in (folder / "cgroup.procs").read_text().split():
@@ -160,6 +167,13 @@ def _empty(folder: Path) -> None:
         if not folder.exists():
             return
         time.sleep(0.02)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def _write(path: Path, value: object) -> None:

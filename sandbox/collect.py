@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from sandbox import kernel
-from sandbox.fields import WORK
+from sandbox.fields import LONGEST_PATH, WORK
 from sandbox.spec import Limits, Output
 
 DEEPEST = 32
 LARGEST_ANSWER = 1 << 20
 _SLACK = 64 << 10  # what a file may be longer than its blocks
-_NAME = re.compile(r"[A-Za-z0-9._+=@%,:~#()-][A-Za-z0-9._+=@%,:~#() -]*")
+# No quotes, escapes or wildcards; nothing that a shell or a program reads as an option, a home or a comment.
+_NAME = re.compile(r"[A-Za-z0-9._+=@%,:(]([A-Za-z0-9._+=@%,:~#() -]*[A-Za-z0-9._+=@%,:~#()-])?")
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW
 
 
@@ -29,7 +30,7 @@ class Refused(enum.Enum):
     SPECIAL = "not a plain file"
     KIND = "a file where a folder was declared, or a folder where a file was"
     NAME = "a file whose name holds characters that are not allowed"
-    DEEP = "folders nested too deeply"
+    DEEP = "folders nested too deeply, or a path that is too long"
 
 
 class TooMuch(Exception):
@@ -59,21 +60,24 @@ def collect(work: int, outputs: Sequence[Output], *, inputs: Collection[str], li
     Every process of the task must be dead: nobody is left to race with.
     """
     files: dict[str, Found] = {}
-    missing, refused = [], []
+    size = 0
+    missing: list[str] = []
+    refused: set[Refused] = set()
     for output in outputs:
         taken = False
         for found in _look(work, output):
             if isinstance(found, Refused):
-                refused.append(found)
+                refused.add(found)
             elif found.path not in inputs:  # decision 16: never a path that is an input
                 taken = True
-                if found.size >= 0:
+                if found.size >= 0 and found.path not in files:
                     files[found.path] = found
-            if len(files) > limits.output_files or sum(f.size for f in files.values()) > limits.output_bytes:
+                    size += found.size
+            if len(files) > limits.output_files or size > limits.output_bytes:
                 raise TooMuch
         if not taken:
             missing.append(output.path)
-    return Collected(tuple(files.values()), tuple(missing), tuple(dict.fromkeys(refused)))
+    return Collected(tuple(files.values()), tuple(missing), tuple(why for why in Refused if why in refused))
 
 
 def open_found(work: int, path: str) -> int:
@@ -97,6 +101,9 @@ def _look(work: int, output: Output) -> Iterator[Found | Refused]:
     found = _examine(work, relative)
     if found is None:
         return
+    if not all(map(_NAME.fullmatch, relative.split("/"))):
+        yield Refused.NAME
+        return
     if isinstance(found, Refused):
         yield found
     elif stat.S_ISDIR(found.st_mode) != (output.type == "DIRECTORY"):
@@ -116,6 +123,9 @@ def _walk(work: int, folder: str, depth: int) -> Iterator[Found | Refused]:
         os.close(fd)
     for name in names:
         path = f"{folder}/{name}"
+        if len(os.fsencode(path)) > LONGEST_PATH:
+            yield Refused.DEEP
+            continue
         found = _examine(work, path)
         if found is None:
             continue

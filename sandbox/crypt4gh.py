@@ -18,6 +18,7 @@ MAGIC = b"crypt4gh"
 VERSION = 1
 LARGEST_HEADER = 1 << 16
 BATCH = 16
+SMALLEST_CLASS = 4096
 _ENCRYPTION_METHOD = 0  # X25519 and ChaCha20-Poly1305
 _DATA_KEY = struct.pack("<II", 0, 0)  # packet type data_encryption_parameters, method ChaCha20-Poly1305
 _EDIT_LIST = 1
@@ -67,6 +68,15 @@ def body_length_of(size: int) -> int:
     return size + OVERHEAD * segments_of(size)
 
 
+def padded_length_of(body_length: int) -> int:
+    """Return how long a stored body is with its padding (T32): rounded up to 4 KiB and an eighth of an octave.
+
+    The classes are those of the stub that the engine sees (T4), so that a stored body tells no more than that.
+    """
+    unit = max(SMALLEST_CLASS, 1 << max(0, (max(body_length, 1) - 1).bit_length() - 4))
+    return max(1, -(-body_length // unit)) * unit
+
+
 def size_of(body_length: int) -> int:
     """Return the plaintext size of a body, or raise when no body has this length."""
     full, rest = divmod(body_length, CIPHER_SEGMENT)
@@ -75,21 +85,31 @@ def size_of(body_length: int) -> int:
     return full * SEGMENT + max(0, rest - OVERHEAD)
 
 
-def header_length(start: bytes) -> int:
-    """Return how long the header at the beginning of a file is; `start` may run on into the body."""
+def header_packets(start: bytes, *, most: int) -> list[bytes]:
+    """Return the packets of the header at the beginning of a file; `start` may run on into the body."""
     if len(start) < 16 or start[:8] != MAGIC:
         raise Crypt4GHError("This is not a Crypt4GH file.")
-    version, packets = struct.unpack_from("<II", start, 8)
+    version, count = struct.unpack_from("<II", start, 8)
     if version != VERSION:
         raise Crypt4GHError("Only version 1 of Crypt4GH is supported.")
-    if packets != 1:
-        raise Crypt4GHError("The Crypt4GH header must hold exactly one packet, for one recipient.")
-    if len(start) < 20:
-        raise Crypt4GHError("The Crypt4GH header is cut off.")
-    (packet,) = struct.unpack_from("<I", start, 16)
-    if not 8 <= packet <= LARGEST_HEADER or len(start) < 16 + packet:
-        raise Crypt4GHError("The Crypt4GH header is cut off or too long.")
-    return 16 + int(packet)
+    if not 1 <= count <= most:
+        wanted = "exactly one packet, for one recipient" if most == 1 else f"one to {most} packets"
+        raise Crypt4GHError(f"The Crypt4GH header must hold {wanted}.")
+    packets, place = [], 16
+    for _ in range(count):
+        if len(start) < place + 4:
+            raise Crypt4GHError("The Crypt4GH header is cut off.")
+        (length,) = struct.unpack_from("<I", start, place)
+        if not 8 <= length <= LARGEST_HEADER or len(start) < place + length:
+            raise Crypt4GHError("The Crypt4GH header is cut off or too long.")
+        packets.append(start[place : place + length])
+        place += length
+    return packets
+
+
+def header_length(start: bytes, *, most: int = 1) -> int:
+    """Return how long the header at the beginning of a file is, of at most so many packets."""
+    return 16 + sum(map(len, header_packets(start, most=most)))
 
 
 def open_header(header: bytes, private_key: bytes) -> bytes:
@@ -99,18 +119,34 @@ def open_header(header: bytes, private_key: bytes) -> bytes:
     """
     if header_length(header) != len(header):
         raise Crypt4GHError("Bytes follow the Crypt4GH header.")
-    packet = header[16:]
+    plain = open_packet(header[16:], private_key)
+    if plain is None:
+        raise Crypt4GHError("The Crypt4GH header is not for this key.")
+    if is_edit_list(plain):
+        raise Crypt4GHError("Crypt4GH edit lists are not accepted.")
+    return data_key_of(plain)
+
+
+def open_packet(packet: bytes, private_key: bytes) -> bytes | None:
+    """Return what a packet holds, or None when it is for somebody else."""
     if len(packet) < 64 or struct.unpack_from("<I", packet, 4)[0] != _ENCRYPTION_METHOD:
         raise Crypt4GHError("The Crypt4GH header uses an unknown method.")
     writer = packet[8:40]
     try:
         key = _shared_key(private_key, writer, reader=public_key_of(private_key), writer=writer)
-        plain = ChaCha20Poly1305(key).decrypt(packet[40:52], packet[52:], None)
-    except (InvalidTag, ValueError) as error:
-        raise Crypt4GHError("The Crypt4GH header is not for this key.") from error
-    if plain[:4] == struct.pack("<I", _EDIT_LIST):
-        raise Crypt4GHError("Crypt4GH edit lists are not accepted.")
-    if len(packet) != _PACKET or plain[:8] != _DATA_KEY:
+        return ChaCha20Poly1305(key).decrypt(packet[40:52], packet[52:], None)
+    except (InvalidTag, ValueError):
+        return None
+
+
+def is_edit_list(plain: bytes) -> bool:
+    """Say whether an opened packet is an edit list."""
+    return plain[:4] == struct.pack("<I", _EDIT_LIST)
+
+
+def data_key_of(plain: bytes) -> bytes:
+    """Return the data key that an opened packet holds, or raise when it holds anything else."""
+    if len(plain) != len(_DATA_KEY) + 32 or plain[:8] != _DATA_KEY:
         raise Crypt4GHError("The Crypt4GH header holds something other than one data key.")
     return plain[8:]
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from sandbox import cgroups, kernel, seccomp, walls, wire
+from sandbox import cgroups, kernel, landlock, seccomp, walls, wire
 from sandbox.cgroups import Group
+from sandbox.denials import Witness
 from sandbox.fields import WORK
 from sandbox.mounts import Stage
 from sandbox.spec import Executor, Limits
@@ -43,6 +44,9 @@ class Room:
     limits: Limits
     channel: socket.socket
     deadline: float  # time.monotonic()
+    loopback: bool = False  # whether the task may speak TCP with itself
+    keepers: frozenset[int] = frozenset()  # children of ours that outlive the executors
+    witness: Witness | None = None  # a vetter's run names the system calls that it was refused
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def run(room: Room, executor: Executor) -> Ended:
     try:
         cause = _watch(pid, room, logs)
     finally:
-        outcome = _kill_all(room.group, pid)
+        outcome = _kill_all(room.group, pid, spared=room.keepers)
     for read_end, log in logs.items():
         while _drain(read_end, log, room.limits.log_bytes):
             pass
@@ -126,7 +130,7 @@ def _drain(fd: int, log: bytearray, most: int) -> bool:
     return bool(piece)
 
 
-def _kill_all(group: Group, pid: int) -> int:
+def _kill_all(group: Group, pid: int, *, spared: frozenset[int] = frozenset()) -> int:
     """Kill and reap every descendant; return how `pid` ended. We adopt orphans, so none can hide from us."""
     outcome = 0
     first = True
@@ -142,7 +146,10 @@ def _kill_all(group: Group, pid: int) -> int:
                 time.sleep(0.0005)
             first = False
             group.kill()
-            for child in _children():
+            found_children = set(_children())
+            if found_children and found_children <= spared:
+                return outcome
+            for child in found_children - spared:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)
 
@@ -175,6 +182,8 @@ def _cause(room: Room, outcome: int, exit_code: int | None) -> Cause:
         return "out_of_memory"
     if exit_code is None:
         return "signal" if os.WIFSIGNALED(outcome) else "system"
+    if exit_code == 128 + signal.SIGXFSZ:  # one file as large as all scratch
+        return "disk_full"
     if exit_code != 0:
         room_left = os.statvfs(f"{room.stage.place}/scratch")
         if room_left.f_bavail == 0 or room_left.f_favail == 0:
@@ -197,7 +206,8 @@ def _become(room: Room, executor: Executor, streams: Mapping[str, int], *, statu
         except OSError:
             os.write(streams["stderr"], b"A stream of this executor cannot be opened.\n")
             os._exit(_NO_STREAM)
-        filter_fd = _memory(seccomp.program())
+        landlock.restrict(loopback=room.loopback)
+        filter_fd = _memory(room.witness.install() if room.witness else seccomp.program())
         options = walls.arguments(room.stage, room.work, executor, filter_fd=filter_fd, status_fd=status_fd)
         options_fd = _memory(b"".join(option.encode() + b"\0" for option in options))
         kernel.keep_from_exec(3)

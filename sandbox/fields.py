@@ -63,6 +63,13 @@ class Fields:
             raise SpecError(f"{self.where}.{name}: one of {', '.join(choices)}.")
         return value
 
+    def flag(self, name: str) -> bool:
+        """Return a yes or no; a field that is not there says no."""
+        value = self._left.pop(name, False)
+        if type(value) is not bool:
+            raise SpecError(f"{self.where}.{name}: true or false.")
+        return value
+
     def integer(self, name: str, *, low: int = 0, high: int = 2**63) -> int:
         """Return a whole number."""
         value = self._take(name)

@@ -9,14 +9,27 @@ import re
 import secrets
 import shutil
 import tarfile
-from collections.abc import Iterator, Mapping
+import tempfile
+import time
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from sandbox import registry
+from sandbox.dockerarchive import DockerSource
 from sandbox.layers import ImageError, apply_layer
 
-__all__ = ["ImageError", "ImageRecord", "image_environment", "import_image", "open_image", "read_image"]
+__all__ = [
+    "ImageError",
+    "ImageRecord",
+    "collect_garbage",
+    "image_environment",
+    "import_from_registry",
+    "import_image",
+    "open_image",
+    "read_image",
+]
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -24,7 +37,7 @@ _MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.doc
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _LARGEST_DOCUMENT = 4 << 20
 _REAL_FOLDERS = ("run", "tmp", "proc", "dev")
-_RECORD = "config.json"
+_RECORD, _USED = "config.json", "used"
 
 
 @dataclass(frozen=True)
@@ -89,11 +102,48 @@ def import_image(source: Path, store: Path) -> ImageRecord:
     return read_image(store, digest)
 
 
+def import_from_registry(name: str, store: Path, *, credentials: Path | None = None) -> ImageRecord:
+    """Fetch HOST[:PORT]/NAME@sha256:DIGEST and import it; the digest is that of one image, not of a list of them."""
+    reference = registry.parse_reference(name)
+    store.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetched-", dir=store) as folder:
+        layout = Path(folder) / "layout"
+        registry.fetch(reference, layout, credentials=credentials)
+        with _opened(layout) as fetched:
+            found, _ = _find_manifest(fetched)
+        if found != reference.digest:  # T23: what vetters sign names one image for one kind of machine
+            raise ImageError(f"This digest names a list of images; the one for this machine is {found}.")
+        return import_image(layout, store)
+
+
+def collect_garbage(store: Path, *, keep: Collection[str], unused_seconds: float) -> list[str]:
+    """Remove images that are not in `keep` and were not opened for so long; return their digests."""
+    removed = []
+    for home in sorted((store / "sha256").glob("[0-9a-f]*")) if store.is_dir() else []:
+        digest = f"sha256:{home.name}"
+        if digest in keep or time.time() - _used(home) < unused_seconds:
+            continue
+        leaving = home.with_name(f".{secrets.token_hex(8)}")
+        home.rename(leaving)  # at once: nobody opens half an image
+        shutil.rmtree(leaving)
+        removed.append(digest)
+    return removed
+
+
+def _used(home: Path) -> float:
+    for path in (home / _USED, home / _RECORD, home):
+        with contextlib.suppress(OSError):
+            return path.stat().st_mtime
+    return time.time()
+
+
 def open_image(store: Path, digest: str) -> Path:
-    """Return the unpacked root of an imported image, or raise `ImageError`."""
+    """Return the unpacked root of an imported image, or raise `ImageError`; it counts as used now."""
     home = _home(store, digest)
     if not (home / _RECORD).is_file():
         raise ImageError("This image is not in the store of this node; import it first (strongroom image import).")
+    with contextlib.suppress(OSError):  # a reader of the store may not be its owner
+        (home / _USED).touch()
     return home / "rootfs"
 
 
@@ -123,9 +173,13 @@ def _opened(source: Path) -> Iterator[Source]:
         return
     try:
         with tarfile.open(source, mode="r:*") as archive:
-            yield ArchiveSource(archive)
+            yield ArchiveSource(archive) if "index.json" in _names(archive) else DockerSource(archive)
     except (OSError, tarfile.TarError) as error:
         raise ImageError("This is neither an OCI layout nor a tar archive of one.") from error
+
+
+def _names(archive: tarfile.TarFile) -> set[str]:
+    return {os.path.normpath(name) for name in archive.getnames()}
 
 
 def _find_manifest(layout: Source) -> tuple[str, Mapping[str, Any]]:

@@ -6,11 +6,12 @@ import os
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.crypt4gh import CIPHER_SEGMENT, SEGMENT, Crypt4GHError, Reader
+from sandbox.crypt4gh import BATCH, CIPHER_SEGMENT, SEGMENT, Crypt4GHError, Reader, padded_length_of
+from sandbox.editlists import Shown
 
 MOST_OPEN = 256
 _CHUNK = 1 << 20
@@ -25,7 +26,8 @@ class BodyError(Exception):
 class Body:
     """One encrypted input: at `path` in the task's tree, in `file` on this host.
 
-    `length` counts the whole file; `sha256` is None for a complete Crypt4GH file, whose body no row describes.
+    `length` counts the whole file, but for padding (T32); `sha256` is None for a complete Crypt4GH file, whose body
+    no row describes. `shown` is what an edit list leaves to be seen. `whole`: read in one go, before the task starts.
     """
 
     path: str
@@ -34,6 +36,23 @@ class Body:
     sha256: str | None
     mtime: int
     reader: Reader
+    shown: Shown | None = None
+    whole: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes that the task sees."""
+        return self.reader.size if self.shown is None else self.shown.size
+
+
+class _File:
+    """An open body; closed when the last thread that reads it has let go."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def __del__(self) -> None:
+        os.close(self.fd)
 
 
 _Identity = tuple[int, int, int, int]
@@ -45,8 +64,9 @@ class Bodies:
     def __init__(self, bodies: Sequence[Body]) -> None:
         self.bodies = bodies
         self.failure: str | None = None
-        self._open: OrderedDict[int, int] = OrderedDict()
+        self._open: OrderedDict[int, _File] = OrderedDict()
         self._seen: dict[int, _Identity] = {}
+        self._proved: set[int] = set()
         self._lock = threading.Lock()
         self._verifier: threading.Thread | None = None
         self._stop = False
@@ -54,14 +74,32 @@ class Bodies:
     def read_into(self, number: int, first: int, *, count: int, scratch: memoryview, target: memoryview) -> int:
         """Decrypt segments of one body; whatever goes wrong is remembered and raised as `BodyError`."""
         try:
-            fd = self._descriptor(number)
-            return self.bodies[number].reader.read_into(fd, first, count=count, scratch=scratch, target=target)
+            file = self._file(number)
+            return self.bodies[number].reader.read_into(file.fd, first, count=count, scratch=scratch, target=target)
         except (Crypt4GHError, OSError, BodyError) as error:
             raise self._failed() from error
 
+    def read_whole(self, number: int, write: Callable[[memoryview], None]) -> None:
+        """Decrypt a body from its beginning to its end, proving it on the way; raises `BodyError`."""
+        body, seen = self.bodies[number], hashlib.sha256()
+        scratch, target = buffers(min(BATCH, max(1, body.reader.segments)))
+        try:
+            file = _File(self._checked_open(number))
+            for first in range(0, body.reader.segments, BATCH):
+                count = min(BATCH, body.reader.segments - first)
+                got = body.reader.read_into(file.fd, first, count=count, scratch=scratch, target=target)
+                seen.update(scratch[: count * (CIPHER_SEGMENT - SEGMENT) + got])
+                _write_shown(write, body, first * SEGMENT, target[:got])
+            self._check_identity(number, file.fd)
+        except (Crypt4GHError, BodyError) as error:
+            raise self._failed() from error
+        if body.sha256 is not None and seen.hexdigest() != body.sha256:
+            raise self._failed()
+        self._proved.add(number)
+
     def start_verifying(self) -> None:
         """Compare every whole body with its registered SHA-256, beside the task: segments prove no order."""
-        if any(body.sha256 is not None for body in self.bodies):
+        if any(body.sha256 is not None and number not in self._proved for number, body in enumerate(self.bodies)):
             self._verifier = threading.Thread(target=self._verify, daemon=True)
             self._verifier.start()
 
@@ -81,30 +119,31 @@ class Bodies:
             if self._stop or self.failure is not None:
                 return
             with contextlib.suppress(BodyError, OSError):
-                if body.sha256 is None or self._digest(number, buffer) == body.sha256:
+                if number in self._proved or body.sha256 is None or self._digest(number, buffer) == body.sha256:
                     continue
             self._failed()
 
     def _digest(self, number: int, buffer: memoryview) -> str:
-        seen = hashlib.sha256()
-        fd = self._checked_open(number)
-        try:
-            while not self._stop and (got := os.readv(fd, [buffer])):
-                seen.update(buffer[:got])
-            self._check_identity(number, fd)  # still the same file after the last byte
-        finally:
-            os.close(fd)
+        seen, left = hashlib.sha256(), self.bodies[number].length
+        file = _File(self._checked_open(number))
+        while not self._stop and left and (got := os.readv(file.fd, [buffer[: min(left, _CHUNK)]])):
+            seen.update(buffer[:got])
+            left -= got
+        self._check_identity(number, file.fd)  # still the same file after the last byte
         return seen.hexdigest()
 
-    def _descriptor(self, number: int) -> int:
-        fd = self._open.get(number)
-        if fd is not None:
-            self._open.move_to_end(number)
-            return fd
-        fd = self._open[number] = self._checked_open(number)
-        if len(self._open) > MOST_OPEN:
-            os.close(self._open.popitem(last=False)[1])
-        return fd
+    def _file(self, number: int) -> _File:
+        with self._lock:
+            file = self._open.get(number)
+            if file is not None:
+                self._open.move_to_end(number)
+                return file
+        file = _File(self._checked_open(number))
+        with self._lock:
+            file = self._open.setdefault(number, file)
+            if len(self._open) > MOST_OPEN:
+                self._open.popitem(last=False)
+        return file
 
     def _checked_open(self, number: int) -> int:
         fd = os.open(self.bodies[number].file, _OPEN)
@@ -117,11 +156,12 @@ class Bodies:
 
     def _check_identity(self, number: int, fd: int) -> None:
         # What is hashed and what is decrypted must be one file: content cannot change without its ctime.
-        found = os.fstat(fd)
+        found, length = os.fstat(fd), self.bodies[number].length
         identity = (found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns)
         with self._lock:
             first = self._seen.setdefault(number, identity)
-        if identity != first or found.st_size != self.bodies[number].length or not stat.S_ISREG(found.st_mode):
+        whole = found.st_size in (length, padded_length_of(length))  # T32: outputs of tasks are stored padded
+        if identity != first or not whole or not stat.S_ISREG(found.st_mode):
             raise BodyError
 
     def _failed(self) -> BodyError:
@@ -132,3 +172,11 @@ class Bodies:
 def buffers(segments: int) -> tuple[memoryview, memoryview]:
     """Return the two buffers that `read_into` wants for this many segments: scratch and target."""
     return memoryview(bytearray(segments * CIPHER_SEGMENT)), memoryview(bytearray(segments * SEGMENT))
+
+
+def _write_shown(write: Callable[[memoryview], None], body: Body, place: int, piece: memoryview) -> None:
+    stretches = ((place, place + len(piece)),) if body.shown is None else body.shown.stretches
+    for begin, end in stretches:
+        first, last = max(begin - place, 0), min(end - place, len(piece))
+        if first < last:
+            write(piece[first:last])

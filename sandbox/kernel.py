@@ -1,13 +1,18 @@
 """Calls the kernel where the standard library does not: mount, unshare, prctl, openat2."""
 
+import contextlib
 import ctypes
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_SLAVE = 4096, 16384, 1 << 19
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 _OPENAT2, _CLOSE_RANGE = 437, 436  # the same on every machine
+_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
+_MNT_DETACH, _AT_EMPTY_PATH, _MOVE_FROM_EMPTY_PATH, _MOUNT_ATTR_IDMAP = 2, 0x1000, 4, 0x100000
 _CLOSE_RANGE_CLOEXEC = 4
 _RESOLVE = 0x01 | 0x02 | 0x04 | 0x08  # NO_XDEV, NO_MAGICLINKS, NO_SYMLINKS, BENEATH
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -37,6 +42,24 @@ def mount(source: str, target: str, *, kind: str | None = None, flags: int = 0, 
     )
 
 
+def unmount(target: str) -> None:
+    """umount2(2): take a mount out of sight; it ends when nobody uses it any more."""
+    _checked(_libc.umount2(target.encode(), _MNT_DETACH))
+
+
+def idmapped(source: str, target: str, *, namespace: int) -> None:
+    """Bind `source` at `target`, its owners mapped by the user namespace of this descriptor."""
+    at, clone = -100, 1 | os.O_CLOEXEC  # AT_FDCWD, OPEN_TREE_CLONE
+    tree = _checked(int(_libc.syscall(_OPEN_TREE, at, source.encode(), ctypes.c_uint(clone))))
+    try:
+        attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_IDMAP, 0, 0, namespace)
+        size = ctypes.c_size_t(ctypes.sizeof(attributes))
+        _checked(int(_libc.syscall(_MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH, ctypes.byref(attributes), size)))
+        _checked(int(_libc.syscall(_MOVE_MOUNT, tree, b"", at, target.encode(), _MOVE_FROM_EMPTY_PATH)))
+    finally:
+        os.close(tree)
+
+
 def unshare(flags: int) -> None:
     """unshare(2)."""
     _checked(_libc.unshare(flags))
@@ -50,6 +73,11 @@ def set_not_dumpable() -> None:
 def die_with_parent(signal: int) -> None:
     """Ask for `signal` when the parent dies; a change of credentials forgets it, so this comes last."""
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, int(signal), 0, 0, 0))
+
+
+def gain_no_privileges() -> None:
+    """Let no program that we start gain anything by its file's bits; seccomp and Landlock ask for it."""
+    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
 def adopt_orphans() -> None:
@@ -68,3 +96,33 @@ def open_beneath(folder: int, path: str, flags: int, *, mode: int = 0) -> int:
     how = _OpenHow(flags | os.O_CLOEXEC, mode, _RESOLVE)
     arguments = (folder, os.fsencode(path), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how)))
     return _checked(int(_libc.syscall(_OPENAT2, *arguments)))
+
+
+@contextlib.contextmanager
+def namespace_of(uid: int) -> Iterator[int]:
+    """Give a descriptor of a user namespace in which this uid of the host is 0, and nobody else is anybody."""
+    ready, go = os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(go[1])
+            unshare(CLONE_NEWUSER)
+            os.write(ready[1], b"r")
+            os.read(go[0], 1)  # ends with our parent
+        finally:
+            os._exit(0)
+    os.close(ready[1])
+    os.close(go[0])
+    try:
+        os.read(ready[0], 1)
+        for name in ("uid_map", "gid_map"):
+            Path(f"/proc/{pid}/{name}").write_text(f"0 {uid} 1")
+        fd = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+    finally:
+        os.close(ready[0])
+        os.close(go[1])
+        os.waitpid(pid, 0)

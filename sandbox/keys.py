@@ -12,6 +12,7 @@ from typing import Protocol, assert_never
 
 from sandbox import crypt4gh, wire
 from sandbox.crypt4gh import Crypt4GHError, Reader
+from sandbox.editlists import MOST_PACKETS, open_edited_header, shown
 from sandbox.grants import Claim, Grant, GrantError, open_grant
 from sandbox.inputs import Body
 from sandbox.seal import SealedOutput
@@ -131,7 +132,9 @@ class BrokerKeys:
                     reader = Reader(crypt4gh.open_header(header, self._private_key), given.size)
                 except Crypt4GHError as error:
                     raise KeysError("The key broker's grant holds a header that is not for us.") from error
-                bodies.append(Body(given.path, given.body, given.body_length, given.body_sha256, given.mtime, reader))
+                length, sha256 = given.body_length, given.body_sha256
+                body = Body(given.path, given.body, length, sha256, given.mtime, reader, whole=given.read_whole)
+                bodies.append(body)
         return bodies
 
 
@@ -160,14 +163,15 @@ def _open_whole(given: Whole, private_key: bytes) -> Body:
         with open(given.file, "rb") as file:
             start = file.read(crypt4gh.LARGEST_HEADER)
             length = os.fstat(file.fileno()).st_size
-        offset = crypt4gh.header_length(start)
-        data_key = crypt4gh.open_header(start[:offset], private_key)
+        offset = crypt4gh.header_length(start, most=MOST_PACKETS)
+        data_key, edits = open_edited_header(start[:offset], private_key)
         reader = Reader(data_key, crypt4gh.size_of(length - offset), offset=offset)
     except OSError as error:
         raise KeysError("An input file cannot be read.") from error
     except Crypt4GHError as error:
         raise KeysError(f"An input file cannot be opened: {error}") from error
-    return Body(given.path, given.file, length, None, given.mtime, reader)
+    seen = None if edits is None else shown(edits, reader.size)
+    return Body(given.path, given.file, length, None, given.mtime, reader, shown=seen, whole=given.read_whole)
 
 
 def read_private_key(path: Path) -> bytes:

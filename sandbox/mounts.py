@@ -1,8 +1,9 @@
 """Builds the tree that a task will see, in a mount namespace of our own below a neutral path."""
 
 import contextlib
+import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +11,8 @@ from sandbox import kernel
 from sandbox.bubblewrap import Bubblewrap
 from sandbox.fields import WORK
 from sandbox.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_SLAVE
+from sandbox.scratch import Scratch
+from sandbox.scratch_tmpfs import mount_memory
 from sandbox.spec import Inline, Spec
 
 _PLACES = ("/media", "/srv", "/mnt", "/opt")
@@ -30,11 +33,12 @@ class Stage:
     uid: int
     program: str  # where the task's uid can execute bubblewrap
     code: tuple[tuple[str, str], ...]  # staged path, path in the task
+    writable_root: bool = False
 
     @property
     def image(self) -> str:
-        """The read-only root."""
-        return f"{self.place}/root"
+        """The root: read-only, or with an upper layer of its own in scratch."""
+        return f"{self.place}/{'changed' if self.writable_root else 'root'}"
 
     @property
     def upper(self) -> str:
@@ -69,7 +73,7 @@ def enter_namespace() -> None:
     kernel.mount("none", "/", flags=MS_REC | MS_SLAVE)  # the host's unmounts reach us, nothing of ours the host
 
 
-def build(spec: Spec, uid: int, *, bubblewrap: Bubblewrap, beside: Iterable[Path] = ()) -> Stage:
+def build(spec: Spec, uid: int, *, bubblewrap: Bubblewrap, scratch: Scratch, beside: Iterable[Path] = ()) -> Stage:
     """Mount image, code folders and scratch for `uid`; `beside` are host paths that must stay in sight."""
     for name in _IMAGE_FOLDERS:  # CVE-2026-87766: bubblewrap before 0.12 follows an image's links onto the host
         folder = spec.rootfs / name
@@ -78,21 +82,23 @@ def build(spec: Spec, uid: int, *, bubblewrap: Bubblewrap, beside: Iterable[Path
     mounts = spec.code_mounts
     place = _neutral_place([spec.rootfs, spec.bodies, *(m.source for m in mounts), bubblewrap.path, *beside])
     code = tuple((f"{place}/code{n}", mount.path) for n, mount in enumerate(mounts))
-    stage = Stage(place, uid, _program(bubblewrap, place), code)
+    stage = Stage(place, uid, _program(bubblewrap, place), code, spec.writable_root)
     inline = sum(len(given.content) + 4096 for given in spec.inputs if isinstance(given, Inline))
-    _memory(place, size=2 * inline + (4 << 20), inodes=_INODES)
+    mount_memory(place, size=2 * inline + (4 << 20), inodes=_INODES)
     for name in ("empty", "scratch", "inputs", "inline", "work"):
         Path(f"{place}/{name}").mkdir(mode=0o755)
     for folder in bubblewrap.folders:
         _bind(str(folder), f"{place}/program/{folder.name}")
-    _show(str(spec.rootfs), stage.image, empty=f"{place}/empty")
+    _show(str(spec.rootfs), f"{place}/root", empty=f"{place}/empty")
     for mount, (staged, _) in zip(mounts, stage.code, strict=True):
         _show(str(mount.source), staged, empty=f"{place}/empty")
-    _memory(f"{place}/scratch", size=spec.limits.scratch_bytes, inodes=_INODES + spec.limits.output_files)
+    scratch.mount(f"{place}/scratch", size=spec.limits.scratch_bytes, inodes=_INODES + spec.limits.output_files)
     for name in ("work", "overlay", "tmp", "shm"):
         Path(f"{place}/scratch/{name}").mkdir(mode=0o755)
         os.chown(f"{place}/scratch/{name}", uid, uid)
     _make_parents(stage, spec)
+    if stage.writable_root:
+        _let_write(stage)
     return stage
 
 
@@ -114,14 +120,29 @@ def _make_parents(stage: Stage, spec: Spec) -> None:
 def write_inline(stage: Stage, inputs: Sequence[Inline]) -> None:
     """Write clear inputs where the task can read and not change them."""
     for given in inputs:
-        path = PurePosixPath(given.path).relative_to(WORK)
-        target = f"{_folders(stage.inline, path.parts[:-1], stage.uid)}/{path.name}"
-        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444)
-        with open(fd, "wb") as file:
+        with laid(stage, given.path, mtime=given.mtime) as file:
             file.write(given.content)
-            os.fchmod(fd, 0o444)
-            os.fchown(fd, stage.uid, stage.uid)
-        os.utime(target, (given.mtime, given.mtime))
+
+
+@contextlib.contextmanager
+def laid(stage: Stage, path: str, *, mtime: int) -> Iterator[io.FileIO]:
+    """Open a new file among the inputs in memory; afterwards the task can read and not change it."""
+    *folders, name = PurePosixPath(path).relative_to(WORK).parts
+    target = f"{_folders(stage.inline, folders, stage.uid)}/{name}"
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444)
+    with open(fd, "wb", buffering=0) as file:
+        yield file
+        os.fchmod(fd, 0o444)
+        os.fchown(fd, stage.uid, stage.uid)
+    os.utime(target, (mtime, mtime))
+
+
+def make_room(stage: Stage, *, size: int, files: int) -> None:
+    """Let the memory that inputs are laid in hold so much more."""
+    found = os.statvfs(stage.place)
+    whole = found.f_frsize * found.f_blocks + size + files * 2 * found.f_frsize
+    options = f"size={whole},nr_inodes={found.f_files + 2 * files}"
+    kernel.mount("tmpfs", stage.place, kind="tmpfs", flags=_CLOSED | kernel.MS_REMOUNT, data=options)
 
 
 def open_view(stage: Stage, *, max_read: int) -> int:
@@ -166,12 +187,22 @@ def _neutral_place(used: Iterable[Path]) -> str:
     raise MountError(f"None of {', '.join(_PLACES)} is free to build the task's tree on; make one of these folders.")
 
 
-def _memory(target: str, *, size: int, inodes: int) -> None:
-    options = f"size={size},nr_inodes={inodes},mode=0755"
-    try:  # plaintext must not reach a swap device; kernels before 6.4 and user namespaces cannot promise it
-        kernel.mount("tmpfs", target, kind="tmpfs", flags=_CLOSED, data=options + ",noswap")
-    except OSError:
-        kernel.mount("tmpfs", target, kind="tmpfs", flags=_CLOSED, data=options)
+def _let_write(stage: Stage) -> None:
+    # The image belongs to root; shown as the task's own, the task can change its copy like a root of its own.
+    lower = f"{stage.place}/root.source"
+    extra = ",userxattr"
+    if os.geteuid() == 0:
+        lower, extra = f"{stage.place}/owned", ",metacopy=off,redirect_dir=off"
+        Path(lower).mkdir(mode=0o755)
+        with kernel.namespace_of(stage.uid) as namespace:
+            kernel.idmapped(f"{stage.place}/root.source", lower, namespace=namespace)
+    for name in ("changes", "changing"):
+        folder = f"{stage.place}/scratch/{name}"
+        Path(folder).mkdir(mode=0o755)
+        os.chown(folder, stage.uid, stage.uid)
+    Path(stage.image).mkdir(mode=0o755)
+    upper = f"upperdir={stage.place}/scratch/changes,workdir={stage.place}/scratch/changing"
+    kernel.mount("image", stage.image, kind="overlay", flags=_CLOSED, data=f"lowerdir={lower},{upper}{extra}")
 
 
 def _show(source: str, target: str, *, empty: str) -> None:

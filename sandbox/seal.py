@@ -6,17 +6,21 @@ import io
 import os
 import secrets
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sandbox.crypt4gh import HEADER_LENGTH, Sealed, seal_stream
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from sandbox.crypt4gh import HEADER_LENGTH, SEGMENT, Sealed, padded_length_of, seal_stream
 from sandbox.fields import WORK
 
 Role = Literal["output", "stdout", "stderr"]
 _BODY_MODE, _FOLDER_MODE = 0o440, 0o2770
 _BATCH = 256
+_THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -56,16 +60,55 @@ class SealedOutput:
         return {"path": self.path, "object": self.object, "size": self.sealed.size, "role": self.role}
 
 
-def seal_objects(plains: Sequence[Plain], bodies: Path, recipient: bytes) -> list[SealedOutput]:
-    """Seal each to a header-less body of a fresh id below `bodies`; all are on disk when this returns."""
-    done = []
-    with Folder(bodies) as folder:
-        for plain in plains:
-            identifier = uuid.uuid4().hex
-            with plain.open() as source, folder.create(identifier) as body:
-                sealed = seal_stream(source.readinto, body, recipient)
-            done.append(SealedOutput(plain.path, plain.role, identifier, sealed))
+def seal_objects(plains: Sequence[Plain], bodies: Path, recipient: bytes, *, padded: bool) -> list[SealedOutput]:
+    """Seal each to a header-less body of a fresh id below `bodies`; all are on disk when this returns.
+
+    `padded`: stored bodies are as long as their size class (T32).
+    """
+    done: list[SealedOutput] = []
+    for first in range(0, len(plains), _BATCH):
+        part = plains[first : first + _BATCH]
+        with Folder(bodies) as folder:
+            fresh = [(plain, uuid.uuid4().hex) for plain in part]
+            files = [folder.create(name) for _, name in fresh]
+
+            def seal(number: int, part: Sequence[Plain] = part, files: Sequence[int] = files) -> Sealed:
+                with part[number].open() as source:
+                    sealed = seal_stream(source.readinto, _writer(files[number]), recipient)
+                if padded:
+                    _pad(files[number], padded_length_of(sealed.body_length) - sealed.body_length)
+                return sealed
+
+            sealed = _in_threads(seal, len(part))
+            for (plain, name), file, one in zip(fresh, files, sealed, strict=True):
+                folder.name(file, name)
+                done.append(SealedOutput(plain.path, plain.role, name, one))
     return done
+
+
+def _in_threads(seal: Callable[[int], Sealed], count: int) -> list[Sealed]:
+    if count < 2 or _THREADS < 2:
+        return [seal(number) for number in range(count)]
+    with ThreadPoolExecutor(min(_THREADS, count)) as pool:  # ciphers, digests and files work outside Python's lock
+        return list(pool.map(seal, range(count)))
+
+
+def _writer(fd: int) -> Callable[[memoryview], None]:
+    def write(piece: memoryview) -> None:
+        while piece:
+            piece = piece[os.write(fd, piece) :]
+
+    return write
+
+
+def _pad(fd: int, length: int) -> None:
+    """Lengthen a body by segments under a key that nobody keeps: nothing tells them from those before."""
+    write, key = _writer(fd), ChaCha20Poly1305(os.urandom(32))
+    while length > 0:
+        nonce = os.urandom(12)
+        piece = memoryview(nonce + key.encrypt(nonce, bytes(min(SEGMENT, length)), None))[:length]
+        write(piece)
+        length -= len(piece)
 
 
 def seal_files(plains: Sequence[Plain], folder: Path, recipient: bytes) -> list[SealedOutput]:
@@ -79,6 +122,8 @@ def seal_files(plains: Sequence[Plain], folder: Path, recipient: bytes) -> list[
             sealed = seal_stream(source.readinto, file.write, recipient)
             file.seek(0)
             file.write(sealed.header)
+            file.flush()
+            os.fsync(file.fileno())
         fresh.rename(folder / name)
         done.append(SealedOutput(plain.path, plain.role, name, sealed))
     return done
@@ -98,23 +143,18 @@ class Folder:
     def __exit__(self, kind: object, *_: object) -> None:
         self._close(synced=kind is None)
 
-    @contextlib.contextmanager
-    def create(self, name: str) -> Iterator[Callable[[memoryview], None]]:
-        """Yield a writer; the body gets its name after the block. Raises FileExistsError rather than replace."""
-        if len(self._bodies) >= _BATCH:
-            self._close(synced=True)
-        folder = self._folder(name[:2])
+    def create(self, name: str) -> int:
+        """Return a descriptor to write the body to that will be called so."""
         # A file without a name: kill -9 leaves nothing behind.
+        folder = self._folder(name[:2])
         fd = os.open(f"/proc/self/fd/{folder}", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, _BODY_MODE)
         self._bodies.append(fd)
         os.fchmod(fd, _BODY_MODE)
+        return fd
 
-        def write(piece: memoryview) -> None:
-            while piece:
-                piece = piece[os.write(fd, piece) :]
-
-        yield write
-        os.link(f"/proc/self/fd/{fd}", name, dst_dir_fd=folder, follow_symlinks=True)
+    def name(self, fd: int, name: str) -> None:
+        """Give a whole body its name; raises FileExistsError rather than replace."""
+        os.link(f"/proc/self/fd/{fd}", name, dst_dir_fd=self._folder(name[:2]), follow_symlinks=True)
 
     def _folder(self, name: str) -> int:
         if name not in self._folders:

@@ -17,6 +17,8 @@ _NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER,
 _TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
 _FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: AF_VSOCK would reach a hypervisor
 _PERSONALITIES = (0, 0xFFFFFFFF)  # Linux, and the question which one it is
+MACHINES = tuple(_AUDIT_ARCH)  # in the order of the columns of `syscalls`
+CLONES = 7  # instructions that answer clone3 and clone, the first checked calls
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
 
 
@@ -41,22 +43,28 @@ def instructions(machine: str) -> Iterator[Instruction]:
     yield JUMP_GREATER_EQUAL, 0, 1, _X32
     yield RETURN, 0, 0, KILL
     number = {name: row[column] for name, row in syscalls.CHECKED.items()}
-    yield from _when(number["clone3"], [(RETURN, 0, 0, refuse(errno.ENOSYS))])  # its flags are out of our sight
-    yield from _when(number["clone"], _unless_bits(0, _NEW_NAMESPACES, errno.EPERM))
-    yield from _when(number["ioctl"], _unless_in(1, _TERMINAL_INPUT, errno.EPERM))
-    yield from _when(number["personality"], _only_in(0, _PERSONALITIES, errno.EPERM))
-    yield from _when(number["socket"], _only_in(0, _FAMILIES, errno.EAFNOSUPPORT))
-    yield from _when(number["socketpair"], _only_in(0, _FAMILIES, errno.EAFNOSUPPORT))
+    yield from when(number["clone3"], [(RETURN, 0, 0, refuse(errno.ENOSYS))])  # its flags are out of our sight
+    yield from when(number["clone"], _unless_bits(0, _NEW_NAMESPACES, errno.EPERM))
+    yield from when(number["ioctl"], _unless_in(1, _TERMINAL_INPUT, errno.EPERM))
+    yield from when(number["personality"], _only_in(0, _PERSONALITIES, errno.EPERM))
+    yield from when(number["socket"], _only_in(0, _FAMILIES, errno.EAFNOSUPPORT))
+    yield from when(number["socketpair"], _only_in(0, _FAMILIES, errno.EAFNOSUPPORT))
     yield from _sorted_list(syscalls.allowed(column))
 
 
-def _when(number: int, then: list[Instruction]) -> Iterator[Instruction]:
+def when(number: int, then: list[Instruction]) -> Iterator[Instruction]:
+    """Yield what answers one call; each way through `then` must return."""
     yield JUMP_EQUAL, 0, len(then), number
     yield from then
 
 
+def argument_at(index: int) -> int:
+    """Return where the low word of an argument lies."""
+    return _ARGUMENTS + 8 * index
+
+
 def _argument(index: int) -> Instruction:
-    return LOAD, 0, 0, _ARGUMENTS + 8 * index
+    return LOAD, 0, 0, argument_at(index)
 
 
 def _unless_bits(index: int, bits: int, code: int) -> list[Instruction]:

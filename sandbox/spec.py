@@ -31,6 +31,7 @@ class Stored:
     body_length: int
     body_sha256: str
     mtime: int
+    read_whole: bool = False  # T32: once, in order, before the task starts; storage sees nothing else
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Whole:
     path: str
     file: Path
     mtime: int
+    read_whole: bool = False
 
 
 Input = Stored | Inline | Whole
@@ -94,6 +96,15 @@ class Limits:
     output_bytes: int
     output_files: int
     log_bytes: int
+    stage_bytes: int = 0  # inputs that are together no larger are read into memory before the task starts
+
+
+@dataclass(frozen=True)
+class ScratchSpace:
+    """Where `scratch_bytes` come from: memory, or encrypted disk below `folder` of the host."""
+
+    driver: Literal["tmpfs", "gocryptfs"] = "tmpfs"
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +139,9 @@ class Spec:
     bodies: Path
     answer: str | None
     keys: KeyFile | Broker
+    loopback: bool = False  # TCP inside the task's own network namespace
+    scratch: ScratchSpace = ScratchSpace()
+    writable_root: bool = False  # what the task writes outside its folders goes to scratch, and is thrown away
 
 
 def spec_digest(raw: bytes) -> str:
@@ -158,6 +172,9 @@ def parse_spec(raw: bytes) -> Spec:
         bodies=top.host_path("bodies"),
         answer=top.optional("answer", top.work_path),
         keys=_keys(top.object("keys")),
+        loopback=top.flag("loopback"),
+        scratch=_scratch(top.object("scratch")) if top.has("scratch") else ScratchSpace(),
+        writable_root=top.flag("writable_root"),
     )
     top.end()
     _check_whole(spec)
@@ -198,7 +215,7 @@ def _input(given: Fields) -> Input:
     if given.has("content"):
         found = Inline(path, given.base64("content"), mtime)
     elif given.has("file"):
-        found = Whole(path, given.host_path("file"), mtime)
+        found = Whole(path, given.host_path("file"), mtime, given.flag("read_whole"))
     else:
         found = Stored(
             path=path,
@@ -209,6 +226,7 @@ def _input(given: Fields) -> Input:
             body_length=given.integer("body_length", high=2**62),
             body_sha256=given.matching("body_sha256", _HEX),
             mtime=mtime,
+            read_whole=given.flag("read_whole"),
         )
         if (found.segments, found.body_length) != (segments_of(found.size), body_length_of(found.size)):
             raise SpecError("inputs: size, segments and body_length do not belong together.")
@@ -256,9 +274,19 @@ def _limits(given: Fields) -> Limits:
         output_bytes=given.integer("output_bytes", high=2**50),
         output_files=given.integer("output_files", high=MOST_ENTRIES),
         log_bytes=given.integer("log_bytes", high=1 << 28),
+        stage_bytes=given.integer("stage_bytes", high=2**50) if given.has("stage_bytes") else 0,
     )
     given.end()
     return limits
+
+
+def _scratch(given: Fields) -> ScratchSpace:
+    if given.choice("driver", ("tmpfs", "gocryptfs")) == "tmpfs":
+        space = ScratchSpace()
+    else:
+        space = ScratchSpace("gocryptfs", given.host_path("folder"))
+    given.end()
+    return space
 
 
 def _keys(given: Fields) -> KeyFile | Broker:

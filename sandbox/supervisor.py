@@ -6,27 +6,29 @@ import os
 import resource
 import socket
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sandbox import cgroups, collect, executors, kernel, keys, mounts, seal, wire
+from sandbox import cgroups, collect, executors, kernel, keys, mounts, seal, staging, wire
 from sandbox.bubblewrap import NoBubblewrap, find_bubblewrap
 from sandbox.collect import Collected, TooMuch
+from sandbox.denials import Witness
 from sandbox.executors import Cause, DispatcherGone, Ended, Room
 from sandbox.fields import WORK, SpecError
 from sandbox.fuse import MAX_READ, View
-from sandbox.inputs import Bodies
+from sandbox.inputs import Bodies, BodyError
 from sandbox.keys import Canceled, Keys, KeysError
 from sandbox.mounts import MountError, Stage
+from sandbox.scratch import ScratchError, open_scratch
 from sandbox.seal import Plain, SealedOutput
 from sandbox.spec import Inline, KeyFile, Spec, parse_spec, spec_digest
 
 LOGS = f"{WORK}/.strongroom"
+_TOO_MUCH = "The outputs are larger, or more, than this task may write."
 _REASONS: dict[Cause, str | None] = {
     "exited": None,
     "deadline": "The task ran longer than it may.",
@@ -57,14 +59,15 @@ class Result:
         return {"type": "result", **vars(self)}
 
 
-def main(channel: socket.socket) -> NoReturn:
+def main(channel: socket.socket, *, witness: Witness | None = None) -> NoReturn:
     """Be the supervisor of the attempt whose spec comes first on `channel`, then end this process."""
     group: list[cgroups.Group] = []
     try:
         raw = wire.recv_raw(channel)
         if raw is not None:
-            result = _supervise(raw, channel, group)
-            wire.send(channel, result.message())
+            result = _supervise(raw, channel, group, witness=witness)
+            refused = {} if witness is None else {"refused_calls": sorted(witness.refused)}
+            wire.send(channel, {**result.message(), **refused})
     except (DispatcherGone, OSError):
         pass  # nobody listens; every process of the task is dead by now, or dies with us
     for one in group:
@@ -77,15 +80,13 @@ def sweep() -> None:
     cgroups.sweep()
 
 
-def _supervise(raw: bytes, channel: socket.socket, group: list[cgroups.Group]) -> Result:
+def _supervise(raw: bytes, channel: socket.socket, group: list[cgroups.Group], *, witness: Witness | None) -> Result:
     try:
-        return _attempt(raw, channel, group)
+        return _attempt(raw, channel, group, witness=witness)
     except Canceled:
         return Result("canceled", reason=_REASONS["canceled"])
-    except (SpecError, KeysError, MountError, NoBubblewrap) as error:
+    except (SpecError, KeysError, MountError, NoBubblewrap, BodyError, ScratchError) as error:
         return Result("system", reason=str(error))
-    except TooMuch:
-        return Result("disk_full", reason="The outputs are larger, or more, than this task may write.")
     except DispatcherGone:
         raise
     except Exception as error:
@@ -93,32 +94,47 @@ def _supervise(raw: bytes, channel: socket.socket, group: list[cgroups.Group]) -
         return Result("system", reason="The sandbox failed; the log of the node says where.")
 
 
-def _attempt(raw: bytes, channel: socket.socket, group: list[cgroups.Group]) -> Result:
+def _attempt(raw: bytes, channel: socket.socket, group: list[cgroups.Group], *, witness: Witness | None) -> Result:
     began = time.monotonic()
     spec = parse_spec(raw)
+    if witness is not None and not isinstance(spec.keys, KeyFile):
+        raise SpecError("keys: refused calls are named in runs by hand only, with a key file.")
     uid = spec.uid if os.geteuid() == 0 else os.geteuid()
     os.umask(0o022)
     mounts.enter_namespace()
     _close_to_others()
     source = keys.ask(spec, spec_digest(raw), channel)  # the claim travels while the tree is built
     bubblewrap = find_bubblewrap()
-    stage = mounts.build(spec, uid, bubblewrap=bubblewrap, beside=_in_sight(spec))
+    space = open_scratch(spec.scratch, attempt=spec.attempt)
+    stage = mounts.build(spec, uid, bubblewrap=bubblewrap, scratch=space, beside=_in_sight(spec))
     scratch = os.open(stage.upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    group.append(cgroups.Group(spec.attempt, spec.limits))
+    group.append(cgroups.Group(spec.attempt, spec.limits, scratch_in_memory=space.in_memory))
     unlocked = source.unlock()
     bodies = Bodies(unlocked.bodies)
     work = _join_inputs(spec, stage, bodies)
     bodies.start_verifying()
-    room = Room(stage, work, group[0], spec.limits, channel, began + spec.limits.wall_seconds)
+    room = Room(stage, work, group[0], spec.limits, channel, began + spec.limits.wall_seconds, spec.loopback)
+    room = replace(room, witness=witness, keepers=space.keepers)
     wire.send(channel, {"type": "started"})
     ended = _run(room, spec)
     result = _result(ended, bodies)
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    result.cpu_seconds = round(usage.ru_utime + usage.ru_stime, 3)
+    result.cpu_seconds = round(_cpu_seconds(group[0]), 3)
     result.peak_memory_bytes = group[0].peak_memory()
     if result.cause not in ("canceled", "system"):
-        _take(result, spec, _Left(scratch, ended, unlocked.recipient, source))
+        try:
+            _take(result, spec, _Left(scratch, ended, unlocked.recipient, source))
+        except TooMuch:
+            result.cause, result.exit_code, result.reason = "disk_full", None, _TOO_MUCH
+    space.close()
     return result
+
+
+def _cpu_seconds(group: cgroups.Group) -> float:
+    counted = group.cpu_seconds()
+    if counted is not None:
+        return counted
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _close_to_others() -> None:
@@ -135,11 +151,12 @@ def _in_sight(spec: Spec) -> list[Path]:
 def _join_inputs(spec: Spec, stage: Stage, bodies: Bodies) -> str:
     inline = [given for given in spec.inputs if isinstance(given, Inline)]
     mounts.write_inline(stage, inline)
-    if bodies.bodies:  # without encrypted inputs there is no view to mount
+    staged = staging.stage(bodies, stage, most=spec.limits.stage_bytes)
+    viewed = len(staged) < len(bodies.bodies)
+    if viewed:  # without encrypted inputs that are read as the task goes there is no view to mount
         fd = mounts.open_view(stage, max_read=MAX_READ)
-        view = View(bodies, below=WORK, uid=stage.uid)
-        threading.Thread(target=view.serve, args=(fd,), daemon=True).start()
-    return mounts.join_work(stage, with_view=bool(bodies.bodies), with_inline=bool(inline))
+        View(bodies, below=WORK, uid=stage.uid, without=staged).start(fd)
+    return mounts.join_work(stage, with_view=viewed, with_inline=bool(inline or staged))
 
 
 def _run(room: Room, spec: Spec) -> list[Ended]:
@@ -191,7 +208,8 @@ def _take(result: Result, spec: Spec, left: _Left) -> None:
 def _seal(spec: Spec, plains: Sequence[Plain], recipient: bytes) -> list[SealedOutput]:
     if isinstance(spec.keys, KeyFile):
         return seal.seal_files(plains, spec.bodies, recipient)
-    return seal.seal_objects(plains, spec.bodies, recipient)
+    # T32: what a task made is padded; what the airlock made is public once it leaves, and is sent as it lies there.
+    return seal.seal_objects(plains, spec.bodies, recipient, padded=spec.kind == "task")
 
 
 def _opener(scratch: int, path: str) -> Callable[[], io.FileIO]:

@@ -13,19 +13,20 @@ _DEFAULTS = {
     "LANG": "C.UTF-8",
 }
 _RUN_SIZE = 1 << 20
+NAMESPACES = ("user", "pid", "net", "ipc", "uts", "cgroup")  # bubblewrap always makes one of mounts
 
 
 def arguments(stage: Stage, work: str, executor: Executor, *, filter_fd: int, status_fd: int) -> list[str]:
     """Return bubblewrap's options for one executor; the command itself follows after `--`."""
     binds = [option for staged, path in stage.code for option in ("--ro-bind", staged, path)]
     return [
-        "--unshare-all",
-        "--unshare-user",
+        *(f"--unshare-{namespace}" for namespace in NAMESPACES),
         "--disable-userns",
         "--assert-userns-disabled",
         *("--uid", str(IN_SANDBOX_UID), "--gid", str(IN_SANDBOX_UID), "--hostname", "task"),
         *("--cap-drop", "ALL", "--die-with-parent", "--new-session"),
-        *("--ro-bind", stage.image, "/", "--proc", "/proc", "--dev", "/dev"),
+        *("--bind" if stage.writable_root else "--ro-bind", stage.image, "/"),
+        *("--proc", "/proc", "--dev", "/dev"),
         *("--bind", f"{stage.place}/scratch/shm", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108 - the task's own
         *("--bind", f"{stage.place}/scratch/tmp", "/tmp"),  # noqa: S108 - the task's own
         *("--size", str(_RUN_SIZE), "--tmpfs", RUN, "--bind", work, WORK, *binds, "--remount-ro", RUN),

@@ -61,6 +61,7 @@ def serve(control: socket.socket) -> NoReturn:
     cgroups.hierarchies()
     seccomp.program()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps supervisors
+    kernel.adopt_orphans()  # and what a killed supervisor leaves
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the dispatcher's to handle
     gc.collect()
     gc.freeze()

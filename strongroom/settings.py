@@ -74,6 +74,25 @@ class Tes(_Part):
     output_files: int = Field(10_000, description="Most files that a task may leave.")
     log_bytes: int = Field(1_048_576, description="Most bytes kept of a task's stdout and stderr each.")
     attempts: int = Field(3, description="Attempts at a task that the platform itself lost.")
+    stage_bytes: int = Field(
+        64 << 10, description="Inputs that are together no larger are decrypted into memory before a task starts."
+    )
+    read_whole: bool = Field(
+        False,
+        description="Read every input of a task once, in order, into memory before it starts: storage learns nothing "
+        "of what a task looks at; each task needs its inputs' size in memory.",
+    )
+    scratch_disk_gb: float = Field(
+        0.0,
+        description="Encrypted disk in GB (gocryptfs, a key nobody keeps) that running tasks share as scratch when they "
+        "ask for more than memory gives; 0 means memory only.",
+    )
+    scratch_folder: Path | None = Field(
+        None, description="Folder of the node for encrypted scratch; by default `home`/scratch."
+    )
+    loopback: bool = Field(
+        False, description="Let tasks speak TCP with themselves, as R's BiocParallel does; Landlock forbids it else."
+    )
 
 
 class Wes(_Part):
@@ -170,6 +189,11 @@ class Settings(BaseSettings):
     def images_folder(self) -> Path:
         """The content store of images."""
         return self.images or self.home / "images"
+
+    @property
+    def scratch(self) -> Path:
+        """Where encrypted scratch is made."""
+        return self.tes.scratch_folder or self.home / "scratch"
 
     @property
     def sockets(self) -> Path:

@@ -29,6 +29,7 @@ class Need:
     memory: int
     scratch: int
     seconds: int
+    on_disk: bool  # scratch is encrypted disk, not memory
 
 
 def plan(task: NewTask, *, run: str, limits: Tes) -> dict[str, Any]:
@@ -58,6 +59,7 @@ def plan(task: NewTask, *, run: str, limits: Tes) -> dict[str, Any]:
         "memory": need.memory,
         "scratch": need.scratch,
         "seconds": need.seconds,
+        "scratch_on_disk": need.on_disk,
     }
 
 
@@ -68,9 +70,11 @@ def resources(asked: Resources, limits: Tes) -> Need:
     scratch = int((asked.disk_gb or limits.scratch_gb) * GIB)
     if cores > limits.cores:
         raise BadRequest(f"resources.cpu_cores: at most {limits.cores:g} here.")
-    if memory + scratch > limits.memory_gb * GIB:
-        # Scratch is memory-backed: nothing decrypted may reach a disk.
-        raise BadRequest(f"resources.ram_gb and disk_gb: at most {limits.memory_gb:g} GB together here.")
+    on_disk = memory + scratch > limits.memory_gb * GIB
+    if on_disk and (memory > limits.memory_gb * GIB or scratch > limits.scratch_disk_gb * GIB):
+        # Nothing decrypted may reach a disk: scratch is memory, or encrypted with a key that nobody keeps.
+        encrypted = f", or {limits.scratch_disk_gb:g} GB of disk_gb" if limits.scratch_disk_gb else ""
+        raise BadRequest(f"resources.ram_gb and disk_gb: at most {limits.memory_gb:g} GB together here{encrypted}.")
     parameters = dict(asked.backend_parameters or {})
     wanted = parameters.pop("walltime_seconds", None)
     if parameters and asked.backend_parameters_strict:
@@ -80,7 +84,7 @@ def resources(asked: Resources, limits: Tes) -> Need:
         if not re.fullmatch(r"[1-9][0-9]{0,8}", wanted):
             raise BadRequest("resources.backend_parameters.walltime_seconds: a whole number of seconds.")
         seconds = min(int(wanted), limits.wall_seconds)
-    return Need(cores, memory, scratch, seconds)
+    return Need(cores, memory, scratch, seconds, on_disk)
 
 
 def work_path(path: str, field: str) -> str:

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import orm
 
 from archive import bodies, decisions
-from sandbox import images
+from sandbox import images, scratch_gocryptfs
 from sandbox.spec import spec_digest
 from strongroom import audit
 from strongroom.audit import Entry, Event
@@ -39,22 +39,25 @@ class Node:
     cores: float
     memory: int
     uids: list[int]
+    disk: int = 0  # bytes of encrypted scratch
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self, cores: float, memory: int) -> int | None:
+    def take(self, cores: float, memory: int, disk: int = 0) -> int | None:
         """Return a uid for something of this size, or None when it does not fit now."""
         with self.lock:
-            if cores > self.cores or memory > self.memory or not self.uids:
+            if cores > self.cores or memory > self.memory or disk > self.disk or not self.uids:
                 return None
             self.cores -= cores
             self.memory -= memory
+            self.disk -= disk
             return self.uids.pop()
 
-    def give_back(self, cores: float, memory: int, uid: int) -> None:
+    def give_back(self, cores: float, memory: int, disk: int, uid: int) -> None:
         """Take back what `take` gave."""
         with self.lock:
             self.cores += cores
             self.memory += memory
+            self.disk += disk
             self.uids.insert(0, uid)
 
 
@@ -69,6 +72,7 @@ class Dispatcher:
             cores=settings.tes.cores,
             memory=int(settings.tes.memory_gb * (1 << 30)),
             uids=list(range(settings.uids.first_task, settings.uids.first_task + MOST_SLOTS)),
+            disk=int(settings.tes.scratch_disk_gb * (1 << 30)),
         )
         self.keys = Keys(settings.sockets / "broker.sock", bodies.broker_public_key(settings))
         self._bell = settings.sockets / "dispatcher.bell"
@@ -78,6 +82,9 @@ class Dispatcher:
     def recover(self) -> None:
         """End the attempts of an earlier life: their supervisors died with it; their tasks get another attempt."""
         self.backend.sweep()
+        if self.settings.tes.scratch_disk_gb:
+            self.settings.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+            scratch_gocryptfs.sweep(self.settings.scratch)
         with reading(self.engine) as session:
             lost = list(session.scalars(sa.select(Attempt.id).where(Attempt.ended.is_(None))))
         for attempt in lost:
@@ -106,13 +113,14 @@ class Dispatcher:
                 )
             )
         for task, plan in waiting:
-            uid = self.node.take(plan["cores"], plan["memory"] + plan["scratch"])
+            need = _need(plan)
+            uid = self.node.take(*need)
             if uid is None:
                 return  # in order: a large task is not passed by small ones for ever
             try:
                 self._start(task, plan, uid)
             except (StrongroomError, images.ImageError) as error:
-                self.node.give_back(plan["cores"], plan["memory"] + plan["scratch"], uid)
+                self.node.give_back(*need, uid)
                 log.error("task.refused", task=task, detail=str(error))
                 self._refuse(task, error.sentence if isinstance(error, StrongroomError) else "Its image is not here.")
 
@@ -160,7 +168,7 @@ class Dispatcher:
                 "image": plan["image"],
             }
         self._running[task] = attempt
-        size = (plan["cores"], plan["memory"] + plan["scratch"], uid)
+        size = (*_need(plan), uid)
 
         def ended(report: Report) -> None:
             self.node.give_back(*size)
@@ -249,6 +257,12 @@ class Dispatcher:
             )
             audit.append(session, move(session, row, TaskState.SYSTEM_ERROR, actor=ACTOR))
         ring(self.settings.sockets / "tasks.bell")
+
+
+def _need(plan: dict[str, Any]) -> tuple[float, int, int]:
+    """Return cores, bytes of memory and bytes of encrypted disk."""
+    on_disk = plan.get("scratch_on_disk", False)
+    return plan["cores"], plan["memory"] + (0 if on_disk else plan["scratch"]), plan["scratch"] if on_disk else 0
 
 
 def after(state: TaskState, cause: Cause, exit_code: int | None, *, again: bool) -> Sequence[TaskState]:

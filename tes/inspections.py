@@ -70,7 +70,7 @@ def inspect(dispatcher: "Dispatcher", asked: Message) -> Message:
         )
         done.wait(settings.airlock.check_seconds + PATIENCE)
     finally:
-        dispatcher.node.give_back(0, 0, uid)
+        dispatcher.node.give_back(0, 0, 0, uid)
     if not box:
         dispatcher.backend.cancel(attempt)
         raise Unavailable("The inspection did not end in time.")

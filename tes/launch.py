@@ -61,11 +61,13 @@ def task_spec(
     return _spec(
         kind="task",
         attempt=attempt,
-        inputs=[_input(given, facts) for given in plan["inputs"]],
+        inputs=[_task_input(given, facts, settings) for given in plan["inputs"]],
         outputs=plan["outputs"],
         executors=executors,
         limits=limits,
         answer=None,
+        loopback=settings.tes.loopback,
+        scratch=_scratch(plan, settings),
         place=place,
         keys=keys,
         settings=settings,
@@ -139,11 +141,25 @@ def _spec(*, limits: dict[str, Any], place: Place, keys: Keys, settings: Setting
             "output_bytes": limits["scratch_bytes"],
             "output_files": settings.tes.output_files,
             "log_bytes": settings.tes.log_bytes,
+            "stage_bytes": settings.tes.stage_bytes,
         },
         "bodies": str(settings.home / "objects"),
         "keys": {"type": "broker", "socket": str(keys.socket), "broker_public_key": keys.public_key},
     }
     return json.dumps(spec, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _scratch(plan: Mapping[str, Any], settings: Settings) -> dict[str, str]:
+    if not plan.get("scratch_on_disk"):
+        return {"driver": "tmpfs"}
+    return {"driver": "gocryptfs", "folder": str(settings.scratch)}
+
+
+def _task_input(given: Mapping[str, Any], facts: Mapping[str, BodyFacts], settings: Settings) -> dict[str, Any]:
+    found = _input(given, facts)
+    if settings.tes.read_whole and "object" in found:
+        found["read_whole"] = True  # T32
+    return found
 
 
 def _input(given: Mapping[str, Any], facts: Mapping[str, BodyFacts]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Broker:
         self.registered: list[dict[str, Any]] = []
         self.change: Change = lambda grant: None
         self.after: Change = lambda envelope: None
+        self.started: Callable[[], None] = lambda: None
         self._door = socket.socket(socket.AF_UNIX)
         self._door.bind(str(self.path))
         self._door.listen()
@@ -78,13 +79,14 @@ class Broker:
             objects = [given["object"] for given in spec["inputs"] if "object" in given]
             wire.send(channel, {"type": "order", "order": {"claim": claim, "objects": objects}})
             while (message := wire.recv(channel)) is not None and message["type"] != "result":
-                pass
+                if message["type"] == "started":
+                    self.started()
         assert message is not None
         return Ended(message, {row["path"].removeprefix("/run/work/"): self._open(row) for row in self.registered})
 
     def _open(self, row: dict[str, Any]) -> bytes:
         header = base64.b64decode(row["header"])
-        body = (self.lab.bodies / row["object"][:2] / row["object"]).read_bytes()
+        body = (self.lab.bodies / row["object"][:2] / row["object"]).read_bytes()[: row["body_length"]]
         return open_body(body, crypt4gh.open_header(header, self.lab.private_key))
 
     def _serve(self) -> None:

@@ -22,7 +22,7 @@ TOOLS = "/run/host"  # the host's /usr, as a code folder: a Python for attacks t
 LIBRARIES = f"{TOOLS}/lib/{os.uname().machine}-linux-gnu"
 LOADER = {"x86_64": f"{LIBRARIES}/ld-linux-x86-64.so.2", "aarch64": f"{LIBRARIES}/ld-linux-aarch64.so.1"}
 MIB = 1 << 20
-UID = 100_777
+UID = 100_000 + os.getpid() % 50_000  # of this test run alone, so that what it leaves can be told
 
 
 @dataclass

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 
 import access.api
@@ -13,9 +13,11 @@ import access.keys
 import airlock.api
 import archive.api
 import tes.api
+import tes.measures
 import wes.api
 import wes.derivation
 from strongroom import http, identity, queue
+from strongroom.cli.metrics import text as metrics_text
 from strongroom.database import open_database, reading
 from strongroom.http import SignedIn
 from strongroom.projects import PLATFORM, Role, check_role
@@ -67,7 +69,8 @@ def _add_health(app: FastAPI) -> None:
     def metrics(request: Request, person: SignedIn) -> Response:
         with reading(request.app.state.engine) as session:  # T24: authenticated, and without labels of projects
             check_role(session, person.id, project=PLATFORM, role=Role.OPERATOR)
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+            found = tes.measures.measures(session)
+        return Response(metrics_text(found), media_type=CONTENT_TYPE_LATEST)
 
 
 @asynccontextmanager

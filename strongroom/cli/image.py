@@ -1,4 +1,4 @@
-"""`strongroom image`: OCI images in the content store, by digest; no registry is needed."""
+"""`strongroom image`: OCI images in the content store, by digest; a registry is possible and not needed."""
 
 import json
 import os
@@ -14,24 +14,34 @@ from strongroom import audit
 from strongroom.audit import Entry, Event
 from strongroom.cli import home
 from strongroom.cli.client import AsJson, out, print_json
-from strongroom.database import open_database, transaction
+from strongroom.database import open_database, reading, transaction
 from strongroom.errors import BadRequest, NotFound
 from strongroom.settings import Settings, load
+from tes.store import Task
+from tes.tasks import TERMINAL
 
+REGISTRY = "docker://"
 app = typer.Typer(help="Images that tasks run in.", no_args_is_help=True)
 
 
 @app.command("import")
 def import_(
-    source: Annotated[Path, typer.Argument(help="An OCI layout folder or archive.")],
+    source: Annotated[
+        str, typer.Argument(help="An OCI layout, an OCI or docker archive, or docker://HOST/NAME@sha256:DIGEST.")
+    ],
     name: Annotated[str, typer.Option(help="The name by which workflows call it.")],
     checks: Annotated[bool, typer.Option("--checks", help="Run the airlock's checks in this image.")] = False,
+    credentials: Annotated[Path | None, typer.Option(help="A containers-auth.json for the registry.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check an image by its digests and unpack it once."""
     settings = load()
     home.prepare(settings)
-    record = images.import_image(source, settings.images_folder)
+    if source.startswith(REGISTRY):
+        remote = source.removeprefix(REGISTRY)
+        record = images.import_from_registry(remote, settings.images_folder, credentials=credentials)
+    else:
+        record = images.import_image(Path(source), settings.images_folder)
     write_name(settings, name, record.digest)
     if checks:
         _write(settings.home / "trust" / "checks-image", record.digest + "\n")
@@ -57,6 +67,34 @@ def list_(as_json: AsJson = False) -> None:
     for name, digest in names.items():
         table.add_row(name, digest)
     out.print(table)
+
+
+@app.command("gc")
+def gc(
+    unused_days: Annotated[int, typer.Option(min=1, help="Keep what a task used within these days.")] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Remove images that no name, lock or waiting task has, and that were not used lately."""
+    settings = load()
+    seconds = max(unused_days * 86_400, 2 * settings.tes.wall_seconds)  # longer than any task that runs now
+    removed = images.collect_garbage(settings.images_folder, keep=_needed(settings), unused_seconds=seconds)
+    if as_json:
+        print_json(removed)
+    else:
+        out.print("\n".join([*removed, f"{len(removed)} removed."]))
+
+
+def _needed(settings: Settings) -> set[str]:
+    found = set(names_of(settings).values())
+    for lock in (settings.home / "catalogue").glob("**/images.lock"):
+        found |= set(json.loads(lock.read_text()).values())
+    trusted = settings.home / "trust" / "checks-image"
+    if trusted.exists():
+        found.add(trusted.read_text().strip())
+    with reading(open_database(settings.database)) as session:
+        waiting = sa.select(Task.plan).where(Task.state.not_in([state.value for state in TERMINAL]))
+        found |= {plan["image"] for plan in session.scalars(waiting)}
+    return found
 
 
 def names_of(settings: Settings) -> dict[str, str]:

@@ -1,9 +1,18 @@
 """Whatever a task leaves behind, only plain files of its own that were declared are taken."""
 
+import base64
+import errno
+import json
+import os
 from pathlib import Path
 
 import pytest
+from sandbox_broker import Broker
 from sandbox_lab import MIB, Lab, python, shell
+
+from sandbox.collect import Refused, collect
+from sandbox.crypt4gh import open_header
+from sandbox.spec import Output, parse_spec
 
 
 @pytest.fixture
@@ -26,6 +35,11 @@ FOLDER = [{"path": "/run/work/out", "type": "DIRECTORY"}]
         ("ln in/a.vcf out", "several names"),
         ("truncate -s 20M out", "holes"),
         ("mkdir out", "a folder where a file was"),
+        ("ln -s /proc/self/fd/1 out", "a symbolic link"),
+        ("ln -s /proc/1/environ out", "a symbolic link"),
+        ("echo x > a; ln a b; mv b out", "several names"),
+        ("echo x > out; truncate -s 9G out 2>/dev/null || truncate -s 30M out", "holes"),
+        ("dd if=/dev/zero of=out bs=1 count=1 seek=20000000 2>/dev/null", "holes"),
     ],
 )
 def test_a_hostile_output_is_not_taken(lab: Lab, script: str, why: str) -> None:
@@ -108,3 +122,111 @@ def test_an_answer_is_returned_and_never_stored(lab: Lab) -> None:
     assert linked.message["answer"] is None
     large = lab.run(shell("head -c 2000000 /dev/zero > answer.json"), kind="view", answer="/run/work/answer.json")
     assert (large.message["cause"], large.message["answer"]) == ("disk_full", None)
+
+
+ODD = ["a\nb", "a\tb", "a\x1b[2Jb", "a'b", 'a"b', "a;b", "a`b`", "a$b", "a*b", "a|b", "a\\b", "a<b", "-rf", "~root"]
+ODD += ["#x", " x", "x ", "x\u202egpj", "caf\u00e9", "a\x7fb", "{}"]
+
+
+def test_names_that_mean_something_to_a_program_are_not_taken(lab: Lab) -> None:
+    code = f"""
+import os
+os.mkdir("out")
+for name in {ODD!r}:
+    open("out/" + name, "w").write("odd")
+open(b"out/\\xff\\xfe", "w").write("odd")
+open("out/plain-name_1.tsv", "w").write("plain")
+"""
+    ended = lab.run(python(code), outputs=FOLDER)
+    assert ended.files == {"out/plain-name_1.tsv": b"plain"}, ended.stderr
+    assert "characters that are not allowed" in ended.message["reason"]
+    assert not any(name in str(ended.message) for name in ("rf", "root", "caf"))  # a name is a message too
+
+
+@pytest.mark.parametrize("name", ["it's", "-x", "~a", "a*b"])
+def test_a_declared_name_must_be_a_plain_one_too(lab: Lab, name: str) -> None:
+    ended = lab.run(shell(f'echo x > "./{name}"'), outputs=[{"path": f"/run/work/{name}", "type": "FILE"}])
+    assert (ended.files, len(ended.message["missing"])) == ({}, 1)
+    assert "characters that are not allowed" in ended.message["reason"]
+
+
+def test_a_very_deep_tree_and_very_long_paths_end_the_walk_not_us(lab: Lab) -> None:
+    code = r"""
+import os
+os.mkdir("out")
+open("out/kept", "w").write("kept")
+os.chdir("out")
+for name in ["d"] * 3000:
+    os.mkdir(name)
+    os.chdir(name)
+open("deepest", "w").write("x")
+os.chdir("/run/work/out")
+for name in ["n" * 250] * 5:
+    os.mkdir(name)
+    os.chdir(name)
+open("far", "w").write("x")
+"""
+    ended = lab.run(python(code), outputs=FOLDER)
+    assert ended.files == {"out/kept": b"kept"}, ended.stderr
+    assert "too deeply, or a path that is too long" in ended.message["reason"]
+
+
+def test_a_bomb_of_empty_files_meets_a_limit_and_leaves_nothing(lab: Lab) -> None:
+    code = r"""
+import os
+os.mkdir("out")
+made = 0
+try:
+    while made < 300_000:
+        os.close(os.open(f"out/{made}", os.O_CREAT | os.O_WRONLY))
+        made += 1
+except OSError as error:
+    raise SystemExit(error.errno)
+"""
+    ended = lab.run(python(code), outputs=FOLDER)
+    assert (ended.message["cause"], ended.message["outputs"]) == ("disk_full", [])
+    assert ended.message["executors"][0]["exit_code"] == errno.ENOSPC
+
+
+def test_what_a_careless_collector_takes_ours_refuses(tmp_path: Path) -> None:
+    """The same tree, read by name as most programs do, and by us."""
+    secret = tmp_path / "host" / "secret"
+    secret.parent.mkdir()
+    secret.write_text("secret of the host")
+    work = tmp_path / "work"
+    for folder in ("out", "plain"):
+        (work / folder).mkdir(parents=True)
+    (work / "plain" / "fine").write_text("fine")
+    (work / "out" / "link").symlink_to(secret)
+    (work / "out" / "folder").symlink_to(secret.parent)
+    os.link(secret, work / "out" / "second name")
+    held = os.open(secret, os.O_RDONLY)
+    (work / "out" / "magic").symlink_to(f"/proc/self/fd/{held}")
+    (work / "up").symlink_to("../host")
+    careless = [work / "out" / name for name in ("link", "folder/secret", "second name", "magic")] + [
+        work / "up/secret"
+    ]
+    assert {path.read_text() for path in careless} == {"secret of the host"}
+    limits = parse_spec(json.dumps(Lab(tmp_path / "lab").spec(["x"])).encode()).limits
+    top = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        wanted = [Output("/run/work/out", "DIRECTORY"), Output("/run/work/plain", "DIRECTORY")]
+        wanted += [Output("/run/work/up/secret", "FILE"), Output("/run/work/out/folder/secret", "FILE")]
+        found = collect(top, wanted, inputs=(), limits=limits)
+    finally:
+        os.close(top)
+        os.close(held)
+    assert [one.path for one in found.files] == ["/run/work/plain/fine"]
+    assert set(found.refused) == {Refused.LINK, Refused.HARD_LINK}
+
+
+@pytest.mark.parametrize("count", [1, 7, 600])
+def test_many_outputs_are_sealed_each_under_a_key_of_its_own(tmp_path: Path, count: int) -> None:
+    broker = Broker(Lab(tmp_path))
+    script = f"mkdir out; for n in $(seq {count}); do echo $n > out/$n; done"
+    ended = broker.run(shell(script), outputs=FOLDER, limits={"output_files": count})
+    broker.close()
+    assert ended.files == {f"out/{n}": b"%d\n" % n for n in range(1, count + 1)}, ended.message
+    headers = [base64.b64decode(row["header"]) for row in broker.registered]
+    assert len({open_header(header, broker.lab.private_key) for header in headers}) == count
+    assert {row["object"] for row in broker.registered} == {one["object"] for one in ended.message["outputs"]}

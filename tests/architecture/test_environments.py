@@ -18,6 +18,7 @@ LOCKS = [
     ".ci/build.lock",
     "docs/requirements.lock",
     "engines/snakemake/requirements.lock",
+    "bench/requirements.lock",
 ]
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from strongroom.errors import BadRequest
 from strongroom.settings import Tes
-from tes.admission import plan
-from tes.schemas import NewTask
+from tes.admission import plan, resources
+from tes.schemas import NewTask, Resources
 
 RUN = "a" * 32
 IMAGE = "sha256:" + "b" * 64
@@ -78,3 +78,16 @@ def test_two_images_in_one_task_are_refused() -> None:
     other = {"image": "sha256:" + "d" * 64, "command": ["true"]}
     with pytest.raises(BadRequest, match="same image"):
         plan(a_task(executors=[{"image": IMAGE, "command": ["true"]}, other]), run=RUN, limits=LIMITS)
+
+
+def test_more_scratch_than_memory_needs_encrypted_disk() -> None:
+    memory_only = Tes(memory_gb=4, scratch_disk_gb=0)
+    with_disk = Tes(memory_gb=4, scratch_disk_gb=100)
+    asked = Resources(ram_gb=2, disk_gb=50)
+    with pytest.raises(BadRequest, match="4 GB together"):
+        resources(asked, memory_only)
+    assert resources(asked, with_disk).on_disk
+    assert not resources(Resources(ram_gb=2, disk_gb=2), with_disk).on_disk
+    for too_much in (Resources(ram_gb=5, disk_gb=1), Resources(ram_gb=2, disk_gb=101)):
+        with pytest.raises(BadRequest, match="100 GB of disk_gb"):
+            resources(too_much, with_disk)

@@ -1,0 +1,1 @@
+"""Measures what the walls, the ciphers and the decrypted view cost, against what others have."""

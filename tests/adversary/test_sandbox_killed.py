@@ -1,0 +1,99 @@
+"""Whenever a supervisor or the zygote is killed, nothing of the task is left: no process, mount, name or group."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sandbox_lab import UID, Lab, shell, wait_for
+
+from sandbox import supervisor
+from sandbox.zygote import start
+
+WORK = "trap '' TERM HUP INT; (setsid sleep 50 &); cp in.txt out.txt; cp in.txt /tmp/x; sleep 0.15; exit 0"
+# Milliseconds after the launch: spec read, tree built, view mounted, walls up, running, ended, sealing.
+MOMENTS = (0, 4, 8, 12, 16, 20, 30, 60, 120, 180, 190, 200, 210, 230)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+def spec(lab: Lab) -> bytes:
+    given = lab.encrypted("in.txt", os.urandom(300_000))
+    outputs = [{"path": "/run/work/out.txt", "type": "FILE"}]
+    return json.dumps(lab.spec(shell(WORK), inputs=[given], outputs=outputs)).encode()
+
+
+def tasks() -> list[str]:
+    found = subprocess.run(["ps", "-u", str(UID), "-o", "stat="], check=False, capture_output=True, text=True)
+    return [state for state in found.stdout.split() if not state.startswith("Z")]  # the dead wait for their reaper
+
+
+def eventually(check: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        if check():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def nothing_is_left(pid: int, lab: Lab) -> None:
+    assert eventually(lambda: not Path(f"/proc/{pid}").exists())
+    assert eventually(lambda: not tasks())
+    assert "fuse.view" not in Path("/proc/mounts").read_text()
+    supervisor.sweep()
+    assert list(Path("/sys/fs/cgroup").glob(f"**/strongroom/{pid}-*")) == []
+    for body in lab.bodies.iterdir():  # only whole bodies have names
+        assert body.name in ("out.txt.c4gh", "stdout.0.c4gh", "stderr.0.c4gh") or body.name.startswith(".")
+        body.unlink()
+
+
+def test_a_supervisor_killed_at_any_moment_leaves_nothing(lab: Lab) -> None:
+    raw = spec(lab)
+    with_zygote = start()
+    try:
+        for milliseconds in MOMENTS:
+            pid, channel = with_zygote.launch(raw)
+            with channel:
+                time.sleep(milliseconds / 1000)
+                with contextlib.suppress(ProcessLookupError):  # it may have ended by then, on a quick machine
+                    os.kill(pid, signal.SIGKILL)
+                nothing_is_left(pid, lab)
+    finally:
+        with_zygote.close()
+
+
+def test_a_killed_zygote_takes_its_supervisors_along(lab: Lab) -> None:
+    raw = spec(lab)
+    for milliseconds in (5, 20, 80, 200):
+        zygote = start()
+        pid, channel = zygote.launch(raw)
+        with channel:
+            time.sleep(milliseconds / 1000)
+            zygote.process.kill()
+            zygote.close()
+            nothing_is_left(pid, lab)
+
+
+def test_the_task_is_what_is_killed(lab: Lab) -> None:
+    # The search does find: while the task runs there are a process, a cgroup and, in its own namespace, a view.
+    zygote = start()
+    try:
+        pid, channel = zygote.launch(spec(lab))
+        with channel:
+            wait_for(channel, "started")
+            assert eventually(lambda: bool(tasks()))
+            assert list(Path("/sys/fs/cgroup").glob(f"**/strongroom/{pid}-*"))
+            assert "fuse.view" in Path(f"/proc/{pid}/mounts").read_text()
+            os.kill(pid, signal.SIGKILL)
+            nothing_is_left(pid, lab)
+    finally:
+        zygote.close()
