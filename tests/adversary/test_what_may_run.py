@@ -1,0 +1,434 @@
+"""Only vetted workflows run, with parameters that their schema allows, for people of the project: the rest is told no."""
+
+import base64
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hostile import eventually, events, held_still, in_state, rows, vetted, workflow
+from site_of_tests import Site
+
+from strongroom import dsse
+from strongroom.cli.run import WES
+from strongroom.projects import Role
+from wes import catalogue
+from wes.vetting import STATEMENT
+
+ONE_RULE = """
+rule all:
+    input: "done.txt"
+rule one:
+    output: "done.txt"
+    resources: mem_mb=100, disk_mb=50
+    shell: "echo {config[label]} {config[count]} {config[mode]} > {output}"
+"""
+PARAMETERS = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "count": {"type": "integer", "minimum": 1, "maximum": 9, "default": 1},
+        "share": {"type": "number", "default": 0.5},
+        "mode": {"enum": ["quick", "full"], "default": "quick"},
+        "label": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,20}$", "default": "plain"},
+    },
+}
+VETTED_ONLY = "Only vetted workflows may run here, named NAME/VERSION; `strongroom workflow list` shows them."
+INSIDE = re.compile(r"/(tmp|root|home|work|usr|var|opt|etc|proc|srv)\b|\.py\b|Traceback|sqlite")
+
+
+@pytest.fixture(scope="module")
+def plain(site: Site, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A vetted workflow that could run; most attacks change one thing about it."""
+    folder = tmp_path_factory.mktemp("plain") / "plain"
+    return vetted(site, folder, "plain", ONE_RULE, parameters=PARAMETERS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def others(site: Site) -> None:
+    """A second project, and a dataset that nobody shared with the first one."""
+    site.stage.token("rob", Role.RESEARCHER, "other")
+    with site.stage.client(site.cast.operator) as client:
+        client.post("/api/archive/v1/datasets", {"id": "unshared", "title": "of others", "observability": "open"})
+        client.post("/api/archive/v1/datasets/unshared:share", {"project": "other"})
+
+
+def submit(site: Site, url: str, *, token: str = "", files: Any = None, **fields: Any) -> httpx.Response:
+    """POST /runs as anybody could, and return the answer whatever it is."""
+    form = {
+        "workflow_url": url,
+        "workflow_type": "SMK",
+        "workflow_type_version": "9.27.1",
+        "workflow_params": json.dumps({"inputs": {}}),
+        "tags": json.dumps({"project": "cohort"}),
+        **{name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()},
+    }
+    parts = [(name, (None, value)) for name, value in form.items() if value]
+    bearer = {"Authorization": f"Bearer {token or site.cast.researcher}"}
+    whole = f"{site.stage.settings.base_url}{WES}/runs"
+    return httpx.post(whole, files=[*parts, *(files or [])], headers=bearer, timeout=30)
+
+
+@contextmanager
+def nothing_ran(site: Site) -> Iterator[None]:
+    """Whatever is asked inside leaves no run, no decision, no task."""
+    count = "select (select count(*) from runs), (select count(*) from decisions), (select count(*) from tasks)"
+    before = rows(site, count)
+    yield
+    assert rows(site, count) == before
+
+
+def refused(site: Site, ask: Callable[[], httpx.Response], status: int, *words: str) -> None:
+    """The answer is this refusal, says what is allowed, tells nothing of the inside, and is in the log where it must."""
+    before = len(events(site, "run.refused"))
+    with nothing_ran(site):
+        answer = ask()
+    said = answer.json()
+    assert (answer.status_code, said["status_code"]) == (status, status), said
+    assert [word for word in words if word not in said["msg"]] == [], said
+    assert not INSIDE.search(said["msg"])
+    assert str(site.stage.home) not in answer.text
+    assert len(events(site, "run.refused")) == before + (status == 403)
+
+
+@contextmanager
+def put_back(*paths: Path) -> Iterator[None]:
+    """Let an attacker with root's hands change these paths, and restore each byte and mode afterwards."""
+    kept = {path: path.with_name(f".kept-{path.name}") for path in paths}
+    for path, copy in kept.items():
+        shutil.move(path, copy)
+        (shutil.copytree if copy.is_dir() else shutil.copy2)(copy, path)
+    try:
+        yield
+    finally:
+        for path, copy in kept.items():
+            (shutil.rmtree if path.is_dir() else Path.unlink)(path)
+            shutil.move(copy, path)
+
+
+def content(site: Site, url: str) -> Path:
+    envelope = json.loads((record(site, url) / "envelope.json").read_text())
+    digest = str(dsse.facts_in(envelope)["digest"])
+    return site.stage.home / "catalogue" / "content" / digest.removeprefix("sha256:")
+
+
+def record(site: Site, url: str) -> Path:
+    return site.stage.home / "catalogue" / "records" / url
+
+
+# --- names and places -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url", ["nobody-knows-it/1.0.0", "plain/9.9.9", "trs://elsewhere.example/plain/1.0.0", "cohort-frequencies/1.0.1"]
+)
+def test_t23_what_no_vetter_saw_is_refused(site: Site, plain: str, url: str) -> None:
+    refused(site, lambda: submit(site, url), 403, VETTED_ONLY)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/etc/passwd",
+        "file:///srv/workflow/Snakefile",
+        "../plain/1.0.0",
+        "plain",
+        "plain/latest",
+        "plain/1.0.0/../../other/1.0.0",
+        "plain/1.0.0 ",
+        "plain/1.0.0\n",
+        "PLAIN/1.0.0",
+        "https://github.com/somebody/workflow",
+        "git+ssh://git@example.org/workflow.git",
+        "trs://elsewhere.example/../plain/1.0.0",
+    ],
+)
+def test_t23_paths_and_addresses_are_no_names_of_workflows(site: Site, plain: str, url: str) -> None:
+    refused(site, lambda: submit(site, url), 400, "workflow_url", "NAME/VERSION", "vetted")
+
+
+def test_t23_nobody_brings_files_along(site: Site, plain: str) -> None:
+    sentence = "only vetted workflows run, with files of datasets"
+    for part in (("Snakefile", b"rule all:"), (None, "Snakefile")):
+        attached = [("workflow_attachment", part)]
+        refused(site, lambda files=attached: submit(site, plain, files=files), 400, sentence)  # type: ignore[misc]
+    twice = [("workflow_url", (None, "other/1.0.0"))]
+    refused(site, lambda: submit(site, plain, files=twice), 400, "workflow_url", "twice")
+    unknown = [("workflow_secrets", (None, "x"))]
+    refused(site, lambda: submit(site, plain, files=unknown), 400, "'workflow_secrets' is not a field")
+
+
+# --- vetting: content and signatures ----------------------------------------------------------------------------
+
+
+def one_byte(folder: Path) -> None:
+    text = bytearray((folder / "Snakefile").read_bytes())
+    text[-2] ^= 1
+    (folder / "Snakefile").write_bytes(text)
+
+
+def mode(folder: Path) -> None:
+    (folder / "Snakefile").chmod(0o555)
+
+
+def added(folder: Path) -> None:
+    (folder / "sitecustomize.py").write_text("")
+
+
+def taken_away(folder: Path) -> None:
+    (folder / "extra.txt").unlink()
+
+
+def linked(folder: Path) -> None:
+    shutil.copy2(folder / "Snakefile", folder.parent / ".elsewhere")
+    (folder / "Snakefile").unlink()
+    (folder / "Snakefile").symlink_to("../.elsewhere")
+
+
+def linked_folder(folder: Path) -> None:
+    (folder / "scripts").symlink_to("..")
+
+
+def renamed(folder: Path) -> None:
+    (folder / "extra.txt").rename(folder / "extra2.txt")
+
+
+@pytest.fixture(scope="module")
+def tampered_with(site: Site, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A vetted workflow of three files."""
+    folder = workflow(tmp_path_factory.mktemp("w") / "w", "tampered", ONE_RULE, parameters=PARAMETERS)
+    (folder / "extra.txt").write_text("more")
+    return site.stage.vet(folder, "vera", "viktor")
+
+
+@pytest.mark.parametrize("tamper", [one_byte, mode, added, taken_away, linked, linked_folder, renamed])
+def test_t23_a_tampered_workflow_is_refused(
+    site: Site, tampered_with: str, tamper: Callable[[Path], None]
+) -> None:
+    folder = content(site, tampered_with)
+    with put_back(folder):
+        tamper(folder)
+        refused(site, lambda: submit(site, tampered_with), 403, VETTED_ONLY)
+    assert catalogue.load(site.stage.settings, "tampered", "1.0.0").folder == folder  # it was the change alone
+
+
+@pytest.mark.parametrize("vetters", [(), ("vera",), ("vera", "vera")])
+def test_t23_unsigned_and_once_signed_are_refused(site: Site, tmp_path: Path, vetters: tuple[str, ...]) -> None:
+    name = f"signed-by-{len(vetters)}-{len(set(vetters))}"
+    url = site.stage.vet(workflow(tmp_path / "w", name, ONE_RULE, parameters=PARAMETERS), *vetters)
+    refused(site, lambda: submit(site, url), 403, VETTED_ONLY)
+
+
+def doubled(envelope: dsse.Envelope) -> None:
+    envelope["signatures"] *= 2
+
+
+def under_another_name(envelope: dsse.Envelope, other: str) -> None:
+    envelope["signatures"].append({**envelope["signatures"][0], "keyid": other})
+
+
+def by_a_stranger(envelope: dsse.Envelope) -> None:
+    envelope["signatures"] += dsse.sign(STATEMENT, dsse.facts_in(envelope), Ed25519PrivateKey.generate())["signatures"]
+
+
+def test_t23_two_signatures_are_two_trusted_vetters(site: Site, tmp_path: Path) -> None:
+    url = site.stage.vet(workflow(tmp_path / "w", "forged", ONE_RULE, parameters=PARAMETERS), "vera")
+    file = record(site, url) / "envelope.json"
+    viktor = catalogue.vetter_names(site.stage.settings)["viktor"]
+    forgeries: list[Callable[[dsse.Envelope], None]] = [
+        doubled,
+        by_a_stranger,
+        lambda envelope: under_another_name(envelope, viktor),
+    ]
+    for forge in forgeries:
+        with put_back(file):
+            envelope = json.loads(file.read_text())
+            forge(envelope)
+            file.write_text(json.dumps(envelope))
+            refused(site, lambda: submit(site, url), 403, VETTED_ONLY)
+    # One vetter's key under a second name is still one vetter.
+    twin = site.stage.home / "trust" / "vetters" / "vera-again.pem"
+    shutil.copy(twin.with_name("vera.pem"), twin)
+    try:
+        refused(site, lambda: submit(site, url), 403, VETTED_ONLY)
+    finally:
+        twin.unlink()
+
+
+def test_t23_a_vetter_who_is_trusted_no_more_does_not_count(site: Site, tmp_path: Path) -> None:
+    url = site.stage.vet(workflow(tmp_path / "w", "revoked", ONE_RULE, parameters=PARAMETERS), "vera", "vince")
+    assert catalogue.load(site.stage.settings, "revoked", "1.0.0")
+    (site.stage.home / "trust" / "vetters" / "vince.pem").unlink()
+    refused(site, lambda: submit(site, url), 403, VETTED_ONLY)
+
+
+def test_t23_what_was_signed_cannot_be_said_otherwise(site: Site, plain: str, tampered_with: str) -> None:
+    file, lock = record(site, plain) / "envelope.json", record(site, plain) / "images.lock"
+    signed = catalogue.load(site.stage.settings, "plain", "1.0.0").statement.images
+    other = {"genomics": "sha256:" + "0" * 64}
+    with put_back(file):  # another image, under the old signatures
+        envelope = json.loads(file.read_text())
+        facts = {**dsse.facts_in(envelope), "images": other}
+        envelope["payload"] = base64.b64encode(json.dumps(facts).encode()).decode()
+        file.write_text(json.dumps(envelope))
+        refused(site, lambda: submit(site, plain), 403, VETTED_ONLY)
+    with put_back(file):  # good signatures, of another workflow
+        shutil.copy(record(site, tampered_with) / "envelope.json", file)
+        refused(site, lambda: submit(site, plain), 403, VETTED_ONLY)
+    with put_back(file):
+        file.write_text("{not JSON")
+        refused(site, lambda: submit(site, plain), 403, VETTED_ONLY)
+    with put_back(lock):  # the lock is for people; what counts is what was signed
+        lock.write_text(json.dumps({"images": other}))
+        assert catalogue.load(site.stage.settings, "plain", "1.0.0").statement.images == signed
+
+
+# --- what is asked of a vetted workflow -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"workflow_type": "CWL"}, ["workflow_type", "SMK"]),
+        ({"workflow_type": "NFL"}, ["workflow_type", "SMK"]),
+        ({"workflow_type_version": "8.0.0"}, ["workflow_type_version", "9.27.1"]),
+        ({"workflow_engine": "nextflow"}, ["workflow_engine", "snakemake"]),
+        ({"workflow_engine": "snakemake", "workflow_engine_version": "7"}, ["workflow_engine_version", "9.27.1"]),
+        ({"workflow_engine_parameters": {"--config": "x=1"}}, ["workflow_engine_parameters", "allows none"]),
+        ({"workflow_engine_parameters": "[]"}, ["workflow_engine_parameters", "object"]),
+        ({"workflow_params": "{"}, ["workflow_params", "JSON object"]),
+        ({"workflow_params": "[" * 100_000}, ["workflow_params", "JSON object"]),
+        ({"tags": {}}, ["tags.project"]),
+        ({"tags": {"project": ["cohort"]}}, ["tags.project"]),
+        ({"tags": {"project": "cohort", "note": "x" * 300}}, ["tags", "short"]),
+        ({"tags": '{"project": "\\ud800"}'}, ["tags"]),
+    ],
+)
+def test_engines_and_fields_that_are_not_offered_are_refused(
+    site: Site, plain: str, fields: dict[str, Any], words: list[str]
+) -> None:
+    refused(site, lambda: submit(site, plain, **fields), 400, *words)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"label": "$(touch owned)"},
+        {"label": "a; id"},
+        {"label": "`id`"},
+        {"label": "a|b"},
+        {"label": "a b"},
+        {"label": "a\nb"},
+        {"label": "plain\n"},
+        {"label": "../../etc/passwd"},
+        {"label": "{input}"},
+        {"label": "'"},
+        {"label": ""},
+        {"label": "x" * 21},
+        {"label": ["plain"]},
+        {"mode": "quick; id"},
+        {"mode": None},
+        {"count": "1; id"},
+        {"count": "1"},
+        {"count": 1.5},
+        {"count": True},
+        {"count": 10},
+        {"count": {"$ref": "file:///etc/passwd"}},
+        {"command": "id"},
+        {"policy": {"min_count": 0}},
+        {"__use_yte__": True},
+    ],
+)
+def test_a_parameter_that_the_schema_does_not_allow_is_refused(
+    site: Site, plain: str, params: dict[str, Any]
+) -> None:
+    given = {"inputs": {}, **params}
+    allowed = "This workflow's parameters are: count, label, mode, share."
+    refused(site, lambda: submit(site, plain, workflow_params=given), 400, "workflow_params", allowed)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
+def test_a_number_that_is_none_is_refused(site: Site, plain: str, number: str) -> None:
+    text = f'{{"inputs": {{}}, "share": {number}}}'
+    refused(site, lambda: submit(site, plain, workflow_params=text), 400, "workflow_params")
+
+
+# --- whose data, and whose project ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dataset", ["nobody-has-it", "unshared", "../hapmap", "hapmap\0", ""])
+def test_a_dataset_that_is_not_the_projects_is_as_unknown_as_none(site: Site, dataset: str) -> None:
+    given = {"inputs": {"calls": dataset}}
+    sentence = "This project has no such dataset"
+    refused(site, lambda: submit(site, "cohort-frequencies/1.0.0", workflow_params=given), 404, sentence)
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        None,
+        ["hapmap"],
+        {"dataset": "hapmap", "files": ["../../etc/passwd"]},
+        {"dataset": "hapmap", "files": []},
+        {"dataset": "hapmap", "url": "file:///etc/passwd"},
+        {"files": ["NA06984.vcf.gz"]},
+    ],
+)
+def test_inputs_are_files_of_datasets(site: Site, calls: Any) -> None:
+    given = {"inputs": {"calls": calls}}
+    words = ("workflow_params.inputs.calls",)
+    refused(site, lambda: submit(site, "cohort-frequencies/1.0.0", workflow_params=given), 400, *words)
+    given = {"inputs": {"calls": "hapmap", "more": "hapmap"}}
+    words = ("workflow_params.inputs", "calls")
+    refused(site, lambda: submit(site, "cohort-frequencies/1.0.0", workflow_params=given), 400, *words)
+
+
+def test_only_a_researcher_of_the_project_submits(site: Site, plain: str) -> None:
+    sentence = "You need to be a researcher of this project."
+    outsider = site.stage.token("rob", Role.RESEARCHER, "other")
+    for token in (outsider, site.cast.first_steward, site.cast.operator):
+        refused(site, lambda token=token: submit(site, plain, token=token), 403, sentence)  # type: ignore[misc]
+    for project in ("other", "there-is-none", "*"):
+        tags = {"project": project}
+        refused(site, lambda tags=tags: submit(site, plain, tags=tags), 403, sentence)  # type: ignore[misc]
+    with nothing_ran(site):
+        answer = submit(site, plain, token="made.up.token")
+    assert (answer.status_code, answer.json()["status_code"]) == (401, 401)
+
+
+# --- verified again at launch, and at each task -----------------------------------------------------------------
+
+
+def test_t23_what_was_changed_after_submission_is_not_launched(site: Site, tampered_with: str) -> None:
+    folder = content(site, tampered_with)
+    with put_back(folder):
+        with held_still(site, "worker"):
+            run = submit(site, tampered_with).json()["run_id"]
+            one_byte(folder)
+        assert site.ended(run) == "SYSTEM_ERROR"
+    assert rows(site, "select count(*) from tasks where run = ?", run) == [(0,)]
+    assert rows(site, "select count(*) from run_tasks where run = ?", run) == [(0,)]
+    with site.stage.client(site.cast.researcher) as client:
+        told = client.get(f"{WES}/runs/{run}")["run_log"]["system_logs"]
+    assert told == ["The workflow is not vetted any more."]
+    assert rows(site, "select closed_as from decisions where run = ?", run) == [("system_error",)]
+
+
+def test_t23_what_was_changed_after_launch_gets_no_sandbox_and_no_keys(site: Site, tampered_with: str) -> None:
+    folder = content(site, tampered_with)
+    with put_back(folder):
+        with held_still(site, "dispatcher"):
+            run = submit(site, tampered_with).json()["run_id"]
+            (task,) = eventually(lambda: in_state(site, run, "QUEUED"), "the engine asked for no task")
+            one_byte(folder)
+        assert site.ended(run) == "SYSTEM_ERROR"
+    assert in_state(site, run, "SYSTEM_ERROR") == [task]
+    attempts = rows(site, "select id, spec_sha256 from attempts where task = ?", task)
+    assert [spec for _, spec in attempts] == [None]
+    assert rows(site, "select count(*) from grants where attempt = ?", attempts[0][0]) == [(0,)]
