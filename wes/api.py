@@ -205,6 +205,8 @@ def _form(fields: FormData | dict[str, Any]) -> Form:
 def _json(name: str, value: Any) -> dict[str, Any]:
     try:
         parsed = json.loads(value) if value else {}
+        # Python reads NaN, infinities and lone surrogates, which nothing after this could write again.
+        json.dumps(parsed, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"{name}: a JSON object was expected.") from error
     if not isinstance(parsed, dict):

@@ -1,4 +1,4 @@
-"""Only vetted workflows run, with parameters that their schema allows, for people of the project: the rest is told no."""
+"""Only vetted workflows run, with parameters that their schema allows, for people of the project."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hostile import eventually, events, held_still, in_state, rows, vetted, workflow
+from hostile import events, eventually, held_still, in_state, rows, vetted, workflow
 from site_of_tests import Site
 
 from strongroom import dsse
@@ -85,7 +85,7 @@ def nothing_ran(site: Site) -> Iterator[None]:
 
 
 def refused(site: Site, ask: Callable[[], httpx.Response], status: int, *words: str) -> None:
-    """The answer is this refusal, says what is allowed, tells nothing of the inside, and is in the log where it must."""
+    """Asking gives this answer: it says what is allowed, tells nothing of the inside, and is logged if forbidden."""
     before = len(events(site, "run.refused"))
     with nothing_ran(site):
         answer = ask()
@@ -208,9 +208,7 @@ def tampered_with(site: Site, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("tamper", [one_byte, mode, added, taken_away, linked, linked_folder, renamed])
-def test_t23_a_tampered_workflow_is_refused(
-    site: Site, tampered_with: str, tamper: Callable[[Path], None]
-) -> None:
+def test_t23_a_tampered_workflow_is_refused(site: Site, tampered_with: str, tamper: Callable[[Path], None]) -> None:
     folder = content(site, tampered_with)
     with put_back(folder):
         tamper(folder)
@@ -234,7 +232,8 @@ def under_another_name(envelope: dsse.Envelope, other: str) -> None:
 
 
 def by_a_stranger(envelope: dsse.Envelope) -> None:
-    envelope["signatures"] += dsse.sign(STATEMENT, dsse.facts_in(envelope), Ed25519PrivateKey.generate())["signatures"]
+    stranger = Ed25519PrivateKey.generate()
+    envelope["signatures"] += dsse.sign(STATEMENT, dsse.facts_in(envelope), stranger)["signatures"]
 
 
 def test_t23_two_signatures_are_two_trusted_vetters(site: Site, tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """What WES 1.1 and TES 1.1 answer here is what GA4GH's own OpenAPI files say."""
 
+import time
 from typing import Any
 
 import pytest
 from official import check
 from site_of_tests import Site
+
+from strongroom.projects import Role
 
 WES, TES = "/ga4gh/wes/v1", "/ga4gh/tes/v1"
 
@@ -103,18 +106,12 @@ def test_a_person_creates_no_task(site: Site) -> None:
 
 
 def test_another_persons_run_and_task_are_unknown(site: Site, run: str) -> None:
-    from strongroom.projects import Role
-
     task = ask(site, f"{WES}/runs/{run}/tasks")["task_logs"][0]["id"]
     other = site.stage.token("rita", Role.RESEARCHER, "cohort")
     with site.stage.client(other) as client:
-        for path in (
-            f"{WES}/runs/{run}",
-            f"{WES}/runs/{run}/tasks",
-            f"{WES}/runs/{run}/status",
-            f"{TES}/tasks/{task}",
-        ):
-            assert client.http.get(path).status_code == 404
+        for path in (f"/runs/{run}", f"/runs/{run}/tasks", f"/runs/{run}/status", f"/runs/{run}/tasks/{task}"):
+            assert client.http.get(WES + path).status_code == 404
+        assert client.http.get(f"{TES}/tasks/{task}").status_code == 404
         assert client.http.post(f"{WES}/runs/{run}/cancel").status_code == 404
         assert client.http.post(f"{TES}/tasks/{task}:cancel").status_code == 404
         assert client.get(f"{TES}/tasks")["tasks"] == []
@@ -124,15 +121,12 @@ def test_a_canceled_run_ends_canceled_and_nothing_of_it_lives(site: Site) -> Non
     run = site.submit("cohort-frequencies/1.0.0", {"inputs": {"calls": "hapmap"}})
     with site.stage.client(site.cast.researcher) as client:
         while not client.get(f"{WES}/runs/{run}/tasks")["task_logs"]:
-            pass
+            time.sleep(0.05)
         check("wes", "RunId", client.http.post(f"{WES}/runs/{run}/cancel").json())
         assert site.ended(run) == "CANCELED"
-        states = {t["system_logs"][0] for t in client.get(f"{WES}/runs/{run}/tasks")["task_logs"]}
-        live = {
-            client.get(f"{TES}/tasks/{t['id']}")["state"] for t in client.get(f"{WES}/runs/{run}/tasks")["task_logs"]
-        }
-        again = client.http.post(f"{WES}/runs/{run}/cancel")
-        assert again.status_code == 200
+        tasks = [task["id"] for task in client.get(f"{WES}/runs/{run}/tasks")["task_logs"]]
+        states = {client.get(f"{TES}/tasks/{task}")["state"] for task in tasks}
+        assert client.http.post(f"{WES}/runs/{run}/cancel").status_code == 200
         assert client.get(f"{WES}/runs/{run}/status")["state"] == "CANCELED"
-    assert live <= {"CANCELED", "COMPLETE"}
-    assert states
+    assert "CANCELED" in states
+    assert states <= {"CANCELED", "COMPLETE"}
