@@ -74,7 +74,7 @@ async def run_workflow(request: Request, person: SignedIn) -> RunId:
     def record() -> str:
         try:
             with transaction(state.engine) as session:
-                hosts = frozenset({f"{state.settings.http.host}:{state.settings.http.port}", request.url.netloc})
+                hosts = frozenset({f"{state.settings.http.host}:{state.settings.http.port}"})
                 return submission.submit(session, person, form, settings=state.settings, hosts=hosts).id
         except NotAllowed as error:
             with transaction(state.engine) as session:
