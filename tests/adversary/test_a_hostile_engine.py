@@ -2,6 +2,7 @@
 
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ answers["a huge body"] = send(b'{"name": "' + b"x" * (9 << 20) + b'"}')
 for path in ("/ga4gh/tes/v1/tasks", f"/ga4gh/tes/v1/tasks/{FACTS['task']}", "/ga4gh/tes/v1/changes?since=x",
         f"/ga4gh/wes/v1/runs/{FACTS['victim']}", "/openapi.json", "/"):
     answers["GET " + path] = say("GET", path)
-for path in (f"/ga4gh/tes/v1/runs/{FACTS['victim']}:cancel", "/ga4gh/wes/v1/runs", "/api/archive/v1/datasets/from-run"):
+for path in (f"/ga4gh/tes/v1/runs/{FACTS['victim']}:cancel", "/ga4gh/wes/v1/runs", "/api/archive/v1/datasets"):
     answers["POST " + path] = say("POST", path, {})
 findings["cancel"] = say("POST", f"/ga4gh/tes/v1/tasks/{FACTS['task']}:cancel", {})
 findings["changes of another"] = say("GET", f"/ga4gh/tes/v1/changes?run={FACTS['victim']}&since=0&wait=0")
@@ -156,6 +157,7 @@ rule one:
     shell: "echo done > {output}"
 """
 SLOT = [{"name": "calls", "pattern": "*.vcf.gz", "min_files": 1, "max_files": 100}]
+FILES_OF = "select name from dataset_files where dataset = ? order by name"
 Findings = dict[str, Any]
 
 
@@ -163,7 +165,7 @@ Findings = dict[str, Any]
 def victim(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Another run of the same person, with a task that lives while the attack lasts."""
     url = vetted(site, tmp_path_factory.mktemp("w") / "w", "victim", VICTIM, inputs=SLOT)
-    one = {"dataset": "hapmap", "files": ["NA06984.vcf.gz"]}
+    one = {"dataset": "hapmap", "files": [rows(site, FILES_OF, "hapmap")[0][0]]}
     run = site.submit(url, {"inputs": {"calls": one}})
     eventually(lambda: in_state(site, run, "RUNNING"), site.engine_log(run))
     yield run
@@ -209,9 +211,6 @@ def hostile(site: Site, victim: str, trap: Path, tmp_path_factory: pytest.TempPa
     return run, json.loads((home / "runs" / run / "work" / "findings.json").read_text())
 
 
-FILES_OF = "select name from dataset_files where dataset = ? order by name"
-
-
 def test_t19_an_engine_reaches_nothing_but_its_gateway(hostile: tuple[str, Findings]) -> None:
     _, found = hostile
     assert len(found["network"]) > 8
@@ -242,7 +241,7 @@ def test_t19_an_engine_sees_no_process_but_its_own(site: Site, hostile: tuple[st
 
 
 def test_t4_stubs_tell_no_more_than_an_eighth_of_an_octave(site: Site, hostile: tuple[str, Findings]) -> None:
-    run, found = hostile
+    _, found = hostile
     query = "select f.name, o.size from dataset_files f join stored_objects o on o.id = f.object where f.dataset = ?"
     sizes = {f"inputs/calls/{name}": size for name, size in rows(site, query, "hapmap")}
     stubs = found["stubs"]
@@ -251,7 +250,7 @@ def test_t4_stubs_tell_no_more_than_an_eighth_of_an_octave(site: Site, hostile: 
     assert len({size for size, _, _ in stubs.values()}) < len(set(sizes.values()))
     assert all(empty for _, _, empty in stubs.values())
     ticks = sorted(mtime for _, mtime, _ in stubs.values())
-    assert {b - a for a, b in zip(ticks, ticks[1:], strict=False)} == {1_000_000}
+    assert {b - a for a, b in pairwise(ticks)} == {1_000_000}
     assert ticks[0] % 1_000_000_000 == 0
 
 
