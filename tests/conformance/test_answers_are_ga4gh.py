@@ -10,6 +10,7 @@ from site_of_tests import Site
 from strongroom.projects import Role
 
 WES, TES = "/ga4gh/wes/v1", "/ga4gh/tes/v1"
+TASKS = 73  # of the cohort's workflow, run to its end
 
 
 @pytest.fixture(scope="module")
@@ -128,5 +129,5 @@ def test_a_canceled_run_ends_canceled_and_nothing_of_it_lives(site: Site) -> Non
         states = {client.get(f"{TES}/tasks/{task}")["state"] for task in tasks}
         assert client.http.post(f"{WES}/runs/{run}/cancel").status_code == 200
         assert client.get(f"{WES}/runs/{run}/status")["state"] == "CANCELED"
-    assert "CANCELED" in states
+    assert len(tasks) < TASKS
     assert states <= {"CANCELED", "COMPLETE"}
