@@ -78,9 +78,7 @@ async def _failed(_request: Request, error: Exception) -> JSONResponse:
     return problem(500, "Something failed inside; nothing was changed, and the operator's log says what.")
 
 
-def whoever(
-    request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Person | ServicePerson:
+def whoever(request: Request, bearer: HTTPAuthorizationCredentials | None) -> Person | ServicePerson:
     """Return who asks: a person by bearer token, or one of our services by its uid on a Unix socket."""
     peer = request.scope.get("state", {}).get(PEER)
     if peer is not None:
@@ -90,11 +88,24 @@ def whoever(
     return person_of(bearer.credentials, request.app.state.issuers)
 
 
-def signed_in(who: Annotated[Person | ServicePerson, Depends(whoever)]) -> Person:
+def signed_in(who: Person | ServicePerson) -> Person:
     """Return the person who asks; our services have no business on such a route."""
     if isinstance(who, ServicePerson):
         raise NotAllowed("This route is for persons.")
     return who
+
+
+# On the event loop: they wait for nothing, and a trip to another thread costs more than all that they do.
+async def who_asks(
+    request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Person | ServicePerson:
+    """Ask `whoever`, for a route."""
+    return whoever(request, bearer)
+
+
+async def person_asks(who: Annotated[Person | ServicePerson, Depends(who_asks)]) -> Person:
+    """Ask `signed_in`, for a route."""
+    return signed_in(who)
 
 
 def _service(settings: Settings, uid: int) -> ServicePerson:
@@ -103,8 +114,8 @@ def _service(settings: Settings, uid: int) -> ServicePerson:
     raise NotAllowed("This process has no business here.")
 
 
-Who = Annotated[Person | ServicePerson, Depends(whoever)]
-SignedIn = Annotated[Person, Depends(signed_in)]
+Who = Annotated[Person | ServicePerson, Depends(who_asks)]
+SignedIn = Annotated[Person, Depends(person_asks)]
 
 
 def run(app: Any, sockets: list[socket.socket], *, on_ready: Callable[[], None] | None = None) -> None:

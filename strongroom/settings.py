@@ -67,6 +67,10 @@ class Tes(_Part):
     """How many tasks run at once, and how large they may be."""
 
     cores: float = Field(float(os.cpu_count() or 1), description="Cores that running tasks share.")
+    cores_ahead: float = Field(
+        1.0,
+        description="Cores' worth of tasks started beyond `cores`, so that walls go up while others compute.",
+    )
     memory_gb: float = Field(8.0, description="Memory in GB that running tasks share.")
     task_memory_gb: float = Field(1.0, description="Memory of a task that does not ask.")
     scratch_gb: float = Field(1.0, description="Memory-backed scratch of a task that does not ask for disk.")

@@ -76,9 +76,14 @@ def workflow(folder: Path, name: str, snakefile: str, **manifest: Any) -> Path:
     return folder
 
 
-def vetted(site: Site, folder: Path, name: str, snakefile: str, **manifest: Any) -> str:
-    """Return NAME/VERSION of a workflow that vera and viktor signed."""
-    return site.stage.vet(workflow(folder, name, snakefile, **manifest), "vera", "viktor")
+def vetted(
+    site: Site, folder: Path, name: str, snakefile: str, *, files: dict[str, str] | None = None, **manifest: Any
+) -> str:
+    """Return NAME/VERSION of a workflow, with these other files in its folder, that vera and viktor signed."""
+    workflow(folder, name, snakefile, **manifest)
+    for path, text in (files or {}).items():
+        (folder / path).write_text(text)
+    return site.stage.vet(folder, "vera", "viktor")
 
 
 def rows(site: Site, query: str, *values: Any) -> list[Any]:

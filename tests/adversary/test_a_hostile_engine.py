@@ -13,6 +13,13 @@ from site_of_tests import Site
 from strongroom.cli.run import WES
 from wes.stubs import rounded
 
+LEAVES = """
+send(job("sleep 60; echo done > done.txt", ["/run/work/done.txt"], rule="one"))
+send(job("sleep 60", rule="two"))
+send(job("sleep 60", rule="three"))
+time.sleep(1)
+os._exit(0)
+"""
 VICTIM = """
 rule all:
     input: "done.txt"
@@ -138,12 +145,14 @@ findings["the same"] = first == again
 findings["exit 42"] = ended(first)
 os.symlink(FACTS["trap"], "trap")
 os.symlink(FACTS["trap"] + "/kept.txt", "leaf.txt")
-os.mkdir("full")
-trapped = job("head -c 1000 /dev/urandom > leaf.txt; mkdir -p trap/a; cp leaf.txt trap/out.txt; sleep 2",
-    [f"{work}/leaf.txt", f"{work}/trap/out.txt"], rule="one")
+os.makedirs("full/deep")
+os.symlink(FACTS["trap"], "full/deep/link")
+trapped = job(
+    "head -c 1000 /dev/urandom > leaf.txt; mkdir -p trap/a; cp leaf.txt trap/out.txt; cp leaf.txt full; sleep 2",
+    [f"{work}/leaf.txt", f"{work}/trap/out.txt", f"{work}/full"], rule="one")
 findings["trapped"] = do(trapped)
 findings["made"] = {path: [os.path.islink(path), os.stat(path).st_size, os.stat(path).st_mtime_ns,
-    not open(path, "rb").read().strip(b"\\0")] for path in ("leaf.txt", "trap/out.txt")}
+    not open(path, "rb").read().strip(b"\\0")] for path in ("leaf.txt", "trap/out.txt", "full")}
 with open(int(os.environ["STRONGROOM_EVENTS_FD"]), "w", closefd=False) as plan:
     plan.write('{"total": 1000000000}\\n{"total": "$(id)"}\\n[]\\nnonsense\\n{"total": -5}\\n')
 with open("findings.json", "w") as file:
@@ -309,3 +318,14 @@ def test_t19_the_socket_alone_says_whose_run_it_is(site: Site, victim: str, host
     assert json.loads(found["changes of another"][1])["tasks"] == []
     ((planned,),) = rows(site, "select planned_tasks from runs where id = ?", run)
     assert planned == 1  # what it shouted into the stream of its plan was no number of tasks
+
+
+def test_t16_an_engine_that_ends_before_its_tasks_has_no_complete_run(site: Site, tmp_path: Path) -> None:
+    run = site.submit(vetted(site, tmp_path / "w", "leaves", GATEWAY + LEAVES), {"inputs": {}})
+    assert site.ended(run) == "EXECUTOR_ERROR"
+    # No task outlives its run, whatever the engine said.
+    assert rows(site, "select distinct state from tasks where run = ?", run) == [("CANCELED",)]
+    assert rows(site, "select count(*) from airlock_runs where run = ?", run) == [(0,)]
+    with site.stage.client(site.cast.researcher) as client:
+        tasks = client.get(f"{WES}/runs/{run}/tasks")["task_logs"]
+    assert [task["system_logs"] for task in tasks] == [["CANCELED"]] * 3
