@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 export PYTHONSAFEPATH := 1
 export UV_CACHE_DIR ?= $(or $(HOME),/root)/.cache/strongroom/uv
 export UV_NO_PROGRESS ?= 1
+export UV_SYSTEM_CERTS ?= true
 export NO_MKDOCS_2_WARNING := 1
 
 # The distribution's own Python: services drop to users of their own, who cannot read an interpreter in a home folder.

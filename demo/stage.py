@@ -116,7 +116,9 @@ class Stage:
         for vetter in vetters:
             secret = self.home / "vetters" / f"{vetter}.pem"
             if not secret.exists():
-                key_verbs.make_vetter(self.settings, vetter, private=secret)
+                known = sorted((self.home / "vetters").glob("*.pem"))
+                endorser = known[0] if known else None
+                key_verbs.make_vetter(self.settings, vetter, private=secret, endorsed_by=endorser)
             catalogue.sign(self.settings, statement.workflow, statement.version, private_key(secret))
         return f"{statement.workflow}/{statement.version}"
 

@@ -106,9 +106,9 @@ def _tell(stage: Stage, telling: Telling, calls: list[Path], reads: list[Path]) 
             made = ruth.post("/api/archive/v1/datasets/from-run", asked)
         console.print(f"  dataset {made['dataset']}: {', '.join(made['files'])}")
     with telling.part("The audit log is verified, offline"):
-        verified = stage.run("audit", "verify").stdout.strip()
-    console.print(f"  {verified.splitlines()[-1]}")
-    telling.facts["audit log"] = verified.splitlines()[-1]
+        verified = " ".join(stage.run("audit", "verify").stdout.split())
+    console.print(f"  {verified}")
+    telling.facts["audit log"] = verified
     telling.facts["released files"] = ", ".join(sorted(path.name for path in results))
 
 

@@ -2,8 +2,8 @@
 
 # Three layers: gocryptfs encrypts one sparse file below the node's scratch folder; a loop device makes a disk of it;
 # ext4 on that gives a fixed size and what an overlay needs of its upper folder (FUSE itself cannot be one). As soon
-# as the disk is open its name is removed and the encrypted folder with it: what a killed supervisor leaves on the host's
-# disk is unnamed ciphertext that the kernel frees, and the password was in our memory and a pipe alone.
+# as the disk is open its name and the encrypted folder are removed: what a killed supervisor leaves on the host's
+# host is unnamed ciphertext that the kernel frees, and the password was in our memory and a pipe alone.
 
 import contextlib
 import fcntl

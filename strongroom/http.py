@@ -21,20 +21,20 @@ from strongroom.errors import NotAllowed, NotSignedIn, StrongroomError
 from strongroom.identity import Person, ServicePerson, TrustedIssuer, person_of
 from strongroom.settings import Settings
 
-PEER = "unix-peer"
+PEER = "peer_uid"
 log = structlog.get_logger()
 _bearer = HTTPBearer(auto_error=False)
 
 
 class PeerProtocol(HttpToolsProtocol):
-    """HTTP whose client, on a Unix socket, is the uid that the kernel names."""
+    """HTTP that knows, on a Unix socket, the uid that the kernel names."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Put ("unix-peer", uid) where the client address stands."""
+        """Keep the uid with the connection's state, where no header of a client reaches."""
         super().connection_made(transport)
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family == socket.AF_UNIX:
-            self.client = (PEER, caller_of(sock).uid)
+            self.app_state = {**self.app_state, PEER: caller_of(sock).uid}
 
 
 def new_app(title: str, settings: Settings, *, engine: sa.Engine, issuers: Sequence[TrustedIssuer]) -> FastAPI:
@@ -78,23 +78,34 @@ async def _failed(_request: Request, error: Exception) -> JSONResponse:
     return problem(500, "Something failed inside; nothing was changed, and the operator's log says what.")
 
 
-def whoever(
-    request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Person | ServicePerson:
+def whoever(request: Request, bearer: HTTPAuthorizationCredentials | None) -> Person | ServicePerson:
     """Return who asks: a person by bearer token, or one of our services by its uid on a Unix socket."""
-    client = request.scope.get("client")
-    if client is not None and client[0] == PEER:
-        return _service(request.app.state.settings, int(client[1]))
+    peer = request.scope.get("state", {}).get(PEER)
+    if peer is not None:
+        return _service(request.app.state.settings, int(peer))
     if bearer is None:
         raise NotSignedIn("Send a bearer token; `strongroom token` prints one for development.")
     return person_of(bearer.credentials, request.app.state.issuers)
 
 
-def signed_in(who: Annotated[Person | ServicePerson, Depends(whoever)]) -> Person:
+def signed_in(who: Person | ServicePerson) -> Person:
     """Return the person who asks; our services have no business on such a route."""
     if isinstance(who, ServicePerson):
         raise NotAllowed("This route is for persons.")
     return who
+
+
+# On the event loop: they wait for nothing, and a trip to another thread costs more than all that they do.
+async def who_asks(
+    request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Person | ServicePerson:
+    """Ask `whoever`, for a route."""
+    return whoever(request, bearer)
+
+
+async def person_asks(who: Annotated[Person | ServicePerson, Depends(who_asks)]) -> Person:
+    """Ask `signed_in`, for a route."""
+    return signed_in(who)
 
 
 def _service(settings: Settings, uid: int) -> ServicePerson:
@@ -103,14 +114,21 @@ def _service(settings: Settings, uid: int) -> ServicePerson:
     raise NotAllowed("This process has no business here.")
 
 
-Who = Annotated[Person | ServicePerson, Depends(whoever)]
-SignedIn = Annotated[Person, Depends(signed_in)]
+Who = Annotated[Person | ServicePerson, Depends(who_asks)]
+SignedIn = Annotated[Person, Depends(person_asks)]
 
 
 def run(app: Any, sockets: list[socket.socket], *, on_ready: Callable[[], None] | None = None) -> None:
     """Serve `app` on these listening sockets until told to stop."""
     config = uvicorn.Config(
-        app, http=PeerProtocol, loop="uvloop", log_config=None, access_log=False, lifespan="on", server_header=False
+        app,
+        http=PeerProtocol,
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        proxy_headers=False,  # whom a header claims to speak for is nobody
     )
     server = uvicorn.Server(config)
     if on_ready is not None:

@@ -67,6 +67,10 @@ class Tes(_Part):
     """How many tasks run at once, and how large they may be."""
 
     cores: float = Field(float(os.cpu_count() or 1), description="Cores that running tasks share.")
+    cores_ahead: float = Field(
+        1.0,
+        description="Cores' worth of tasks started beyond `cores`, so that walls go up while others compute.",
+    )
     memory_gb: float = Field(8.0, description="Memory in GB that running tasks share.")
     task_memory_gb: float = Field(1.0, description="Memory of a task that does not ask.")
     scratch_gb: float = Field(1.0, description="Memory-backed scratch of a task that does not ask for disk.")
@@ -84,8 +88,8 @@ class Tes(_Part):
     )
     scratch_disk_gb: float = Field(
         0.0,
-        description="Encrypted disk in GB (gocryptfs, a key nobody keeps) that running tasks share as scratch when they "
-        "ask for more than memory gives; 0 means memory only.",
+        description="Encrypted disk in GB (gocryptfs, a key nobody keeps) that running tasks share as scratch "
+        "when they ask for more than memory gives; 0 means memory only.",
     )
     scratch_folder: Path | None = Field(
         None, description="Folder of the node for encrypted scratch; by default `home`/scratch."

@@ -29,7 +29,17 @@ from tes.tasks import TERMINAL, Cause, TaskState, outcome
 
 ACTOR = "tes.dispatcher"
 MOST_SLOTS = 1024
+MOST_AT_ONCE = 64
 log = structlog.get_logger()
+_TASKS = Task.metadata.tables["tasks"]
+# Made once: they are asked at every ring.
+_STOPPING = sa.select(_TASKS.c.id).where(_TASKS.c.state == TaskState.CANCELING.value)
+_WAITING = (
+    sa.select(_TASKS.c.id, _TASKS.c.run, _TASKS.c.plan)
+    .where(_TASKS.c.state == TaskState.QUEUED.value)
+    .order_by(_TASKS.c.number)
+    .limit(MOST_AT_ONCE)
+)
 
 
 @dataclass
@@ -69,7 +79,7 @@ class Dispatcher:
         self.engine = open_database(settings.database)
         self.backend = backend
         self.node = Node(
-            cores=settings.tes.cores,
+            cores=settings.tes.cores + settings.tes.cores_ahead,
             memory=int(settings.tes.memory_gb * (1 << 30)),
             uids=list(range(settings.uids.first_task, settings.uids.first_task + MOST_SLOTS)),
             disk=int(settings.tes.scratch_disk_gb * (1 << 30)),
@@ -95,41 +105,36 @@ class Dispatcher:
         bell = Bell(self._bell)
         while True:
             try:
-                self._cancel_wanted()
-                self._start_waiting()
+                self._look()
             except Exception:
                 log.exception("dispatcher.failure")
             select.select([bell], [], [], 1.0)
             bell.quiet()
 
-    def _start_waiting(self) -> None:
+    def _look(self) -> None:
         with reading(self.engine) as session:
-            waiting = list(
-                session.execute(
-                    sa.select(Task.id, Task.plan)
-                    .where(Task.state == TaskState.QUEUED.value)
-                    .order_by(Task.number)
-                    .limit(64)
-                )
-            )
-        for task, plan in waiting:
-            need = _need(plan)
-            uid = self.node.take(*need)
+            stopping = session.connection().execute(_STOPPING).scalars().all()
+            waiting = session.connection().execute(_WAITING).all()
+        for task in stopping:
+            self._cancel(task)
+        for row in waiting:
+            size = _need(row.plan)
+            uid = self.node.take(*size)
             if uid is None:
                 return  # in order: a large task is not passed by small ones for ever
             try:
-                self._start(task, plan, uid)
+                self._start(row.id, row.run, row.plan, uid=uid)
             except (StrongroomError, images.ImageError) as error:
-                self.node.give_back(*need, uid)
-                log.error("task.refused", task=task, detail=str(error))
-                self._refuse(task, error.sentence if isinstance(error, StrongroomError) else "Its image is not here.")
+                self.node.give_back(*size, uid)
+                log.error("task.refused", task=row.id, detail=str(error))
+                self._refuse(
+                    row.id, error.sentence if isinstance(error, StrongroomError) else "Its image is not here."
+                )
 
-    def _start(self, task: str, plan: dict[str, Any], uid: int) -> None:
+    def _start(self, task: str, run: str, plan: dict[str, Any], *, uid: int) -> None:
         attempt = uuid.uuid4().hex
         with reading(self.engine) as session:
-            row = find(session, task)
-            assert row is not None
-            decision = decisions.open_decision(session, row.run)
+            decision = decisions.open_decision(session, run)
             objects = [i["object"] for i in plan["inputs"] if "object" in i]
             facts = bodies.facts_of(session, objects, self.settings)
         place = Place(
@@ -143,6 +148,7 @@ class Dispatcher:
             row = find(session, task)
             if row is None or row.state != TaskState.QUEUED.value:
                 raise NotAllowed("This task does not wait any more.")
+            moved = move(session, row, TaskState.INITIALIZING, actor=ACTOR)
             row.attempts += 1
             session.add(
                 Attempt(
@@ -156,7 +162,6 @@ class Dispatcher:
                     started=now(),
                 )
             )
-            moved = move(session, row, TaskState.INITIALIZING, actor=ACTOR)
             facts_of_start = {"task": task, "number": row.attempts, "spec_sha256": spec_digest(spec)}
             audit.append(session, moved, Entry(Event.ATTEMPT_STARTED, ACTOR, attempt, row.project, facts_of_start))
             order = {
@@ -221,19 +226,16 @@ class Dispatcher:
         again = task.attempts < self.settings.tes.attempts
         yield from _moves(session, task, after(TaskState(task.state), cause, report.get("exit_code"), again=again))
 
-    def _cancel_wanted(self) -> None:
-        with reading(self.engine) as session:
-            wanted = list(session.scalars(sa.select(Task.id).where(Task.state == TaskState.CANCELING.value)))
-        for task in wanted:
-            attempt = self._running.get(task)
-            if attempt is not None:
-                self.backend.cancel(attempt)
-                continue
-            with transaction(self.engine) as session:
-                row = find(session, task)
-                if row is not None and row.state == TaskState.CANCELING.value:
-                    audit.append(session, move(session, row, TaskState.CANCELED, actor=ACTOR))
-            ring(self.settings.sockets / "tasks.bell")
+    def _cancel(self, task: str) -> None:
+        attempt = self._running.get(task)
+        if attempt is not None:
+            self.backend.cancel(attempt)
+            return
+        with transaction(self.engine) as session:
+            row = find(session, task)
+            if row is not None and row.state == TaskState.CANCELING.value:
+                audit.append(session, move(session, row, TaskState.CANCELED, actor=ACTOR))
+        ring(self.settings.sockets / "tasks.bell")
 
     def _refuse(self, task: str, reason: str) -> None:
         with transaction(self.engine) as session:

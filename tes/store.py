@@ -61,11 +61,15 @@ class Attempt(Base):
     report: orm.Mapped[dict[str, Any] | None] = orm.mapped_column(Json)
 
 
+_LAST_SEQ = sa.select(sa.func.max(Base.metadata.tables["tasks"].c.seq))
+
+
 def move(session: orm.Session, task: Task, to: TaskState, *, actor: str) -> Entry:
     """Move `task` if the table allows it; return the audit entry that the caller appends."""
     before = TaskState(task.state)
-    task.state = step(STEPS, before, to).value
-    task.seq = next_seq(session)
+    after = step(STEPS, before, to)
+    task.seq = next_seq(session)  # before the state: it flushes, and one UPDATE is enough
+    task.state = after.value
     if to is TaskState.INITIALIZING and task.started is None:
         task.started = now()
     if to in TERMINAL:
@@ -78,7 +82,7 @@ def move(session: orm.Session, task: Task, to: TaskState, *, actor: str) -> Entr
 def next_seq(session: orm.Session) -> int:
     """Return the next change number; the writing transaction is exclusive, so it is given once."""
     session.flush()
-    return (session.scalar(sa.select(sa.func.max(Task.seq))) or 0) + 1
+    return (session.connection().execute(_LAST_SEQ).scalar() or 0) + 1
 
 
 def find(session: orm.Session, task: str) -> Task | None:

@@ -74,7 +74,7 @@ async def run_workflow(request: Request, person: SignedIn) -> RunId:
     def record() -> str:
         try:
             with transaction(state.engine) as session:
-                hosts = frozenset({f"{state.settings.http.host}:{state.settings.http.port}", request.url.netloc})
+                hosts = frozenset({f"{state.settings.http.host}:{state.settings.http.port}"})
                 return submission.submit(session, person, form, settings=state.settings, hosts=hosts).id
         except NotAllowed as error:
             with transaction(state.engine) as session:
@@ -205,6 +205,8 @@ def _form(fields: FormData | dict[str, Any]) -> Form:
 def _json(name: str, value: Any) -> dict[str, Any]:
     try:
         parsed = json.loads(value) if value else {}
+        # Python reads NaN, infinities and lone surrogates, which nothing after this could write again.
+        json.dumps(parsed, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"{name}: a JSON object was expected.") from error
     if not isinstance(parsed, dict):

@@ -40,6 +40,8 @@ def snakemake_command(entry: str, *, jobs: int) -> list[str]:
         *("-s", f"/run/workflow/{entry}", "-d", "/run/work", "--configfile", "/run/config.yaml"),
         *("--executor", "strongroom", "--strongroom-socket", "/run/tes.sock", "--logger", "strongroom"),
         *("--jobs", str(jobs), "--scheduler", "greedy", "--latency-wait", "0"),
+        # --jobs is the limit; Snakemake's own, of 100 in a second, leaves timers that hold up its end by a second.
+        *("--max-jobs-per-timespan", "1000/0s"),
         *("--profile", "none", "--workflow-profile", "none", "--nolock"),
         *("--rerun-incomplete", "--rerun-triggers", "mtime"),
     ]
@@ -91,15 +93,12 @@ class Engine:
 async def start(folders: Folders, settings: Settings, *, entry: str, log: Path) -> Engine:
     """Start Snakemake inside its walls; what it prints goes to `log`, which stays inside."""
     read_end, write_end = os.pipe()
-    filter_fd = _filter()
+    filter_fd = _memory(seccomp.program())
     jobs = settings.wes.jobs or max(2, 2 * int(settings.tes.cores))
     words = snakemake_walls(folders, settings, events_fd=write_end)
-    command = [
-        str(bubblewrap.find_bubblewrap().path),
-        *words,
-        *("--seccomp", str(filter_fd), "--"),
-        *snakemake_command(entry, jobs=jobs),
-    ]
+    options_fd = _memory(b"".join(word.encode() + b"\0" for word in [*words, "--seccomp", str(filter_fd)]))
+    # Options by descriptor and an empty environment: /proc/1 of the engine tells nothing of the host.
+    command = ["bwrap", "--args", str(options_fd), "--", *snakemake_command(entry, jobs=jobs)]
     memory = int(settings.wes.engine_memory_gb * (1 << 30))
 
     def limit() -> None:
@@ -111,17 +110,19 @@ async def start(folders: Folders, settings: Settings, *, entry: str, log: Path) 
         with open(log, "ab", opener=lambda p, flags: os.open(p, flags, 0o600)) as printed:
             process = await asyncio.create_subprocess_exec(
                 *command,
+                executable=str(bubblewrap.find_bubblewrap().path),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=printed,
                 stderr=printed,
                 env={},
-                pass_fds=(write_end, filter_fd),
+                pass_fds=(write_end, filter_fd, options_fd),
                 start_new_session=True,
                 preexec_fn=limit,
             )
     finally:
         os.close(write_end)
         os.close(filter_fd)
+        os.close(options_fd)
     return Engine(process, await _reader(read_end))
 
 
@@ -132,8 +133,8 @@ async def _reader(fd: int) -> asyncio.StreamReader:
     return reader
 
 
-def _filter() -> int:
-    fd = os.memfd_create("filter")
-    os.write(fd, seccomp.program())
+def _memory(content: bytes) -> int:
+    fd = os.memfd_create("walls")
+    os.write(fd, content)
     os.lseek(fd, 0, os.SEEK_SET)
     return fd

@@ -111,6 +111,10 @@ class Gateway:
                 await self._settle(change)
             since = answer["seq"]
 
+    def is_busy(self) -> bool:
+        """Say whether a job of this run has not ended."""
+        return any(row.state not in ENDED for row in self.jobs.values())
+
     async def _settle(self, change: dict[str, Any]) -> None:
         async with self.lock:
             row = self.jobs.get(change["id"])
@@ -249,4 +253,4 @@ def server(gateway: Gateway, socket_path: Path) -> Server:
 def tes_client(socket_path: Path) -> httpx.AsyncClient:
     """Return a client of TES's private door; who we are, the kernel says."""
     transport = httpx.AsyncHTTPTransport(uds=os.fspath(socket_path), retries=2)
-    return httpx.AsyncClient(transport=transport, base_url="http://tes", timeout=60)
+    return httpx.AsyncClient(transport=transport, base_url="http://tes", timeout=40)

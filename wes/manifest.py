@@ -142,15 +142,17 @@ def check_parameters(manifest: Manifest, given: dict[str, Any]) -> dict[str, Any
     properties = manifest.parameters.get("properties") or {}
     whole = {name: rule["default"] for name, rule in properties.items() if "default" in rule} | given
     validator = jsonschema.Draft202012Validator(manifest.parameters)
-    wrong = sorted({_place(error) for error in validator.iter_errors(whole)})
+    wrong = {_place(error) for error in validator.iter_errors(whole)}
+    # Python's $ matches before a final newline; no parameter needs one.
+    wrong |= {f"{name} is not what the schema allows (pattern)" for name, value in whole.items() if _breaks(value)}
     if wrong:
         allowed = ", ".join(sorted(properties)) or "none"
-        raise BadRequest(f"workflow_params: {'; '.join(wrong)}. This workflow's parameters are: {allowed}.")
-    for name, value in whole.items():
-        # Python's $ matches before a final newline; no parameter needs one.
-        if isinstance(value, str) and "\n" in value:
-            raise BadRequest(f"workflow_params: {name} is not what the schema allows.")
+        raise BadRequest(f"workflow_params: {'; '.join(sorted(wrong))}. This workflow's parameters are: {allowed}.")
     return whole
+
+
+def _breaks(value: Any) -> bool:
+    return isinstance(value, str) and "\n" in value
 
 
 def _place(error: jsonschema.ValidationError) -> str:

@@ -56,18 +56,22 @@ def job_of(asked: Mapping[str, Any], *, run: str, images: Mapping[str, str], fil
     `images` maps the names that the workflow uses to signed digests; `files` are the run's own, by relative path.
     """
     _only(asked, FIELDS, "a job")
-    rule = str((asked.get("tags") or {}).get("rule", ""))
+    tags = asked.get("tags")
+    rule = str(tags.get("rule", "")) if isinstance(tags, dict) else ""
     if not _RULE.fullmatch(rule):
         raise BadRequest("tags.rule: the name of a rule of this workflow.")
     executor = _executor(asked.get("executors"), images)
-    outputs = _outputs(asked.get("outputs") or [], files, run)
-    inputs = _inputs(asked.get("inputs") or [], files)
-    touches = tuple(_output_path(path, "touch", files) for path in asked.get("touch") or [])
+    outputs = _outputs(_list(asked, "outputs"), files, run)
+    inputs = _inputs(_list(asked, "inputs"), files)
+    touches = tuple(_output_path(path, "touch", files) for path in _list(asked, "touch"))
     resources = asked.get("resources") or {}
     _only(resources, RESOURCE_FIELDS, "resources")
     task = {"executors": [executor], "inputs": inputs, "outputs": outputs, "resources": dict(resources)}
     # Decision 18: without tags, names or engine ids, so that a resumed engine meets its earlier tasks.
-    key = digest({"run": run, "rule": rule, "task": task, "touch": sorted(touches)})
+    try:
+        key = digest({"run": run, "rule": rule, "task": task, "touch": sorted(touches)})
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("a job: plain JSON was expected, without NaN or halves of letters.") from error
     directories = tuple(relative(o["path"], "outputs") for o in outputs if o["type"] == "DIRECTORY")
     return Job(rule, key, task, touches, directories)
 
@@ -156,9 +160,16 @@ def _outputs(asked: Any, files: Mapping[str, Held], run: str) -> list[dict[str, 
 def _output_path(path: Any, field: str, files: Mapping[str, Held]) -> str:
     inside = relative(path, field)
     held = files.get(inside)
-    if inside.startswith((SCRIPTS, "inputs/")) or (held is not None and held.is_input):
+    if f"{inside}/".startswith((SCRIPTS, "inputs/")) or (held is not None and held.is_input):
         raise NotAllowed(f"{field}: inputs and the engine's own files are never outputs.")
     return inside
+
+
+def _list(asked: Mapping[str, Any], field: str) -> list[Any]:
+    given = asked.get(field) or []
+    if not isinstance(given, list):
+        raise BadRequest(f"{field}: a list was expected.")
+    return given
 
 
 def _only(given: Any, known: frozenset[str], where: str) -> None:

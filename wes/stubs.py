@@ -1,12 +1,19 @@
 """Writes the tree that the engine sees: names, rounded sizes and times of our own clock, no content (T4)."""
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from strongroom.errors import StrongroomError
+
 EIGHTH = 3  # sizes are rounded up to an eighth of an octave
+
+
+class Obstructed(StrongroomError):
+    """The engine stands in the way of a stub."""
 
 
 def rounded(size: int) -> int:
@@ -22,16 +29,19 @@ def write_stub(root: int, path: str, *, size: int, mtime_ns: int) -> None:
 
     The engine owns this tree and may be hostile: each component is opened without following links.
     """
-    with _parent(root, path) as (folder, name):
-        _clear(folder, name)
-        file = os.open(
-            name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=folder
-        )
-        try:
-            os.ftruncate(file, size)
-            os.utime(file, ns=(mtime_ns, mtime_ns))
-        finally:
-            os.close(file)
+    try:
+        with _parent(root, path) as (folder, name):
+            _clear(folder, name)
+            file = os.open(
+                name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=folder
+            )
+            try:
+                os.ftruncate(file, size)
+                os.utime(file, ns=(mtime_ns, mtime_ns))
+            finally:
+                os.close(file)
+    except OSError as error:
+        raise Obstructed("A file of the engine stands where a stub belongs.", detail=str(error.errno)) from error
 
 
 def make_directory(root: int, path: str) -> None:
@@ -83,6 +93,6 @@ def _clear(folder: int, name: str) -> None:
     except FileNotFoundError:
         return
     if stat.S_ISDIR(found.st_mode):
-        os.rmdir(name, dir_fd=folder)
+        shutil.rmtree(name, dir_fd=folder)  # by descriptors: no link that the engine put there is followed
     else:
         os.unlink(name, dir_fd=folder)

@@ -5,6 +5,7 @@ import contextlib
 import json
 from collections.abc import Iterable
 
+import httpx
 import structlog
 from sqlalchemy import orm
 
@@ -19,11 +20,12 @@ from wes import catalogue, engine, gateway, leases
 from wes.catalogue import Vetted
 from wes.runs import TERMINAL, RunState
 from wes.store import Run, files_of, find, move
-from wes.stubs import opened, write_stub
+from wes.stubs import Obstructed, opened, write_stub
 from wes.vetting import NotVetted
 
 ACTOR = "wes.supervisor"
 TES_SOCKET = "api.sock"
+SETTLE_SECONDS = 5
 log = structlog.get_logger()
 
 
@@ -45,6 +47,7 @@ def supervise(context: Context, run_id: str) -> None:
     except NotVetted as error:
         # Verified at submit and again at launch (T23).
         log.error("run.not_vetted", run=run_id, detail=error.detail)
+        asyncio.run(_cancel_tasks(context, run_id))
         _end(context, run_id, RunState.SYSTEM_ERROR, reason="The workflow is not vetted any more.")
         return
     asyncio.run(_Supervision(context, run_id, vetted).lead())
@@ -66,7 +69,7 @@ class _Supervision:
         self.settings = context.settings
         self.home = self.settings.home / "runs" / run_id
         self.sockets = self.settings.sockets
-        self.canceled = False
+        self.canceled = self.lost = False
 
     async def lead(self) -> None:
         """Bring the run to an end, or leave it to the next supervisor if ours is killed."""
@@ -87,6 +90,8 @@ class _Supervision:
             await asyncio.to_thread(border.restore)
             code = await self._run_engine(border, folders)
         await border.tes.aclose()
+        if self.lost:
+            return
         if self.canceled:
             await _cancel(self.context, self.run_id)
             return
@@ -122,13 +127,15 @@ class _Supervision:
         running = await engine.start(
             folders, self.settings, entry=self.vetted.manifest.entry, log=self.home / "engine.log"
         )
+        following = asyncio.create_task(border.follow())
         others = [
-            asyncio.create_task(border.follow()),
+            following,
             asyncio.create_task(self._listen(running.events)),
             asyncio.create_task(self._watch(running)),
         ]
         try:
-            return await running.process.wait()
+            code = await self._engine_end(running, following)
+            return code if self.canceled or self.lost else await self._leave_nothing(code, border, following)
         finally:
             running.kill()
             for other in others:
@@ -137,6 +144,29 @@ class _Supervision:
             server.should_exit = server.force_exit = True
             with contextlib.suppress(asyncio.CancelledError):
                 await serving
+
+    async def _engine_end(self, running: engine.Engine, following: "asyncio.Task[None]") -> int:
+        """Return the engine's exit code; one that stands in the way of its own stubs is ended as failed."""
+        ending = asyncio.create_task(running.process.wait())
+        await asyncio.wait({ending, following}, return_when=asyncio.FIRST_COMPLETED)
+        running.kill()
+        code = await ending
+        if not following.done():
+            return code
+        try:
+            following.result()
+        except Obstructed as error:
+            log.error("run.obstructed", run=self.run_id, detail=error.detail)
+        return code or 1
+
+    async def _leave_nothing(self, code: int, border: gateway.Gateway, following: "asyncio.Task[None]") -> int:
+        """Cancel what the engine left: no task outlives its run, and a run with such tasks is not whole (T16)."""
+        whole = not border.is_busy()
+        await _cancel_tasks(self.context, self.run_id)
+        end = asyncio.get_running_loop().time() + SETTLE_SECONDS
+        while border.is_busy() and not following.done() and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.05)
+        return code if whole else code or 1
 
     async def _listen(self, events: asyncio.StreamReader) -> None:
         """Read what the engine says of its plan; it is hostile text, so only one bounded number is taken."""
@@ -178,7 +208,8 @@ class _Supervision:
         with transaction(self.context.engine) as session:
             run = find(session, self.run_id)
             self.canceled = run is not None and run.state == RunState.CANCELING.value
-            return run is not None and not self.canceled and leases.renew(run)
+            self.lost = run is None or not leases.renew(run)
+            return not self.canceled and not self.lost
 
     def _finish(self, code: int, border: gateway.Gateway) -> None:
         if code == 0:
@@ -224,14 +255,19 @@ class _Supervision:
 
 async def _cancel(context: Context, run_id: str) -> None:
     """End a canceled run: CANCELED only when all of its tasks are gone."""
+    await _cancel_tasks(context, run_id)
+    await asyncio.to_thread(_end, context, run_id, RunState.CANCELED, reason=None)
+
+
+async def _cancel_tasks(context: Context, run_id: str) -> None:
+    """Return when no task of the run is alive."""
     async with gateway.tes_client(context.settings.sockets / TES_SOCKET) as tes:
         while True:
-            with contextlib.suppress(OSError, ValueError, KeyError):
+            with contextlib.suppress(httpx.HTTPError, OSError, ValueError, KeyError):
                 answer = await tes.post(f"{gateway.BASE}/runs/{run_id}:cancel")
                 if answer.json()["live"] == 0:
-                    break
+                    return
             await asyncio.sleep(0.1)
-    await asyncio.to_thread(_end, context, run_id, RunState.CANCELED, reason=None)
 
 
 def _end(context: Context, run_id: str, state: RunState, *, reason: str | None) -> None:

@@ -3,12 +3,16 @@
 
 def main() -> None:
     """Be the `strongroom` command; a refusal is one sentence and an exit code."""
+    import sys
+
+    import structlog
     import typer
 
     from strongroom.cli.client import exit_code
     from strongroom.cli.verbs import app
     from strongroom.errors import StrongroomError
 
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output is for answers
     try:
         app()
     except StrongroomError as error:

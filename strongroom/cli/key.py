@@ -9,22 +9,24 @@ import sys
 from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from rich.table import Table
 
 from strongroom.audit import Entry, Event, append
 from strongroom.cli.client import SERVER, AsJson, Client, Server, Token, out, print_json, refusals
 from strongroom.cli.token import open_prepared_database
 from strongroom.database import transaction
-from strongroom.dsse import key_id
+from strongroom.dsse import key_id, sign
 from strongroom.errors import BadRequest, Conflict, NotAllowed, StrongroomError
 from strongroom.settings import Settings, load
 
 API = "/api/access/v1"
+ENDORSEMENT = "application/vnd.strongroom.endorsement+json"
+FOUNDERS = 2
 app = typer.Typer(help="Your own keys, and those of vetters.", no_args_is_help=True)
 # The crypt4gh package logs key material at DEBUG (decision 20); nothing of it may reach a handler.
 logging.getLogger("crypt4gh").disabled = True
@@ -84,10 +86,13 @@ def list_keys(token: Token = "", server: Server = SERVER, as_json: AsJson = Fals
 def new_vetter(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     private: Annotated[Path | None, typer.Option("--out", help="Where the private key goes.")] = None,
+    endorsed_by: Annotated[
+        Path | None, typer.Option("--endorsed-by", help="A vetter's private key; needed once there are two vetters.")
+    ] = None,
 ) -> None:
     """Make a vetter's Ed25519 signing key and trust its public half (operators, on the server itself)."""
     with refusals():
-        secret, public = make_vetter(load(), name, private=private)
+        secret, public = make_vetter(load(), name, private=private, endorsed_by=endorsed_by)
     typer.echo(f"Signing key: {secret}\nTrusted key: {public}")
 
 
@@ -149,8 +154,13 @@ def opened(message: bytes, private: bytes) -> bytes:
     return found.getvalue()
 
 
-def make_vetter(settings: Settings, name: str, *, private: Path | None) -> tuple[Path, Path]:
-    """Write NAME's Ed25519 key (PEM, 0600), then log and write its public half among the home's trusted vetters."""
+def make_vetter(
+    settings: Settings, name: str, *, private: Path | None, endorsed_by: Path | None = None
+) -> tuple[Path, Path]:
+    """Write NAME's Ed25519 key (PEM, 0600), then log and write its public half among the home's trusted vetters.
+
+    T23: changing verifier keys takes two people. Once two vetters are trusted, the operator needs one of them.
+    """
     if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
         raise BadRequest("A vetter's name has letters, digits, hyphens and underscores.")
     secret = private or settings.home / "vetters" / f"{name}.pem"
@@ -159,6 +169,7 @@ def make_vetter(settings: Settings, name: str, *, private: Path | None) -> tuple
         if path.exists():
             raise Conflict(f"{path} exists; a key is never overwritten. Choose another name.")
     key = Ed25519PrivateKey.generate()
+    endorsement = _endorsement(settings, key, name, endorsed_by)
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -167,18 +178,40 @@ def make_vetter(settings: Settings, name: str, *, private: Path | None) -> tuple
     )
     try:
         _write(secret, pem, folder=0o700, mode=0o600)
-        _log_vetter(settings, name, key_id(key.public_key()))  # before the key counts, never after
+        _log_vetter(settings, name, key_id(key.public_key()), endorsement)  # before the key counts, never after
         _write(public, trusted, folder=0o755, mode=0o644)
     except PermissionError as error:
         raise NotAllowed("Only the operator of this home may add a vetter; run this as root.") from error
     return secret, public
 
 
-def _log_vetter(settings: Settings, name: str, key: str) -> None:
+def _endorsement(
+    settings: Settings, key: Ed25519PrivateKey, name: str, endorsed_by: Path | None
+) -> dict[str, Any] | None:
+    trusted = {
+        key_id(public): public
+        for file in sorted((settings.home / "trust" / "vetters").glob("*.pem"))
+        if isinstance(public := serialization.load_pem_public_key(file.read_bytes()), Ed25519PublicKey)
+    }
+    if len(trusted) < FOUNDERS:
+        return None
+    if endorsed_by is None:
+        raise NotAllowed("There are two vetters already: one of them endorses a new one (--endorsed-by KEY).")
+    try:
+        endorser = serialization.load_pem_private_key(endorsed_by.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as error:
+        raise BadRequest("--endorsed-by: a private key file in PEM form, without a passphrase.") from error
+    if not isinstance(endorser, Ed25519PrivateKey) or key_id(endorser.public_key()) not in trusted:
+        raise NotAllowed("--endorsed-by: not the key of a vetter who is trusted here.")
+    return sign(ENDORSEMENT, {"name": name, "key": key_id(key.public_key())}, endorser)
+
+
+def _log_vetter(settings: Settings, name: str, key: str, endorsement: dict[str, Any] | None) -> None:
     engine = open_prepared_database(settings)
     try:
         with transaction(engine) as session:
-            append(session, Entry(Event.VETTER_TRUSTED, "operator", key, None, {"name": name}))
+            facts = {"name": name} | ({"endorsement": endorsement} if endorsement else {})
+            append(session, Entry(Event.VETTER_TRUSTED, "operator", key, None, facts))
     finally:
         engine.dispose()
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from strongroom.http import signed_in, whoever
+from strongroom.http import person_asks, who_asks
 from strongroom.settings import Settings
 
 # Open on purpose: what a service is, and whether it lives. No data, no names.
@@ -50,7 +50,7 @@ def nameless(found: list[tuple[str, APIRoute]]) -> set[str]:
     return {
         f"{sorted(route.methods or ())} {path}"
         for path, route in found
-        if path not in OPEN | BY_LINK and not {whoever, signed_in} & set(asks(route.dependant))
+        if path not in OPEN | BY_LINK and not {who_asks, person_asks} & set(asks(route.dependant))
     }
 
 

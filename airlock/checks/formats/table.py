@@ -16,7 +16,7 @@ from ..thresholds import Policy
 MISSING = "NA"
 _BLANK = frozenset({"", "NA", "NaN", "nan", "."})
 _DELIMITERS = ("\t", ";", ",", "|")
-_NUMBER = re.compile(r"[+-]?(?:\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(?:[eE][+-]?\d{1,3})?")
+_NUMBER = re.compile(r"[+-]?(?:\d{1,18}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,3})?")
 _COMMA_NUMBER = re.compile(r"[+-]?\d{1,18},\d{1,18}")
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})")
 _LINES_TO_SNIFF = 200

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import typer
 from click.testing import Result
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from typer.testing import CliRunner
 
@@ -178,3 +180,21 @@ def test_a_vetter_s_key_is_trusted_in_the_home_and_told_in_the_log(settings: Set
         told = [json.loads(row.body)["facts"]["name"] for row in events(session) if row.event == "vetter.trusted"]
     engine.dispose()
     assert told == ["vera", "victor"]
+
+
+def test_t23_a_third_vetter_needs_the_operator_and_a_vetter(settings: Settings, tmp_path: Path) -> None:
+    for name in ("vera", "victor"):
+        if not (settings.home / "trust" / "vetters" / f"{name}.pem").exists():
+            assert _run("key", "new-vetter", name).exit_code == 0
+    alone = _run("key", "new-vetter", "mallory")
+    assert (alone.exit_code, "endorses" in alone.stderr) == (3, True)
+    assert _run("key", "new-vetter", "stranger", "--out", tmp_path / "x.pem").exit_code == 3
+    assert not (settings.home / "trust" / "vetters" / "mallory.pem").exists()
+    endorsed = _run("key", "new-vetter", "vito", "--endorsed-by", settings.home / "vetters" / "vera.pem")
+    assert endorsed.exit_code == 0
+    stranger = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (tmp_path / "stranger.pem").write_bytes(stranger)
+    refused = _run("key", "new-vetter", "mallory", "--endorsed-by", tmp_path / "stranger.pem")
+    assert refused.exit_code == 3
