@@ -29,7 +29,7 @@ def _space(lab: Lab, driver: str) -> dict[str, Any]:
 
 
 def plain_on_disk(lab: Lab, canary: bytes) -> bool:
-    """Say whether the canary lies below the lab's folder, or in any block that its file system gave out for it."""
+    """Say whether the canary lies in a named file below the lab's folder, where scratch is made too."""
     done = subprocess.run(
         ["grep", "-rlsaF", "-f", "/dev/stdin", str(lab.folder)], input=canary, capture_output=True, check=False
     )
