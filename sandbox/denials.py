@@ -106,6 +106,10 @@ class Witness:
         os.close(listener)
         return _packed(rest(machine))
 
+    def fileno(self) -> int:
+        """Return what a child needs to have kept open for `install`."""
+        return self._theirs.fileno()
+
     def _take_listeners(self) -> None:
         while True:
             _, listeners, _, _ = socket.recv_fds(self._ours, 1, 1, socket.MSG_CMSG_CLOEXEC)

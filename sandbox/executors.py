@@ -1,6 +1,5 @@
 """Starts one executor inside its walls, watches it, and leaves no process of it alive."""
 
-import contextlib
 import json
 import os
 import resource
@@ -12,14 +11,13 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, NoReturn
 
-from sandbox import cgroups, kernel, landlock, seccomp, walls, wire
+from sandbox import cgroups, kernel, landlock, processes, seccomp, walls, wire
 from sandbox.cgroups import Group
 from sandbox.denials import Witness
 from sandbox.fields import WORK
-from sandbox.mounts import Stage
+from sandbox.mounts import Stage, Work, join_work
 from sandbox.spec import Executor, Limits
 
 Cause = Literal["exited", "deadline", "out_of_memory", "signal", "disk_full", "canceled", "system"]
@@ -39,7 +37,7 @@ class Room:
     """Everything that the executors of one attempt share."""
 
     stage: Stage
-    work: str  # the folder that becomes the task's work folder
+    work: Work
     group: Group
     limits: Limits
     channel: socket.socket
@@ -68,18 +66,16 @@ def run(room: Room, executor: Executor) -> Ended:
     pipes = {name: os.pipe2(os.O_CLOEXEC) for name in ("stdout", "stderr")}
     for _, write_end in pipes.values():
         os.fchown(write_end, room.stage.uid, -1)  # so that a task may open /dev/stdout
-    supervisor = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        _become(room, executor, {name: pipes[name][1] for name in pipes}, status_fd=status_fd, parent=supervisor)
-    for read_end, write_end in pipes.values():
-        os.close(write_end)
-        os.set_blocking(read_end, False)
+    streams = {name: pipes[name][1] for name in pipes}
     logs = {pipes[name][0]: bytearray() for name in pipes}
-    try:
-        cause = _watch(pid, room, logs)
-    finally:
-        outcome = _kill_all(room.group, pid, spared=room.keepers)
+    with processes.apart(lambda parent: _become(room, executor, streams, status_fd=status_fd, parent=parent)) as pid:
+        for read_end, write_end in pipes.values():
+            os.close(write_end)
+            os.set_blocking(read_end, False)
+        try:
+            cause = _watch(pid, room, logs)
+        finally:
+            outcome = processes.kill_all(pid, at_once=room.group.kill, spared=room.keepers)
     for read_end, log in logs.items():
         while _drain(read_end, log, room.limits.log_bytes):
             pass
@@ -130,35 +126,6 @@ def _drain(fd: int, log: bytearray, most: int) -> bool:
     return bool(piece)
 
 
-def _kill_all(group: Group, pid: int, *, spared: frozenset[int] = frozenset()) -> int:
-    """Kill and reap every descendant; return how `pid` ended. We adopt orphans, so none can hide from us."""
-    outcome = 0
-    first = True
-    while True:
-        try:
-            found, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return outcome
-        if found == pid:
-            outcome = status
-        if found == 0:
-            if not first:
-                time.sleep(0.0005)
-            first = False
-            group.kill()
-            found_children = set(_children())
-            if found_children and found_children <= spared:
-                return outcome
-            for child in found_children - spared:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGKILL)
-
-
-def _children() -> list[int]:
-    lists = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
-    return [int(child) for one in lists for child in one.split()]
-
-
 def _exit_code(status_fd: int) -> int | None:
     # bubblewrap writes "exit-code" only when its walls stood and the command was started.
     os.lseek(status_fd, 0, os.SEEK_SET)
@@ -192,9 +159,12 @@ def _cause(room: Room, outcome: int, exit_code: int | None) -> Cause:
 
 
 def _become(room: Room, executor: Executor, streams: Mapping[str, int], *, status_fd: int, parent: int) -> NoReturn:
-    """In the child: join the cgroups, give everything up, and become bubblewrap."""
+    """In the child: join the cgroups, give everything up, and become bubblewrap; `parent` is a pidfd."""
     try:
+        # Above all the view's device: who holds it and waits for a dead server's answer waits for ever.
+        kernel.close_all_but({0, 1, 2, *streams.values(), status_fd, parent, *_witnesses(room)})
         room.group.join()
+        join_work(room.stage, room.work)
         _limit(room.limits)
         if os.geteuid() == 0:
             _write("/proc/self/oom_score_adj", b"500")
@@ -202,13 +172,13 @@ def _become(room: Room, executor: Executor, streams: Mapping[str, int], *, statu
             os.setresgid(room.stage.uid, room.stage.uid, room.stage.uid)
             os.setresuid(room.stage.uid, room.stage.uid, room.stage.uid)
         try:
-            _connect(room.work, executor, streams)
+            _connect(room.work.path, executor, streams)
         except OSError:
             os.write(streams["stderr"], b"A stream of this executor cannot be opened.\n")
             os._exit(_NO_STREAM)
         landlock.restrict(loopback=room.loopback)
         filter_fd = _memory(room.witness.install() if room.witness else seccomp.program())
-        options = walls.arguments(room.stage, room.work, executor, filter_fd=filter_fd, status_fd=status_fd)
+        options = walls.arguments(room.stage, room.work.path, executor, filter_fd=filter_fd, status_fd=status_fd)
         options_fd = _memory(b"".join(option.encode() + b"\0" for option in options))
         kernel.keep_from_exec(3)
         for fd in (filter_fd, options_fd, status_fd):
@@ -216,13 +186,17 @@ def _become(room: Room, executor: Executor, streams: Mapping[str, int], *, statu
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         kernel.die_with_parent(signal.SIGKILL)  # last: a change of credentials forgets it
-        if parent == os.getppid():
+        if not processes.is_dead(parent):
             # Options by descriptor and an empty environment: /proc/1 of the task tells nothing of the host.
             command = ["bwrap", "--args", str(options_fd), "--", *executor.command]
             os.execve(room.stage.program, command, {})  # noqa: S606 - no shell is what we want
     except BaseException as error:  # nothing may return from this child
         os.write(streams["stderr"], f"The walls could not be built ({type(error).__name__}).\n".encode())
     os._exit(_FAILED)
+
+
+def _witnesses(room: Room) -> set[int]:
+    return {room.witness.fileno()} if room.witness else set()
 
 
 def _limit(limits: Limits) -> None:

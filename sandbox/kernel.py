@@ -3,12 +3,12 @@
 import contextlib
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_SLAVE = 4096, 16384, 1 << 19
-CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 _OPENAT2, _CLOSE_RANGE = 437, 436  # the same on every machine
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
@@ -89,6 +89,16 @@ def keep_from_exec(first: int) -> None:
     """Let no descriptor from `first` on survive exec, wherever it came from."""
     last = ctypes.c_uint(0xFFFFFFFF)
     _checked(int(_libc.syscall(_CLOSE_RANGE, ctypes.c_uint(first), last, ctypes.c_uint(_CLOSE_RANGE_CLOEXEC))))
+
+
+def close_all_but(keep: Iterable[int]) -> None:
+    """Close every descriptor that is not in `keep`, wherever it came from."""
+    first = 0
+    for fd in [*sorted(keep), 0xFFFFFFFF]:
+        if fd > first:
+            last = ctypes.c_uint(fd - 1 if fd < 0xFFFFFFFF else fd)
+            _checked(int(_libc.syscall(_CLOSE_RANGE, ctypes.c_uint(first), last, ctypes.c_uint(0))))
+        first = fd + 1
 
 
 def open_beneath(folder: int, path: str, flags: int, *, mode: int = 0) -> int:

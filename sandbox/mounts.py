@@ -61,6 +61,14 @@ class Stage:
         return f"{self.place}/work"
 
 
+@dataclass(frozen=True)
+class Work:
+    """The folder that the task works in, and what lies below what it writes: inputs in memory, then the view."""
+
+    path: str
+    lower: tuple[str, ...]
+
+
 def enter_namespace() -> None:
     """Leave the host's mount namespace; without root, by way of a user namespace that maps us to ourselves."""
     uid, gid = os.geteuid(), os.getegid()
@@ -157,17 +165,24 @@ def open_view(stage: Stage, *, max_read: int) -> int:
     return fd
 
 
-def join_work(stage: Stage, *, with_view: bool, with_inline: bool) -> str:
-    """Return the folder that becomes the task's work folder; the view's server must answer by now."""
+def work_of(stage: Stage, *, with_view: bool, with_inline: bool) -> Work:
+    """Return what becomes the task's work folder."""
     os.chown(stage.inline, stage.uid, stage.uid)
-    lower = [path for path, there in ((stage.inline, with_inline), (stage.inputs, with_view)) if there]
-    if not lower:
-        return stage.upper
-    options = f"lowerdir={':'.join(lower)},upperdir={stage.upper},workdir={stage.place}/scratch/overlay"
+    lower = tuple(path for path, there in ((stage.inline, with_inline), (stage.inputs, with_view)) if there)
+    return Work(stage.work if lower else stage.upper, lower)
+
+
+def join_work(stage: Stage, work: Work) -> None:
+    """Lay inputs and what the task writes over each other, once; the view's server must answer by now.
+
+    Not for the process that serves the view: killed in mid-mount, it would wait for its own answer for ever.
+    """
+    if not work.lower or os.path.ismount(work.path):
+        return
+    options = f"lowerdir={':'.join(work.lower)},upperdir={stage.upper},workdir={stage.place}/scratch/overlay"
     # An input that the task moves is copied whole; in a user namespace that is so by itself.
     options += ",metacopy=off,redirect_dir=off" if os.geteuid() == 0 else ",userxattr"
-    kernel.mount("work", stage.work, kind="overlay", flags=_CLOSED, data=options)
-    return stage.work
+    kernel.mount("work", work.path, kind="overlay", flags=_CLOSED, data=options)
 
 
 def _folders(top: str, parts: Sequence[str], uid: int) -> str:

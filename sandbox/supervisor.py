@@ -22,7 +22,7 @@ from sandbox.fields import WORK, SpecError
 from sandbox.fuse import MAX_READ, View
 from sandbox.inputs import Bodies, BodyError
 from sandbox.keys import Canceled, Keys, KeysError
-from sandbox.mounts import MountError, Stage
+from sandbox.mounts import MountError, Stage, Work
 from sandbox.scratch import ScratchError, open_scratch
 from sandbox.seal import Plain, SealedOutput
 from sandbox.spec import Inline, KeyFile, Spec, parse_spec, spec_digest
@@ -111,7 +111,7 @@ def _attempt(raw: bytes, channel: socket.socket, group: list[cgroups.Group], *, 
     group.append(cgroups.Group(spec.attempt, spec.limits, scratch_in_memory=space.in_memory))
     unlocked = source.unlock()
     bodies = Bodies(unlocked.bodies)
-    work = _join_inputs(spec, stage, bodies)
+    work = _lay_inputs(spec, stage, bodies)
     bodies.start_verifying()
     room = Room(stage, work, group[0], spec.limits, channel, began + spec.limits.wall_seconds, spec.loopback)
     room = replace(room, witness=witness, keepers=space.keepers)
@@ -148,7 +148,7 @@ def _in_sight(spec: Spec) -> list[Path]:
     return [*keys.host_paths(spec), *map(Path, (sys.prefix, sys.base_prefix, __file__))]
 
 
-def _join_inputs(spec: Spec, stage: Stage, bodies: Bodies) -> str:
+def _lay_inputs(spec: Spec, stage: Stage, bodies: Bodies) -> Work:
     inline = [given for given in spec.inputs if isinstance(given, Inline)]
     mounts.write_inline(stage, inline)
     staged = staging.stage(bodies, stage, most=spec.limits.stage_bytes)
@@ -156,7 +156,7 @@ def _join_inputs(spec: Spec, stage: Stage, bodies: Bodies) -> str:
     if viewed:  # without encrypted inputs that are read as the task goes there is no view to mount
         fd = mounts.open_view(stage, max_read=MAX_READ)
         View(bodies, below=WORK, uid=stage.uid, without=staged).start(fd)
-    return mounts.join_work(stage, with_view=viewed, with_inline=bool(inline or staged))
+    return mounts.work_of(stage, with_view=viewed, with_inline=bool(inline or staged))
 
 
 def _run(room: Room, spec: Spec) -> list[Ended]:

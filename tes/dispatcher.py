@@ -2,9 +2,9 @@
 
 import select
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +24,7 @@ from strongroom.settings import Settings
 from tes import inspections
 from tes.backends import Backend, Launch, Report, Tell
 from tes.launch import Keys, Place, task_spec
+from tes.node import Node
 from tes.store import Attempt, Task, find, move
 from tes.tasks import TERMINAL, Cause, TaskState, outcome
 
@@ -40,35 +41,6 @@ _WAITING = (
     .order_by(_TASKS.c.number)
     .limit(MOST_AT_ONCE)
 )
-
-
-@dataclass
-class Node:
-    """What is left of this node: cores, bytes of memory, and uids that no running task has."""
-
-    cores: float
-    memory: int
-    uids: list[int]
-    disk: int = 0  # bytes of encrypted scratch
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def take(self, cores: float, memory: int, disk: int = 0) -> int | None:
-        """Return a uid for something of this size, or None when it does not fit now."""
-        with self.lock:
-            if cores > self.cores or memory > self.memory or disk > self.disk or not self.uids:
-                return None
-            self.cores -= cores
-            self.memory -= memory
-            self.disk -= disk
-            return self.uids.pop()
-
-    def give_back(self, cores: float, memory: int, disk: int, uid: int) -> None:
-        """Take back what `take` gave."""
-        with self.lock:
-            self.cores += cores
-            self.memory += memory
-            self.disk += disk
-            self.uids.insert(0, uid)
 
 
 class Dispatcher:
@@ -130,6 +102,9 @@ class Dispatcher:
                 self._refuse(
                     row.id, error.sentence if isinstance(error, StrongroomError) else "Its image is not here."
                 )
+            except Exception:  # it waits on; what was set aside for it must not be lost to others
+                self.node.give_back(*size, uid)
+                raise
 
     def _start(self, task: str, run: str, plan: dict[str, Any], *, uid: int) -> None:
         attempt = uuid.uuid4().hex
@@ -178,7 +153,7 @@ class Dispatcher:
         def ended(report: Report) -> None:
             self.node.give_back(*size)
             self._running.pop(task, None)
-            self._ended(attempt, report)
+            self._write_down(attempt, report)
 
         self.backend.submit(Launch(attempt, spec, order), Tell(started=lambda: self._started(task), ended=ended))
 
@@ -200,6 +175,15 @@ class Dispatcher:
                 return
             # No ring: who waits for changes acts on ends only, and sees the rest within a second.
             audit.append(session, move(session, row, TaskState.RUNNING, actor=ACTOR))
+
+    def _write_down(self, attempt: str, report: Report) -> None:
+        """Record the end of an attempt, however often the database fails: nobody else will tell it again."""
+        while True:
+            try:
+                return self._ended(attempt, report)
+            except sa.exc.DBAPIError:
+                log.exception("attempt.not_written", attempt=attempt)
+                time.sleep(1)
 
     def _ended(self, attempt: str, report: Report) -> None:
         with transaction(self.engine) as session:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox_lab import Ended, Lab, wait
 
-from sandbox import cgroups, executors, kernel, landlock, seccomp, supervisor, walls, wire
+from sandbox import cgroups, kernel, landlock, processes, seccomp, supervisor, walls, wire
 
 Weakening = Callable[[], None]
 ALLOW_ALL = struct.pack("<HBBI", seccomp.RETURN, 0, 0, seccomp.ALLOW)
@@ -65,6 +65,7 @@ def open_secret() -> None:
 def no_closing_of_descriptors() -> None:
     """Let what is inheritable be inherited."""
     kernel.keep_from_exec = lambda first: None
+    kernel.close_all_but = lambda keep: None
 
 
 def no_cgroups() -> None:
@@ -75,7 +76,13 @@ def no_cgroups() -> None:
 
 def no_reaping() -> None:
     """Wait for the first process only, as a careless launcher does."""
-    executors._kill_all = lambda group, pid: os.waitpid(pid, 0)[1]
+    processes.kill_all = lambda pid, *, at_once, spared: os.waitpid(pid, 0)[1]
+
+
+def not_apart() -> None:
+    """Start bubblewrap among the processes of the host, as a careless launcher does."""
+    unshare = kernel.unshare
+    kernel.unshare = lambda flags: unshare(flags & ~kernel.CLONE_NEWPID)
 
 
 def with_capabilities() -> None:

@@ -48,6 +48,7 @@ class Gateway:
     tes: httpx.AsyncClient
     files: dict[str, Held] = field(default_factory=dict)
     jobs: dict[str, RunTask] = field(default_factory=dict)  # by TES id
+    early: dict[str, dict[str, Any]] = field(default_factory=dict)  # ends of tasks that are no jobs here yet
     moved: list[dict[str, Any]] = field(default_factory=list)  # what the engine is told, in order
     waiting: asyncio.Condition = field(default_factory=asyncio.Condition)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -72,7 +73,9 @@ class Gateway:
             raise
         async with self.lock:
             row = self._known(job) or await self._create(job)
-        if row.state == "COMPLETE":
+        if (change := self.early.pop(row.task, None)) is not None:
+            await self._settle(change)
+        elif row.state == "COMPLETE":
             await run_in_threadpool(self._show_again, row.task)
             await self.tell(row.task, "COMPLETE", row.exit_code)
         return row.task
@@ -118,7 +121,11 @@ class Gateway:
     async def _settle(self, change: dict[str, Any]) -> None:
         async with self.lock:
             row = self.jobs.get(change["id"])
-        if row is None or row.state in ENDED:
+            if row is None:
+                # Made before we died, or before an answer of TES was lost: it counts once the engine asks again.
+                self.early[change["id"]] = change
+                return
+        if row.state in ENDED:
             return
         if change["state"] in ENDED:
             made = await run_in_threadpool(settlement.settle, self.engine, self.tree, row, change)

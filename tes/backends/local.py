@@ -46,9 +46,9 @@ class Local:
         supervisor.sweep()
 
     def _conduct(self, launch: Launch, tell: Tell) -> None:
-        report = LOST
+        report, zygote = LOST, self._zygote
         try:
-            _, channel = self._zygote.launch(launch.spec)
+            _, channel = zygote.launch(launch.spec)
             with self._lock:
                 self._channels[launch.attempt] = channel
             with channel:
@@ -58,7 +58,18 @@ class Local:
         finally:
             with self._lock:
                 self._channels.pop(launch.attempt, None)
+            if report is LOST:
+                self._mend(zygote)
             tell.ended(report)
+
+    def _mend(self, zygote: Zygote) -> None:
+        """Clean up after a supervisor that died; if its zygote did too, start another for those to come."""
+        with self._lock:
+            if self._zygote is zygote and zygote.process.poll() is not None:
+                log.error("zygote.lost")
+                zygote.close()
+                self._zygote = start()
+        self.sweep()
 
     def _converse(self, channel: socket.socket, launch: Launch, tell: Tell) -> Report:
         while (message := wire.recv(channel)) is not None:

@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 from sandbox_lab import MIB, UID, Lab, python, shell
-from weaker_walls import Weakening, lacking, no_cgroups, no_reaping, only_version_1, only_version_2, run_without
+from weaker_walls import (
+    Weakening,
+    lacking,
+    no_cgroups,
+    no_reaping,
+    not_apart,
+    only_version_1,
+    only_version_2,
+    run_without,
+)
 
 WIDE = {"memory_bytes": 600 * MIB, "scratch_bytes": 300 * MIB, "pids": 600, "output_files": 10_000}
 FORKS = """
@@ -97,12 +106,12 @@ def test_inodes_have_an_end(lab: Lab) -> None:
 
 def test_a_daemon_outlives_neither_the_namespace_nor_the_reaper(lab: Lab) -> None:
     daemon = shell("(setsid sh -c 'trap \"\" TERM HUP INT; sleep 20' &); sleep 0.1")
-    run_without(lab, [no_reaping, lacking("--unshare-pid")], daemon)
+    run_without(lab, [no_reaping, not_apart, lacking("--unshare-pid")], daemon)
     left = processes()
     for pid in left:
         os.kill(pid, signal.SIGKILL)
-    assert left, "without both walls the daemon lives on"
+    assert left, "without these walls the daemon lives on"
     assert eventually_none()
-    for one_wall in ([no_reaping], [lacking("--unshare-pid")], []):
+    for one_wall in ([no_reaping], [not_apart], [lacking("--unshare-pid")], []):
         run_without(lab, one_wall, daemon)
         assert eventually_none()

@@ -15,6 +15,7 @@ from weaker_walls import (
     no_empty_environment,
     no_filter,
     no_landlock,
+    not_apart,
     open_secret,
     run_without,
 )
@@ -43,7 +44,7 @@ def alive(pid: int) -> bool:
 def test_a_process_of_the_host_cannot_be_signalled(lab: Lab, victim: int) -> None:
     attack = shell(f"sleep 0.1; kill -CONT {victim} && echo reached || true")
     one_pid = lacking("--unshare-pid")
-    assert run_without(lab, [one_pid, no_landlock], attack).stdout == "reached\n"
+    assert run_without(lab, [one_pid, not_apart, no_landlock], attack).stdout == "reached\n"
     assert run_without(lab, [one_pid], attack).stdout == ""
     assert run_without(lab, [no_landlock], attack).stdout == ""
     assert lab.run(attack).stdout == ""
