@@ -39,6 +39,7 @@ def create_dataset(request: Request, person: SignedIn, asked: Annotated[NewDatas
             asked.id,
             title=asked.title or asked.id,
             observability=asked.observability,
+            sensitivity=asked.sensitivity,
             project=asked.project,
         )
         return _shown(session, made)
@@ -138,6 +139,7 @@ def _shown(session: orm.Session, row: Dataset) -> ShownDataset:
         id=row.id,
         title=row.title,
         observability=row.observability,
+        sensitivity=row.sensitivity,
         created=row.created,
         derived_from_run=row.derived_from_run,
         ancestors=list(row.ancestors),

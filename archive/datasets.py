@@ -72,20 +72,28 @@ def find(session: orm.Session, dataset: str) -> Dataset:
 
 
 def create(
-    session: orm.Session, actor: str, dataset: str, *, title: str, observability: str, project: str | None
+    session: orm.Session,
+    actor: str,
+    dataset: str,
+    *,
+    title: str,
+    observability: str,
+    sensitivity: str,
+    project: str | None,
 ) -> Dataset:
     """Make an empty dataset; its id never names another one, even after it is deleted."""
     rules.check_dataset_id(dataset)
-    rules.check_shape(title, observability)
+    rules.check_shape(title, observability, sensitivity)
     rules.check_may_create(asker_of(session, actor, project), project)
     if project is not None:
         projects.open_project(session, project)
     if session.get(Dataset, dataset) is not None:
         raise Conflict("There is or was a dataset of this id; choose another one.")
-    row = _new(actor, dataset, title=title, observability=observability, project=project)
+    shape = (observability, sensitivity)
+    row = _new(actor, dataset, title=title, shape=shape, project=project)
     session.add(row)
     session.flush()
-    said = {"observability": observability}
+    said = {"observability": observability, "sensitivity": sensitivity}
     append(session, Entry(Event.DATASET_CREATED, actor, dataset, project, said))
     return row
 
@@ -198,7 +206,7 @@ def derive(
     moves them. Safe to repeat when an answer was lost.
     """
     rules.check_dataset_id(dataset)
-    rules.check_shape(title, rules.OBSERVABILITY[0])
+    rules.check_shape(title, rules.OBSERVABILITY[0], rules.SENSITIVITY[0])
     with transaction(engine) as session:
         known = session.get(Dataset, dataset)
         if known is None:
@@ -226,7 +234,8 @@ def _record_derived(
     rows = session.scalars(sa.select(Dataset).where(Dataset.id.in_(list(known)))).all()
     inherited = "open" if rows and all(row.observability == "open" for row in rows) else "coarse"
     policy = projects.open_project(session, project).policy_version
-    made = _new(actor, dataset, title=title, observability=inherited, project=project)
+    sensitivity = "standard" if rows and all(row.sensitivity == "standard" for row in rows) else "high"
+    made = _new(actor, dataset, title=title, shape=(inherited, sensitivity), project=project)
     made.ancestors, made.derived_from_run, made.policy_version = sorted(known), source.run, policy
     session.add(made)
     session.flush()
@@ -237,7 +246,12 @@ def _record_derived(
     )
     session.add_all(DatasetFile(dataset=dataset, name=name, object=one) for name, one in files.items())
     session.flush()
-    said = {"observability": inherited, "run": source.run, "ancestors": sorted(known)}
+    said = {
+        "observability": inherited,
+        "sensitivity": sensitivity,
+        "run": source.run,
+        "ancestors": sorted(known),
+    }
     append(session, Entry(Event.DATASET_CREATED, actor, dataset, project, said))
 
 
@@ -261,11 +275,13 @@ def _named(session: orm.Session, dataset: str) -> dict[str, str]:
     return {name: identifier for name, identifier in rows}
 
 
-def _new(actor: str, dataset: str, *, title: str, observability: str, project: str | None) -> Dataset:
+def _new(actor: str, dataset: str, *, title: str, shape: tuple[str, str], project: str | None) -> Dataset:
+    observability, sensitivity = shape
     return Dataset(
         id=dataset,
         title=title,
         observability=observability,
+        sensitivity=sensitivity,
         project=project,
         ancestors=[],
         derived_from_run=None,

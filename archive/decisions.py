@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import orm
 
 from archive.facts import COMPLETE, Decision
-from archive.store import DecisionRecord
+from archive.store import Dataset, DecisionRecord
 from strongroom.audit import Entry, Event
 from strongroom.database import now
 from strongroom.errors import NotAllowed
 
-__all__ = ["COMPLETE", "Decision", "close", "open_decision", "record"]
+__all__ = ["COMPLETE", "Decision", "close", "open_decision", "record", "sensitivity"]
 ACTOR = "wes"
 
 
@@ -69,6 +70,19 @@ def close(session: orm.Session, run: str, reason: str) -> list[Entry]:
         return []
     found.closed_at, found.closed_as = now(), reason
     return [Entry(Event.DECISION_CLOSED, ACTOR, run, found.project, {"as": reason})]
+
+
+def sensitivity_of_run(session: orm.Session, run: str) -> str:
+    """Return the highest sensitivity of what a run might use, ended or not; an unknown run counts as high."""
+    found = session.get(DecisionRecord, run)
+    return "high" if found is None else sensitivity(session, found.facts())
+
+
+def sensitivity(session: orm.Session, decision: Decision) -> str:
+    """Return the highest sensitivity of what a run may use; a dataset that nobody knows any more counts as high."""
+    rows = session.scalars(sa.select(Dataset.sensitivity).where(Dataset.id.in_(decision.datasets))).all()
+    known = len(rows) == len(decision.datasets)
+    return "standard" if known and all(row == "standard" for row in rows) else "high"
 
 
 def open_decision(session: orm.Session, run: str) -> Decision:

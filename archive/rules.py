@@ -9,6 +9,7 @@ from strongroom.errors import BadRequest, Conflict, NotAllowed, NotFound
 from strongroom.projects import Role
 
 OBSERVABILITY = ("coarse", "open")
+SENSITIVITY = ("standard", "high")
 LONGEST_TITLE = 300
 CUSTODIANS = frozenset({Role.OPERATOR, Role.DAC_MEMBER})
 _DATASET = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -37,12 +38,14 @@ def check_dataset_id(dataset: str) -> None:
         raise BadRequest("id: 1 to 64 small letters, digits and hyphens, beginning with no hyphen.")
 
 
-def check_shape(title: str, observability: str) -> None:
-    """Raise `BadRequest` unless a dataset can have this title and observability."""
+def check_shape(title: str, observability: str, sensitivity: str) -> None:
+    """Raise `BadRequest` unless a dataset can be described so."""
     if len(title) > LONGEST_TITLE or not title.isprintable():
         raise BadRequest(f"title: one line of at most {LONGEST_TITLE} characters.")
     if observability not in OBSERVABILITY:
         raise BadRequest("observability: coarse (the default) or open (public and demo data only).")
+    if sensitivity not in SENSITIVITY:
+        raise BadRequest("sensitivity: standard (the default) or high.")
 
 
 def check_custodian(asker: Asker, asked: Asked) -> None:

@@ -21,6 +21,7 @@ class NewDataset(_Strict):
     id: Id
     title: Annotated[str, Field(max_length=300)] = ""
     observability: Literal["coarse", "open"] = "coarse"
+    sensitivity: Literal["standard", "high"] = "standard"
     project: str | None = None
 
 
@@ -86,6 +87,7 @@ class ShownDataset(BaseModel):
     id: str
     title: str
     observability: str
+    sensitivity: str
     created: datetime
     derived_from_run: str | None
     ancestors: list[str]

@@ -18,6 +18,7 @@ class Dataset(Base):
     id: orm.Mapped[str] = orm.mapped_column(sa.String(64), primary_key=True)
     title: orm.Mapped[str] = orm.mapped_column(sa.String(300))
     observability: orm.Mapped[str] = orm.mapped_column(sa.String(10))
+    sensitivity: orm.Mapped[str] = orm.mapped_column(sa.String(10))
     project: orm.Mapped[str | None] = orm.mapped_column(sa.String(64), index=True)
     ancestors: orm.Mapped[list[str]] = orm.mapped_column(Json)
     derived_from_run: orm.Mapped[str | None] = orm.mapped_column(sa.String(32))

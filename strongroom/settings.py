@@ -83,8 +83,9 @@ class Tes(_Part):
     )
     read_whole: bool = Field(
         False,
-        description="Read every input of a task once, in order, into memory before it starts: storage learns nothing "
-        "of what a task looks at; each task needs its inputs' size in memory.",
+        description="Read every input of every task once, in order, into memory before it starts, as is always done "
+        "with data of high sensitivity: storage learns nothing of what a task looks at; each task needs its inputs' "
+        "size in memory.",
     )
     scratch_disk_gb: float = Field(
         0.0,

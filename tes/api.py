@@ -169,6 +169,7 @@ async def watch_bell(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         loop.remove_reader(bell.fileno())
+        bell.socket.close()
 
 
 def _changes(engine: sa.Engine, run: str, since: int) -> Changes:

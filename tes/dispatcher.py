@@ -110,10 +110,12 @@ class Dispatcher:
         attempt = uuid.uuid4().hex
         with reading(self.engine) as session:
             decision = decisions.open_decision(session, run)
+            sensitivity = decisions.sensitivity(session, decision)
             objects = [i["object"] for i in plan["inputs"] if "object" in i]
             facts = bodies.facts_of(session, objects, self.settings)
         place = Place(
             uid=uid,
+            sensitivity=sensitivity,
             rootfs=images.open_image(self.settings.images_folder, plan["image"]),
             code={"/run/workflow": self._workflow(decision.workflow_digest)},
             image_env=self._image_env(plan["image"]),

@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archive import bodies
+from archive import bodies, decisions
 from sandbox import images
 from strongroom.database import reading
 from strongroom.doors import Caller, Message, listen
@@ -44,6 +44,7 @@ def inspect(dispatcher: "Dispatcher", asked: Message) -> Message:
     objects = [asked["object"], *asked["supporting"].values()]
     with reading(dispatcher.engine) as session:
         facts = bodies.facts_of(session, objects, settings)
+        sensitivity = decisions.sensitivity_of_run(session, asked["decision"])
     image = bodies.checks_image(settings)
     uid = dispatcher.node.take(0, 0)
     if uid is None:
@@ -51,6 +52,7 @@ def inspect(dispatcher: "Dispatcher", asked: Message) -> Message:
     attempt = uuid.uuid4().hex
     place = Place(
         uid=uid,
+        sensitivity=sensitivity,
         rootfs=images.open_image(settings.images_folder, image),
         code={"/run/checks/checks": Path(settings.airlock.checks)},
         image_env=images.image_environment(settings.images_folder, image),

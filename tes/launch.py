@@ -17,9 +17,13 @@ INTERPRETER = "import sys; sys.path.insert(0, '/run/checks'); from checks.jail i
 
 @dataclass(frozen=True)
 class Place:
-    """Where an attempt runs: its kernel uid, the unpacked image, and the folders mounted read-only."""
+    """Where an attempt runs: its kernel uid, the unpacked image, and the folders mounted read-only.
+
+    `sensitivity` is the highest of the datasets that its run may use.
+    """
 
     uid: int
+    sensitivity: str
     rootfs: Path
     code: Mapping[str, Path]
     image_env: Mapping[str, str]
@@ -61,7 +65,7 @@ def task_spec(
     return _spec(
         kind="task",
         attempt=attempt,
-        inputs=[_task_input(given, facts, settings) for given in plan["inputs"]],
+        inputs=[_task_input(given, facts, whole=_read_whole(place, settings)) for given in plan["inputs"]],
         outputs=plan["outputs"],
         executors=executors,
         limits=limits,
@@ -155,10 +159,14 @@ def _scratch(plan: Mapping[str, Any], settings: Settings) -> dict[str, str]:
     return {"driver": "gocryptfs", "folder": str(settings.scratch)}
 
 
-def _task_input(given: Mapping[str, Any], facts: Mapping[str, BodyFacts], settings: Settings) -> dict[str, Any]:
+def _read_whole(place: Place, settings: Settings) -> bool:
+    return place.sensitivity != "standard" or settings.tes.read_whole  # T32
+
+
+def _task_input(given: Mapping[str, Any], facts: Mapping[str, BodyFacts], *, whole: bool) -> dict[str, Any]:
     found = _input(given, facts)
-    if settings.tes.read_whole and "object" in found:
-        found["read_whole"] = True  # T32
+    if whole and "object" in found:
+        found["read_whole"] = True
     return found
 
 

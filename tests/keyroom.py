@@ -216,10 +216,20 @@ class KeyRoom:
         with transaction(self.engine) as session:
             session.execute(statement)
 
-    def dataset(self, name: str, *, project: str = PROJECT, observability: str = "open") -> str:
+    def dataset(
+        self, name: str, *, project: str = PROJECT, observability: str = "open", sensitivity: str = "standard"
+    ) -> str:
         """Make a dataset and share it."""
         with transaction(self.engine) as session:
-            datasets.create(session, OPERATOR, name, title=name, observability=observability, project=None)
+            datasets.create(
+                session,
+                OPERATOR,
+                name,
+                title=name,
+                observability=observability,
+                sensitivity=sensitivity,
+                project=None,
+            )
         with transaction(self.engine) as session:
             datasets.share(session, OPERATOR, name, project=project, until=None)
         return name

@@ -1,5 +1,7 @@
 """A whole Strongroom for tests: real processes, real data, the people of the demo; never a mock."""
 
+import contextlib
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,7 @@ class Site:
         end = time.monotonic() + PATIENCE
         with self.stage.client(token or self.cast.researcher) as client:
             while (state := client.get(f"{WES}/runs/{run}/status")["state"]) not in TERMINAL:
-                assert time.monotonic() < end, f"the run is still {state}"
+                assert time.monotonic() < end, f"the run is still {state}\n{self.what_happened()}"
                 time.sleep(0.2)
         return str(state)
 
@@ -118,6 +120,19 @@ class Site:
         words = ("release", "download", request, "--out", str(folder), "--key", str(self.secret))
         self.stage.run(*words, token=self.cast.researcher)
         return {path.name: path for path in folder.rglob("*") if path.is_file()}
+
+    def what_happened(self) -> str:
+        """Return the last lines of every log and what the tasks are at, for a failing test's message."""
+        logs = [f"== {log.name}\n{log.read_text()[-1500:]}" for log in sorted((self.stage.home / "logs").iterdir())]
+        query = "select run, id, state, attempts, started, ended from tasks where state not in ('COMPLETE')"
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self.stage.home}/database/strongroom.db?mode=ro", uri=True)
+        ) as base:
+            rows = (
+                base.execute(query).fetchall()
+                + base.execute("select id, state, lease_owner, lease_until from runs").fetchall()
+            )
+        return "\n".join([*logs, *map(str, rows)])
 
     def engine_log(self, run: str) -> str:
         """Return what the engine printed, for a failing test's message."""

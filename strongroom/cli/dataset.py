@@ -31,13 +31,22 @@ def create(
     observability: Annotated[
         str, typer.Option("--observability", help="coarse, or open for public and demo data only.")
     ] = "coarse",
+    sensitivity: Annotated[
+        str, typer.Option("--sensitivity", help="standard, or high: stronger walls, inputs read whole.")
+    ] = "standard",
     project: Annotated[str | None, typer.Option("--project", help="Home project, if it has one.")] = None,
     token: Token = "",
     server: Server = SERVER,
     as_json: AsJson = False,
 ) -> None:
     """Make an empty dataset."""
-    body = {"id": dataset, "title": title, "observability": observability, "project": project}
+    body = {
+        "id": dataset,
+        "title": title,
+        "observability": observability,
+        "sensitivity": sensitivity,
+        "project": project,
+    }
     with Client(server, token) as client:
         made = client.post(f"{API}/datasets", body)
     _show(made, as_json, f"Dataset {made['id']} is made ({made['observability']}); add files and share it.")
@@ -160,11 +169,17 @@ def _bar(name: str, size: int | None) -> Iterator[Any]:
 
 
 def _datasets_table(found: list[dict[str, Any]]) -> Table:
-    table = Table("dataset", "title", "observability", "files", "projects", "from run")
+    table = Table("dataset", "title", "observability", "sensitivity", "files", "projects", "from run")
     for row in found:
         projects, made_by = ", ".join(row["projects"]), row["derived_from_run"] or ""
         table.add_row(
-            row["id"], escape(row["title"]), row["observability"], str(len(row["files"])), projects, made_by
+            row["id"],
+            escape(row["title"]),
+            row["observability"],
+            row["sensitivity"],
+            str(len(row["files"])),
+            projects,
+            made_by,
         )
     return table
 

@@ -27,7 +27,7 @@ rule sleeper:
     input: config["inputs"]["calls"]
     output: "done.txt", "secret.txt"
     resources: mem_mb=100, disk_mb=50
-    shell: "sleep 120; touch {output}"
+    shell: "sleep 1200; touch {output}"
 """
 # Runs when Snakemake parses the workflow: FACTS are of the host, findings go to the one folder that it may write.
 ATTACK = """

@@ -23,7 +23,7 @@ def room() -> Iterator[KeyRoom]:
 @pytest.fixture
 def source(room: KeyRoom) -> str:
     """A dataset of its own for each test."""
-    return room.dataset(f"reads-{uuid.uuid4().hex[:8]}", observability="coarse")
+    return room.dataset(f"reads-{uuid.uuid4().hex[:8]}", observability="coarse", sensitivity="high")
 
 
 def complete_run(room: KeyRoom, source: str) -> tuple[str, str]:
@@ -60,7 +60,8 @@ def test_t21_a_derived_dataset_inherits_everything(room: KeyRoom, source: str) -
     assert row.persons == ["NA18507"]
     with reading(room.engine) as session:
         dataset = session.get_one(Dataset, name)
-        assert (dataset.project, dataset.ancestors, dataset.observability) == (PROJECT, [source], "coarse")
+        assert (dataset.project, dataset.ancestors) == (PROJECT, [source])
+        assert (dataset.observability, dataset.sensitivity) == ("coarse", "high")
         assert datasets.usable(session, name, project=PROJECT).files[0].name == "results/calls.vcf.gz"
     attempt = Attempt()
     facts = room.grant(attempt, room.decision([name]), [made])

@@ -52,6 +52,17 @@ def test_a_dispatcher_that_is_killed_gives_its_tasks_another_attempt(site: Site)
     assert site.ended(run) == "COMPLETE", site.engine_log(run)
 
 
+def test_a_zygote_that_is_killed_is_replaced_and_the_run_goes_on(site: Site) -> None:
+    run = site.submit("cohort-frequencies/1.0.0", {"inputs": {"calls": "hapmap"}})
+    _wait_for_tasks(site, run, 10)
+    (dispatcher,) = _children_named(site, "dispatcher")
+    (zygote,) = _children_of(dispatcher, "sandbox.zygote")
+    os.kill(zygote, signal.SIGKILL)
+    assert site.ended(run) == "COMPLETE", site.engine_log(run)
+    assert _children_named(site, "dispatcher") == [dispatcher]
+    assert _children_of(dispatcher, "sandbox.zygote") != [zygote]
+
+
 def _wait_for_tasks(site: Site, run: str, count: int) -> None:
     end = time.monotonic() + 60
     with site.stage.client(site.cast.researcher) as client:
@@ -75,6 +86,10 @@ def _rows(site: Site, query: str, run: str) -> list[Any]:
 
 def _children_named(site: Site, name: str) -> list[int]:
     assert site.stage.process is not None
+    return _children_of(site.stage.process.pid, name)
+
+
+def _children_of(parent: int, name: str) -> list[int]:
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -82,6 +97,6 @@ def _children_named(site: Site, name: str) -> list[int]:
             words = (status.parent / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if int(fields[1]) == site.stage.process.pid and name.encode() in words:
+        if int(fields[1]) == parent and name.encode() in words:
             found.append(int(status.parent.name))
     return found

@@ -251,6 +251,7 @@ def test_a_deleted_dataset_is_gone_for_good(room: KeyRoom, server: str, olga: ht
     [
         {"id": "Bad"},
         {"id": "x", "observability": "closed"},
+        {"id": "x", "sensitivity": "low"},
         {"id": "x", "k": 1},
         {"id": "x", "project": "unknown"},
         {},

@@ -80,7 +80,17 @@ def test_a_bad_id_is_refused(name: str) -> None:
         rules.check_dataset_id(name)
 
 
-@pytest.mark.parametrize(("title", "seen"), [("x" * 301, "open"), ("a\nb", "open"), ("a", "closed"), ("a", "")])
-def test_a_bad_shape_is_refused(title: str, seen: str) -> None:
+@pytest.mark.parametrize(
+    ("title", "seen", "sensitivity"),
+    [
+        ("x" * 301, "open", "high"),
+        ("a\nb", "open", "high"),
+        ("a", "closed", "high"),
+        ("a", "", "high"),
+        ("a", "open", ""),
+        ("a", "open", "low"),
+    ],
+)
+def test_a_bad_shape_is_refused(title: str, seen: str, sensitivity: str) -> None:
     with pytest.raises(BadRequest):
-        rules.check_shape(title, seen)
+        rules.check_shape(title, seen, sensitivity)

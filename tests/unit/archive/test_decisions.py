@@ -7,8 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from archive import decisions
+from archive.store import Dataset
 from strongroom.audit import Event
-from strongroom.database import Base, open_database, transaction
+from strongroom.database import Base, now, open_database, transaction
 from strongroom.errors import NotAllowed
 
 
@@ -47,6 +48,35 @@ def test_an_open_decision_says_what_was_decided(engine: sa.Engine) -> None:
     assert (found.person, found.project, found.datasets) == ("ruth", "cohort", ("calls",))
     assert (found.images, found.policy_version) == ({"tools": "sha256:a"}, 3)
     assert not found.is_complete()
+
+
+@pytest.mark.parametrize(
+    ("datasets", "highest"),
+    [({"calls": "standard"}, "standard"), ({"calls": "high"}, "high"), ({}, "high"), ({"other": "standard"}, "high")],
+)
+def test_a_run_is_as_sensitive_as_the_most_sensitive_of_its_data(
+    engine: sa.Engine, datasets: dict[str, str], highest: str
+) -> None:
+    record(engine)
+    with transaction(engine) as session:
+        session.add_all(dataset(name, sensitivity) for name, sensitivity in datasets.items())
+        session.flush()
+        assert decisions.sensitivity(session, decisions.open_decision(session, "1" * 32)) == highest
+        assert decisions.sensitivity_of_run(session, "1" * 32) == highest
+        assert decisions.sensitivity_of_run(session, "2" * 32) == "high"
+
+
+def dataset(name: str, sensitivity: str) -> Dataset:
+    return Dataset(
+        id=name,
+        title="",
+        observability="open",
+        sensitivity=sensitivity,
+        ancestors=[],
+        created_by="olga",
+        created=now(),
+        policy_version=1,
+    )
 
 
 def test_a_closed_decision_stays_closed_as_it_was(engine: sa.Engine) -> None:

@@ -1,0 +1,177 @@
+"""What becomes of a run's tasks reaches its engine once, whoever died in between: a real TES, a real gateway."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+import tes.api
+from archive import decisions
+from strongroom import http
+from strongroom.audit import append
+from strongroom.database import Base, now, open_database, transaction
+from strongroom.http import PEER
+from strongroom.settings import Settings
+from tes.store import Attempt, find, move
+from tes.tasks import TaskState
+from wes import gateway
+from wes.store import Run
+from wes.stubs import opened
+
+RUN = "a" * 32
+IMAGES = {"genomics": "sha256:" + "b" * 64}
+JOB: dict[str, Any] = {
+    "name": "qc",
+    "tags": {"rule": "qc"},
+    "executors": [{"image": "genomics", "command": ["true"], "workdir": "/run/work"}],
+    "inputs": [],
+    "outputs": [{"path": "/run/work/qc.txt", "type": "FILE"}],
+}
+OBJECT = "c" * 32
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    made = open_database(f"sqlite:///{tmp_path / 'd.db'}")
+    Base.metadata.create_all(made)
+    with transaction(made) as session:
+        session.add(_run())
+        append(session, *_decision(session))
+    yield made
+    made.dispose()
+
+
+def _run() -> Run:
+    return Run(
+        id=RUN,
+        state="RUNNING",
+        project="cohort",
+        person="ruth",
+        coarse=False,
+        workflow="count",
+        version="1.0.0",
+        digest="sha256:d",
+        contract_schema=1,
+        policy_version=1,
+        request={},
+        config={},
+        datasets=[],
+        created=now(),
+        launches=1,
+    )
+
+
+def _decision(session: orm.Session) -> Any:
+    return decisions.record(
+        session,
+        run=RUN,
+        person="ruth",
+        project="cohort",
+        workflow="count",
+        version="1.0.0",
+        workflow_digest="sha256:d",
+        envelope={},
+        images=IMAGES,
+        datasets=[],
+        policy_version=1,
+        seconds=3600,
+    )
+
+
+@asynccontextmanager
+async def border(engine: sa.Engine, folder: Path) -> AsyncIterator[gateway.Gateway]:
+    """A gateway that follows its run's tasks, as a supervisor starts it."""
+    settings = Settings(home=folder)
+    settings.sockets.mkdir(exist_ok=True)
+    app = http.new_app("TES", settings, engine=engine, issuers=[])
+    app.include_router(tes.api.router)
+
+    async def as_a_service(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "state": {PEER: 0}}, receive, send)
+
+    (folder / "tree").mkdir(exist_ok=True)
+    with opened(folder / "tree") as tree:
+        async with (
+            tes.api.watch_bell(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(as_a_service), base_url="http://tes") as client,
+        ):
+            made = gateway.Gateway(RUN, "cohort", coarse=False, images=IMAGES, engine=engine, tree=tree, tes=client)
+            await asyncio.to_thread(made.restore)
+            following = asyncio.create_task(made.follow())
+            try:
+                yield made
+            finally:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+
+
+def complete(engine: sa.Engine, task: str) -> None:
+    """Do what the dispatcher does when an attempt ended well."""
+    with transaction(engine) as session:
+        row = find(session, task)
+        assert row is not None
+        for state in (TaskState.INITIALIZING, TaskState.RUNNING, TaskState.COMPLETE):
+            append(session, move(session, row, state, actor="test"))
+        output = {"path": "/run/work/qc.txt", "object": OBJECT, "size": 5, "role": "output"}
+        session.add(
+            Attempt(
+                id="d" * 32,
+                task=task,
+                number=1,
+                decision=RUN,
+                project="cohort",
+                backend="local",
+                started=now(),
+                ended=now(),
+                report={"cause": "exited", "exit_code": 0, "outputs": [output]},
+            )
+        )
+
+
+async def told(made: gateway.Gateway) -> list[str]:
+    """Wait until the engine would hear of something; return the states."""
+    for _ in range(100):
+        if made.moved:
+            return [change["state"] for change in made.moved]
+        await asyncio.sleep(0.05)
+    raise AssertionError("the engine waits for ever")
+
+
+def test_a_task_that_ended_is_told_once_with_its_stub_there(engine: sa.Engine, tmp_path: Path) -> None:
+    async def story() -> None:
+        async with border(engine, tmp_path) as made:
+            task = await made.create(JOB)
+            await asyncio.to_thread(complete, engine, task)
+            assert await told(made) == ["COMPLETE"]
+            assert (tmp_path / "tree" / "qc.txt").stat().st_size == 8
+            assert made.files["qc.txt"].object == OBJECT
+
+    asyncio.run(story())
+
+
+def test_a_task_whose_row_was_lost_and_that_ended_meanwhile_is_told_too(engine: sa.Engine, tmp_path: Path) -> None:
+    # Killed between TES's commit and our own row; the task ends before the new engine asks for it.
+    async def story() -> None:
+        async with border(engine, tmp_path) as first:
+            task = await first.create(JOB)
+        with transaction(engine) as session:
+            session.execute(sa.text("delete from run_tasks"))
+        await asyncio.to_thread(complete, engine, task)
+        async with border(engine, tmp_path) as second:
+            for _ in range(100):
+                if second.early:
+                    break
+                await asyncio.sleep(0.05)
+            assert second.moved == []
+            assert await second.create(JOB) == task
+            assert await told(second) == ["COMPLETE"]
+            assert (tmp_path / "tree" / "qc.txt").exists()
+            assert second.early == {}
+
+    asyncio.run(story())
