@@ -79,7 +79,7 @@ class GrantFacts:
     recipient_purpose: str
     recipient_owner: str
     key_version: int
-    peer: str
+    signing_key: str
     policy_version: int
     expires: int
 

@@ -224,7 +224,7 @@ class Grant(Base):
     recipient_purpose: orm.Mapped[str] = orm.mapped_column(sa.String(16))
     recipient_owner: orm.Mapped[str] = orm.mapped_column(sa.String(64))
     key_version: orm.Mapped[int]
-    peer: orm.Mapped[str] = orm.mapped_column(sa.String(40))
+    signing_key: orm.Mapped[str] = orm.mapped_column(sa.String(64))
     policy_version: orm.Mapped[int]
     expires: orm.Mapped[int] = orm.mapped_column(sa.BigInteger)
     signature: orm.Mapped[bytes]
@@ -244,7 +244,7 @@ class Grant(Base):
             recipient_purpose=self.recipient_purpose,
             recipient_owner=self.recipient_owner,
             key_version=self.key_version,
-            peer=self.peer,
+            signing_key=self.signing_key,
             policy_version=self.policy_version,
             expires=self.expires,
         )

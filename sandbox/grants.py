@@ -31,6 +31,7 @@ class Claim:
 
     attempt: str
     public_key: bytes
+    signing_key: bytes  # Ed25519: what it registers and reports counts only if signed with it
     spec_sha256: str
 
     def facts(self) -> dict[str, str]:
@@ -38,6 +39,7 @@ class Claim:
         return {
             "attempt": self.attempt,
             "public_key": base64.b64encode(self.public_key).decode(),
+            "signing_key": base64.b64encode(self.signing_key).decode(),
             "spec_sha256": self.spec_sha256,
         }
 

@@ -16,6 +16,7 @@ from sandbox.editlists import MOST_PACKETS, open_edited_header, shown
 from sandbox.grants import Claim, Grant, GrantError, open_grant
 from sandbox.inputs import Body
 from sandbox.seal import SealedOutput
+from sandbox.signing import AttemptKey
 from sandbox.spec import Broker, KeyFile, Spec, Stored, Whole
 
 PATIENCE = 60.0  # seconds; an order lives no longer
@@ -51,11 +52,11 @@ class Keys(Protocol):
         ...
 
 
-def ask(spec: Spec, spec_sha256: str, channel: socket.socket) -> Keys:
+def ask(spec: Spec, spec_sha256: str, channel: socket.socket, own: AttemptKey) -> Keys:
     """Begin to obtain the keys; with the broker the claim is under way when this returns."""
     match spec.keys:
         case Broker():
-            return BrokerKeys(spec, spec.keys, spec_sha256=spec_sha256, channel=channel)
+            return BrokerKeys(spec, spec.keys, spec_sha256=spec_sha256, channel=channel, own=own)
         case KeyFile():
             return FileKeys(spec, spec.keys)
         case _:
@@ -65,12 +66,16 @@ def ask(spec: Spec, spec_sha256: str, channel: socket.socket) -> Keys:
 class BrokerKeys:
     """A one-time key that lives in this process alone, claimed with the dispatcher, redeemed at the broker."""
 
-    def __init__(self, spec: Spec, broker: Broker, *, spec_sha256: str, channel: socket.socket) -> None:
+    def __init__(
+        self, spec: Spec, broker: Broker, *, spec_sha256: str, channel: socket.socket, own: AttemptKey
+    ) -> None:
         self._spec = spec
         self._broker = broker
         self._channel = channel
+        self._own = own
         self._private_key = crypt4gh.new_private_key()
-        self._claim = Claim(spec.attempt, crypt4gh.public_key_of(self._private_key), spec_sha256)
+        public_key = crypt4gh.public_key_of(self._private_key)
+        self._claim = Claim(spec.attempt, public_key, own.public_key, spec_sha256)
         self._line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._line.settimeout(PATIENCE)
         wire.send(channel, {"type": "claim", **self._claim.facts()})
@@ -83,7 +88,8 @@ class BrokerKeys:
     def register(self, outputs: Sequence[SealedOutput]) -> None:
         """Have the broker check and sign the rows of these outputs."""
         rows = [output.row() for output in outputs]
-        self._asked({"verb": "register", "attempt": self._spec.attempt, "outputs": rows})
+        said = {"verb": "register", "attempt": self._spec.attempt, "outputs": rows}
+        self._asked(self._own.signed(said))
 
     def _order(self) -> object:
         self._channel.settimeout(PATIENCE)

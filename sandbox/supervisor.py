@@ -25,6 +25,7 @@ from sandbox.keys import Canceled, Keys, KeysError
 from sandbox.mounts import MountError, Stage, Work
 from sandbox.scratch import ScratchError, open_scratch
 from sandbox.seal import Plain, SealedOutput
+from sandbox.signing import AttemptKey
 from sandbox.spec import Inline, KeyFile, Spec, parse_spec, spec_digest
 
 LOGS = f"{WORK}/.strongroom"
@@ -62,12 +63,13 @@ class Result:
 def main(channel: socket.socket, *, witness: Witness | None = None) -> NoReturn:
     """Be the supervisor of the attempt whose spec comes first on `channel`, then end this process."""
     group: list[cgroups.Group] = []
+    own = AttemptKey()
     try:
         raw = wire.recv_raw(channel)
         if raw is not None:
-            result = _supervise(raw, channel, group, witness=witness)
+            result = _supervise(raw, channel, group, own=own, witness=witness)
             refused = {} if witness is None else {"refused_calls": sorted(witness.refused)}
-            wire.send(channel, {**result.message(), **refused})
+            wire.send(channel, own.signed({**result.message(), **refused}))
     except (DispatcherGone, OSError):
         pass  # nobody listens; every process of the task is dead by now, or dies with us
     for one in group:
@@ -80,9 +82,11 @@ def sweep() -> None:
     cgroups.sweep()
 
 
-def _supervise(raw: bytes, channel: socket.socket, group: list[cgroups.Group], *, witness: Witness | None) -> Result:
+def _supervise(
+    raw: bytes, channel: socket.socket, group: list[cgroups.Group], *, own: AttemptKey, witness: Witness | None
+) -> Result:
     try:
-        return _attempt(raw, channel, group, witness=witness)
+        return _attempt(raw, channel, group, own=own, witness=witness)
     except Canceled:
         return Result("canceled", reason=_REASONS["canceled"])
     except (SpecError, KeysError, MountError, NoBubblewrap, BodyError, ScratchError) as error:
@@ -94,7 +98,9 @@ def _supervise(raw: bytes, channel: socket.socket, group: list[cgroups.Group], *
         return Result("system", reason="The sandbox failed; the log of the node says where.")
 
 
-def _attempt(raw: bytes, channel: socket.socket, group: list[cgroups.Group], *, witness: Witness | None) -> Result:
+def _attempt(
+    raw: bytes, channel: socket.socket, group: list[cgroups.Group], *, own: AttemptKey, witness: Witness | None
+) -> Result:
     began = time.monotonic()
     spec = parse_spec(raw)
     if witness is not None and not isinstance(spec.keys, KeyFile):
@@ -103,7 +109,7 @@ def _attempt(raw: bytes, channel: socket.socket, group: list[cgroups.Group], *, 
     os.umask(0o022)
     mounts.enter_namespace()
     _close_to_others()
-    source = keys.ask(spec, spec_digest(raw), channel)  # the claim travels while the tree is built
+    source = keys.ask(spec, spec_digest(raw), channel, own)  # the claim travels while the tree is built
     bubblewrap = find_bubblewrap()
     space = open_scratch(spec.scratch, attempt=spec.attempt)
     stage = mounts.build(spec, uid, bubblewrap=bubblewrap, scratch=space, beside=_in_sight(spec))

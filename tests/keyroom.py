@@ -27,6 +27,7 @@ from archive import datasets, decisions
 from archive.keys.enrolment import enrol
 from archive.keys.notes import seal_note
 from sandbox.crypt4gh import Sealed, new_private_key, open_header, public_key_of, seal_stream
+from sandbox.signing import AttemptKey
 from strongroom import audit, doors, dsse, settings
 from strongroom.database import Base, now, open_database, reading, transaction
 from strongroom.errors import Unavailable
@@ -83,6 +84,7 @@ class Attempt:
 
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     secret: bytes = field(default_factory=new_private_key)
+    own: AttemptKey = field(default_factory=AttemptKey)
 
     @property
     def public_key(self) -> str:
@@ -297,6 +299,7 @@ class KeyRoom:
             "image": IMAGE,
             "spec_sha256": "e" * 64,
             "public_key": attempt.public_key,
+            "signing_key": text(attempt.own.public_key),
         } | more
 
     def order(self, attempt: Attempt, run: str, objects: Sequence[str], **more: Any) -> dsse.Envelope:
@@ -312,7 +315,7 @@ class KeyRoom:
 
     def register(self, attempt: Attempt, *outputs: dict[str, Any]) -> None:
         """Register outputs."""
-        self.ask("broker", verb="register", attempt=attempt.id, outputs=list(outputs))
+        self.ask("broker", **registering(attempt, *outputs))
 
     def result(self, run: str, objects: Sequence[str], plain: bytes, **more: Any) -> str:
         """Run one attempt to its end: grant, seal one output, register; return the output's object."""
@@ -336,6 +339,11 @@ class KeyRoom:
         """Return an object's row."""
         with reading(self.engine) as session:
             return session.get_one(archive.store.StoredObject, object_id)
+
+
+def registering(attempt: Attempt, *outputs: dict[str, Any]) -> dict[str, Any]:
+    """Return what the attempt says to register outputs."""
+    return attempt.own.signed({"verb": "register", "attempt": attempt.id, "outputs": list(outputs)})
 
 
 def opened(attempt: Attempt, header: str) -> bytes:

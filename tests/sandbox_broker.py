@@ -111,7 +111,7 @@ class Broker:
         public_key = base64.b64decode(order["claim"]["public_key"])
         headers = {name: crypt4gh.seal_header(self.data_keys[name], public_key) for name in order["objects"]}
         grant = {
-            **{name: order["claim"][name] for name in ("attempt", "public_key", "spec_sha256")},
+            **{name: order["claim"][name] for name in ("attempt", "public_key", "signing_key", "spec_sha256")},
             "recipient": base64.b64encode(self.lab.public_key).decode(),
             "headers": {name: base64.b64encode(header).decode() for name, header in headers.items()},
             "expires": time.time() + 60,

@@ -20,7 +20,7 @@ from strongroom.errors import BadRequest, NotAllowed, StrongroomError
 from strongroom.settings import Settings
 
 log = structlog.get_logger()
-Act = Callable[[Desk, Message, str], Message]
+Act = Callable[[Desk, Message], Message]
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ def verbs(settings: Settings) -> Mapping[str, Verb]:
     return {
         "grant": Verb(supervisors, grant, "order"),
         "register attempt": Verb(supervisors, register_attempt, "attempt"),
-        "register dataset": Verb(services, lambda desk, message, _: register_upload(desk, message), "object"),
-        "recipient": Verb(services, lambda desk, message, _: recipient(desk, message), "owner"),
-        "export": Verb(services, lambda desk, message, _: export(desk, message), "request"),
-        "adopt": Verb(services, lambda desk, message, _: adopt(desk, message), "dataset"),
-        "destroy": Verb(services, lambda desk, message, _: destroy(desk, message), "owner"),
+        "register dataset": Verb(services, register_upload, "object"),
+        "recipient": Verb(services, recipient, "owner"),
+        "export": Verb(services, export, "request"),
+        "adopt": Verb(services, adopt, "dataset"),
+        "destroy": Verb(services, destroy, "owner"),
     }
 
 
@@ -60,7 +60,7 @@ def answerer(desk: Desk) -> Callable[[Message, Caller], Message]:
         try:
             if caller.uid not in verb.callers:
                 raise NotAllowed("This process may not ask the broker for this.")
-            return verb.act(desk, message, f"{caller.uid}:{caller.pid}")
+            return verb.act(desk, message)
         except StrongroomError as error:
             _write_refusal(desk, name, message.get(verb.subject), error)
             raise

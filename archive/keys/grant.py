@@ -24,7 +24,7 @@ from strongroom.errors import BadRequest
 GRANT_SECONDS = 7 * 24 * 3600
 
 
-def grant(desk: Desk, message: Message, peer: str) -> Message:
+def grant(desk: Desk, message: Message) -> Message:
     """Return the signed grant for a work order; every rule is asked again here, whatever anybody asked before."""
     order = _redeemable(desk, message)
     asking = order.asking
@@ -37,7 +37,7 @@ def grant(desk: Desk, message: Message, peer: str) -> Message:
     recipient = base64.b64decode(asking.public_key)
     headers = {one.facts.object: desk.rewrapped(one, recipient) for one in objects}
     key = desk.keyring.current(recipient_of(asking.kind, run=asking.decision, project=asking.project))
-    facts = _facts(asking, decision, objects, key=key, peer=peer)
+    facts = _facts(asking, decision, objects, key=key)
     envelope = desk.seals.envelope(_answer(asking, headers, key=key, expires=facts.expires))
     row = _row(facts, desk.seals.sign_grant(facts))
     with transaction(desk.engine) as session:
@@ -85,7 +85,7 @@ def _check_objects(
     check_objects(asking, decision, [one.facts for one in objects], standing.datasets)
 
 
-def _facts(asking: Asking, decision: Decision, objects: Sequence[Believed], *, key: OpenKey, peer: str) -> GrantFacts:
+def _facts(asking: Asking, decision: Decision, objects: Sequence[Believed], *, key: OpenKey) -> GrantFacts:
     persons = {person for one in objects for person in one.facts.persons}
     ancestors = {name for one in objects for name in one.facts.ancestors}
     ancestors |= {one.facts.owner for one in objects if one.facts.purpose == Purpose.STORE}
@@ -100,7 +100,7 @@ def _facts(asking: Asking, decision: Decision, objects: Sequence[Believed], *, k
         recipient_purpose=key.name.purpose.value,
         recipient_owner=key.name.owner,
         key_version=key.version,
-        peer=peer,
+        signing_key=asking.signing_key,
         policy_version=decision.policy_version,
         expires=int(time.time()) + GRANT_SECONDS,
     )
@@ -110,6 +110,7 @@ def _answer(asking: Asking, headers: dict[str, str], *, key: OpenKey, expires: i
     return {
         "attempt": asking.attempt,
         "public_key": asking.public_key,
+        "signing_key": asking.signing_key,
         "spec_sha256": asking.spec_sha256,
         "recipient": base64.b64encode(key.public).decode(),
         "headers": headers,

@@ -36,6 +36,7 @@ class Asking:
     image: str
     spec_sha256: str
     public_key: str
+    signing_key: str
 
     def statement(self) -> dict[str, Any]:
         """Return the JSON of it."""
@@ -49,6 +50,7 @@ class Asking:
             "image": self.image,
             "spec_sha256": self.spec_sha256,
             "public_key": self.public_key,
+            "signing_key": self.signing_key,
         }
 
 
@@ -68,7 +70,8 @@ class Order:
 
 def parse_asking(facts: Mapping[str, Any]) -> Asking:
     """Return what is asked for, or name the field that is wrong; a field that is not known is refused."""
-    names = {"attempt", "kind", "decision", "project", "person", "objects", "image", "spec_sha256", "public_key"}
+    names = {"attempt", "kind", "decision", "project", "person", "objects", "image", "spec_sha256"}
+    names |= {"public_key", "signing_key"}
     if set(facts) != names:
         raise BadRequest(f"An order is asked for with exactly: {', '.join(sorted(names))}.")
     try:
@@ -87,7 +90,8 @@ def parse_asking(facts: Mapping[str, Any]) -> Asking:
         objects=_objects(facts["objects"]),
         image=_text(facts, "image", _IMAGE),
         spec_sha256=_text(facts, "spec_sha256", _HEX64),
-        public_key=public_key_text(facts["public_key"]),
+        public_key=key_text(facts["public_key"], "public_key: an X25519 key in base64."),
+        signing_key=key_text(facts["signing_key"], "signing_key: an Ed25519 key in base64."),
     )
 
 
@@ -115,14 +119,14 @@ def check_fresh(order: Order, moment: float) -> None:
         raise OrderRefused("This work order has expired; the task gets another attempt.")
 
 
-def public_key_text(value: Any) -> str:
-    """Return a base64 X25519 public key in its one spelling."""
+def key_text(value: Any, wanted: str) -> str:
+    """Return a base64 public key of 32 bytes in its one spelling; raise `BadRequest` with the sentence `wanted`."""
     try:
         raw = base64.b64decode(value, validate=True)
     except (TypeError, ValueError) as error:
-        raise BadRequest("public_key: an X25519 key in base64.") from error
+        raise BadRequest(wanted) from error
     if len(raw) != 32 or not any(raw):
-        raise BadRequest("public_key: an X25519 key in base64.")
+        raise BadRequest(wanted)
     return base64.b64encode(raw).decode()
 
 

@@ -80,10 +80,8 @@ def parse_outputs(facts: Any) -> tuple[Output, ...]:
     return outputs
 
 
-def check_may_register(grant: GrantFacts, outputs: tuple[Output, ...], *, peer: str, moment: float) -> None:
-    """Raise unless an attempt may still register things of this kind, by the process that its keys were given to."""
-    if peer != grant.peer:
-        raise NotAllowed("These keys were given to another process.")
+def check_may_register(grant: GrantFacts, outputs: tuple[Output, ...], *, moment: float) -> None:
+    """Raise unless an attempt may still register things of this kind."""
     if moment >= grant.expires:
         raise NotAllowed("This grant has ended; the task gets another attempt.")
     if grant.kind in (Kind.CHECK, Kind.VIEW) and any(one.role is Role.OUTPUT for one in outputs):

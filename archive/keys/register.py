@@ -28,6 +28,8 @@ from archive.keys.outputs import (
 from archive.keys.purposes import UPLOAD, KeyName, Kind, Purpose, Role
 from archive.keys.standing import AT_ONCE
 from archive.store import Dataset, DatasetFile, DecisionRecord, Grant, StoredObject, UsedDataKey
+from sandbox.signing import FIELD as SIGNATURE
+from sandbox.signing import NotSigned, check_signed
 from strongroom.audit import Entry, Event, append
 from strongroom.canonical import digest
 from strongroom.database import now, reading, transaction
@@ -60,10 +62,10 @@ def recipient(desk: Desk, message: Message) -> Message:
     return {"public_key": base64.b64encode(desk.keyring.current(name).public).decode()}
 
 
-def register_attempt(desk: Desk, message: Message, peer: str) -> Message:
+def register_attempt(desk: Desk, message: Message) -> Message:
     """Sign what an attempt left, under the owner and the lineage that its grant says."""
-    if set(message) != {"verb", "attempt", "outputs"}:
-        raise BadRequest("register: send the attempt and its outputs, and nothing else.")
+    if set(message) != {"verb", "attempt", "outputs", SIGNATURE}:
+        raise BadRequest("register: send the attempt, its outputs and its signature, and nothing else.")
     outputs = parse_outputs(message["outputs"])
     attempt = object_id(message["attempt"], "attempt")
     with reading(desk.engine) as session:
@@ -72,7 +74,8 @@ def register_attempt(desk: Desk, message: Message, peer: str) -> Message:
             raise NotAllowed("No keys were given to this attempt.")
         facts = found.facts()
         desk.seals.check_grant(facts, found.signature)
-    check_may_register(facts, outputs, peer=peer, moment=time.time())
+    _check_own(message, facts)
+    check_may_register(facts, outputs, moment=time.time())
     key = desk.keyring.opened(KeyName(Purpose(facts.recipient_purpose), facts.recipient_owner), facts.key_version)
     made = [_output(desk, key, facts, one) for one in outputs]
     said = digest({"attempt": attempt, "outputs": message["outputs"]})
@@ -87,6 +90,14 @@ def register_attempt(desk: Desk, message: Message, peer: str) -> Message:
         _add(session, made)
         append(session, Entry(Event.OBJECT_REGISTERED, ACTOR, attempt, facts.project, _said(facts.decision, made)))
     return {}
+
+
+def _check_own(message: Message, grant: GrantFacts) -> None:
+    # T22: whoever carries these words, only the process that claimed the attempt can have said them.
+    try:
+        check_signed(message, base64.b64decode(grant.signing_key))
+    except NotSigned as error:
+        raise NotAllowed("This is not signed with the key that the attempt claimed with.") from error
 
 
 def register_upload(desk: Desk, message: Message) -> Message:

@@ -1,5 +1,6 @@
 """Runs attempts on this host: supervisors forked from a warm zygote, each under its own kernel uid (decision 4)."""
 
+import base64
 import contextlib
 import socket
 import threading
@@ -9,6 +10,7 @@ from typing import Any
 import structlog
 
 from sandbox import supervisor, wire
+from sandbox.signing import check_signed
 from sandbox.zygote import Zygote, start
 from strongroom.doors import ask
 from strongroom.errors import StrongroomError
@@ -72,14 +74,16 @@ class Local:
         self.sweep()
 
     def _converse(self, channel: socket.socket, launch: Launch, tell: Tell) -> Report:
+        claim: dict[str, Any] = {}
         while (message := wire.recv(channel)) is not None:
             match message.get("type"):
                 case "claim":
+                    claim = message
                     wire.send(channel, self._order(launch, message))
                 case "started":
                     tell.started()
                 case "result":
-                    return {key: value for key, value in message.items() if key != "type"}
+                    return own_words(message, claim)
                 case other:
                     log.error("attempt.unknown_message", attempt=launch.attempt, kind=str(other)[:40])
                     return LOST
@@ -93,8 +97,18 @@ class Local:
             "attempt": launch.attempt,
             "spec_sha256": claim["spec_sha256"],
             "public_key": claim["public_key"],
+            "signing_key": claim["signing_key"],
         }
         try:
             return {"type": "order", "order": ask(self._signer, asked)["order"]}
         except StrongroomError as error:
             return {"type": "refused", "reason": error.sentence}
+
+
+def own_words(result: dict[str, Any], claim: dict[str, Any]) -> Report:
+    """Return the report in a result signed with the claim's key (T22); before a claim there is only failure."""
+    if not claim:
+        return {"cause": "system", "exit_code": None, "reason": str(result.get("reason"))[:500]}
+    report = check_signed(result, base64.b64decode(claim["signing_key"]))
+    del report["type"]
+    return report

@@ -84,13 +84,16 @@ def test_t1_the_same_order_is_good_once(room: KeyRoom, calls: str) -> None:
         room.ask("broker", verb="grant", order=order)
 
 
-@pytest.mark.parametrize("change", ["public_key", "spec_sha256", "objects", "kind", "image", "expires"])
+@pytest.mark.parametrize(
+    "change", ["public_key", "signing_key", "spec_sha256", "objects", "kind", "image", "expires"]
+)
 def test_t22_an_order_that_was_changed_is_refused(room: KeyRoom, calls: str, change: str) -> None:
     attempt, other = Attempt(), Attempt()
     order = room.order(attempt, room.decision(["calls"]), [calls])
     facts = dsse.facts_in(order)
     facts[change] = {
         "public_key": other.public_key,
+        "signing_key": base64.b64encode(other.own.public_key).decode(),
         "spec_sha256": "f" * 64,
         "objects": [calls, "b" * 32],
         "kind": "view",

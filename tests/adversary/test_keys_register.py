@@ -20,6 +20,7 @@ from keyroom import (
     SealedFile,
     key_room,
     opened,
+    registering,
     seal,
     text,
 )
@@ -159,16 +160,6 @@ def test_t11_a_grant_whose_row_was_changed_registers_nothing(
     refused(room, "broker's signature", attempt, seal(b"x", recipient).output())
 
 
-def test_t22_another_process_does_not_register_for_an_attempt(
-    room: KeyRoom, running: tuple[Attempt, bytes, str]
-) -> None:
-    attempt, recipient, _ = running
-    said = room.ask_as(
-        os.geteuid(), "broker", verb="register", attempt=attempt.id, outputs=[seal(b"x", recipient).output()]
-    )
-    assert "another process" in said
-
-
 @pytest.mark.root
 @pytest.mark.parametrize("user", ["services", "signer", "first_task"])
 def test_t2_only_supervisors_register_for_attempts(
@@ -176,9 +167,7 @@ def test_t2_only_supervisors_register_for_attempts(
 ) -> None:
     attempt, recipient, _ = running
     outputs = [seal(b"x", recipient).output()]
-    said = room.ask_as(
-        getattr(room.settings.uids, user), "broker", verb="register", attempt=attempt.id, outputs=outputs
-    )
+    said = room.ask_as(getattr(room.settings.uids, user), "broker", **registering(attempt, *outputs))
     assert "may not ask the broker" in said or "does not answer" in said
     room.register(attempt, *outputs)
 

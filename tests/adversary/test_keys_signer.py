@@ -1,12 +1,13 @@
 """One order for one attempt, however many ask at once; and the log's head carries the signer's name."""
 
 import base64
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from keyroom import Attempt, KeyRoom, key_room
+from keyroom import Attempt, KeyRoom, key_room, registering, seal, text
 
 from archive import bodies
 from archive.keys.trust import load_public
@@ -69,12 +70,13 @@ def test_t22_the_sandbox_believes_this_grant_for_its_own_claim_only(room: KeyRoo
     order = room.order(attempt, room.decision(["calls"]), [calls])
     envelope = room.ask("broker", verb="grant", order=order)["grant"]
     broker = base64.b64decode(bodies.broker_public_key(room.settings))
-    mine = Claim(attempt.id, base64.b64decode(attempt.public_key), "e" * 64)
+    mine = Claim(attempt.id, base64.b64decode(attempt.public_key), attempt.own.public_key, "e" * 64)
     assert set(open_grant(envelope, broker, claim=mine, now=time.time()).headers) == {calls}
     for other in (
-        Claim("0" * 32, mine.public_key, mine.spec_sha256),
-        Claim(mine.attempt, bytes(32), mine.spec_sha256),
-        Claim(mine.attempt, mine.public_key, "f" * 64),
+        Claim("0" * 32, mine.public_key, mine.signing_key, mine.spec_sha256),
+        Claim(mine.attempt, bytes(32), mine.signing_key, mine.spec_sha256),
+        Claim(mine.attempt, mine.public_key, mine.signing_key, "f" * 64),
+        Claim(mine.attempt, mine.public_key, Attempt().own.public_key, mine.spec_sha256),
     ):
         with pytest.raises(GrantError):
             open_grant(envelope, broker, claim=other, now=time.time())
@@ -105,3 +107,35 @@ def test_the_signer_signs_the_logs_head(room: KeyRoom) -> None:
         report = check_log(logged(session), heads, load_public(room.home / "trust" / "signer.pem"))
     assert report.whole
     assert report.signed >= 1
+
+
+def granted(room: KeyRoom, calls: str) -> tuple[Attempt, bytes]:
+    """Return an attempt that holds keys, and whom it seals to."""
+    attempt = Attempt()
+    return attempt, base64.b64decode(room.grant(attempt, room.decision(["calls"]), [calls])["recipient"])
+
+
+def test_t22_only_the_attempts_own_words_register(room: KeyRoom, calls: str) -> None:
+    attempt, recipient = granted(room, calls)
+    output = seal(b"x", recipient).output()
+    honest = registering(attempt, output)
+    thief = Attempt(id=attempt.id)
+    for said in (
+        registering(thief, output),
+        {**honest, "outputs": [seal(b"y", recipient).output()]},
+        {**honest, "attempt": "0" * 32},
+        {**honest, "signature": None},
+        {**honest, "signature": text(b"0" * 64)},
+    ):
+        with pytest.raises(StrongroomError, match=r"not signed|No keys were given"):
+            room.ask("broker", **said)
+    with pytest.raises(StrongroomError, match="signature, and nothing else"):
+        room.ask("broker", verb="register", attempt=attempt.id, outputs=[output])
+    room.ask("broker", **honest)
+
+
+def test_t22_another_process_may_carry_the_attempts_words(room: KeyRoom, calls: str) -> None:
+    attempt, recipient = granted(room, calls)
+    made = seal(b"x", recipient)
+    room.ask_as(os.geteuid(), "broker", **registering(attempt, made.output()))
+    assert room.row(made.object).attempt == attempt.id

@@ -51,6 +51,7 @@ OTHER = base64.b64encode(bytes(32)).decode()
     [
         (wrong("attempt", "another"), "another attempt"),
         (wrong("public_key", OTHER), "another attempt"),
+        (wrong("signing_key", OTHER), "another attempt"),
         (wrong("spec_sha256", "0" * 64), "another attempt"),
         (wrong("expires", 1), "expired"),
         (wrong("recipient", ""), "no recipient"),

@@ -55,6 +55,7 @@ def asking(kind: Kind = Kind.TASK, **more: object) -> Asking:
         image=IMAGE,
         spec_sha256="e" * 64,
         public_key="",
+        signing_key="",
     )
     return replace(plain, **more)  # type: ignore[arg-type]
 

@@ -1,0 +1,24 @@
+"""What the dispatcher believes of a result: the words of whoever claimed, and a failure before any claim."""
+
+import base64
+
+import pytest
+
+from sandbox.signing import AttemptKey, NotSigned
+from tes.backends.local import own_words
+
+RESULT = {"type": "result", "cause": "exited", "exit_code": 0, "reason": None, "outputs": []}
+
+
+def test_t22_a_result_counts_if_the_claims_key_signed_it() -> None:
+    own = AttemptKey()
+    claim = {"signing_key": base64.b64encode(own.public_key).decode()}
+    assert own_words(own.signed(RESULT), claim) == {k: v for k, v in RESULT.items() if k != "type"}
+    for forged in (RESULT, AttemptKey().signed(RESULT), {**own.signed(RESULT), "exit_code": 1}):
+        with pytest.raises(NotSigned):
+            own_words(forged, claim)
+
+
+def test_without_a_claim_nothing_but_a_failure_is_believed() -> None:
+    believed = own_words({**RESULT, "reason": "The spec is not JSON."}, {})
+    assert believed == {"cause": "system", "exit_code": None, "reason": "The spec is not JSON."}
