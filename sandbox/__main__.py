@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     if os.fork() == 0:
         ours.close()
-        supervisor.main(theirs, witness=Witness() if explain else None)
+        supervisor.main(lambda: theirs, witness=Witness() if explain else None)
     theirs.close()
     wire.send_raw(ours, raw)
     while (message := wire.recv(ours)) is not None:

@@ -14,6 +14,7 @@ from sandbox.spec import Limits
 PARENT = "strongroom"
 CONTROLLERS = ("memory", "pids", "cpu")
 _ACCOUNTING = "cpuacct"  # version 1: often mounted with cpu, but not always; limits nothing
+_LONGEST_REPORT = 1 << 16
 _PERIOD, _LEAST_QUOTA = 100_000, 1_000  # microseconds
 
 
@@ -68,14 +69,17 @@ def _delegate(parent: Path, wanted: frozenset[str]) -> frozenset[str]:
 class Group:
     """The cgroups of one attempt, named by our process id so that `sweep` finds those of the dead."""
 
-    def __init__(self, attempt: str, limits: Limits, *, scratch_in_memory: bool = True) -> None:
+    def __init__(self) -> None:
         found = hierarchies()
-        name = f"{os.getpid()}-{attempt}"
+        name = f"{os.getpid()}-task"
         self._v1 = {controller: parent / name for controller, parent in found.v1.items()}
         self._v2 = found.v2 / name if found.v2 else None
         self.folders = list(dict.fromkeys([*self._v1.values(), *([self._v2] if self._v2 else [])]))
         for folder in self.folders:
             folder.mkdir(exist_ok=True)
+
+    def limit(self, limits: Limits, *, scratch_in_memory: bool = True) -> None:
+        """Set the limits; members that are there already are held to them too."""
         # Output bytes may live in memory, and swap would put plaintext on a disk.
         memory = limits.memory_bytes + (limits.scratch_bytes if scratch_in_memory else 0)
         quota = max(_LEAST_QUOTA, int(limits.cpu_cores * _PERIOD))
@@ -87,7 +91,7 @@ class Group:
         if "cpu" in self._v1:
             _write(self._v1["cpu"] / "cpu.cfs_quota_us", quota)
         if self._v2 is not None:
-            self._limit_v2(self._v2, found.v2_controllers, memory=memory, pids=limits.pids, quota=quota)
+            self._limit_v2(self._v2, hierarchies().v2_controllers, memory=memory, pids=limits.pids, quota=quota)
 
     def _limit_v2(self, group: Path, controllers: frozenset[str], *, memory: int, pids: int, quota: int) -> None:
         if "memory" in controllers:
@@ -171,7 +175,11 @@ def _empty(folder: Path) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(fd, _LONGEST_REPORT).decode()
+        finally:
+            os.close(fd)
     except OSError:
         return ""
 

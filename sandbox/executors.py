@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
-from sandbox import cgroups, kernel, landlock, processes, seccomp, walls, wire
+from sandbox import cgroups, kernel, landlock, processes, rehearsal, seccomp, walls, wire
 from sandbox.cgroups import Group
 from sandbox.denials import Witness
 from sandbox.fields import WORK
 from sandbox.mounts import Stage, Work, join_work
+from sandbox.processes import FirstProcess
 from sandbox.spec import Executor, Limits
 
 Cause = Literal["exited", "deadline", "out_of_memory", "signal", "disk_full", "canceled", "system"]
@@ -59,23 +60,27 @@ class Ended:
     stderr: bytes
 
 
-def run(room: Room, executor: Executor) -> Ended:
+def first_process(group: Group, witness: Witness | None) -> FirstProcess:
+    """Fork what an executor will come from, in the cgroups already; `run` tells it the rest."""
+    return FirstProcess(lambda line, parent: _wait(line, group, witness, parent=parent))
+
+
+def run(room: Room, executor: Executor, first: FirstProcess) -> Ended:
     """Run one executor to its end and return how it ended; raises `DispatcherGone`."""
     start = time.time()
     status_fd = os.memfd_create("status")
-    pipes = {name: os.pipe2(os.O_CLOEXEC) for name in ("stdout", "stderr")}
-    for _, write_end in pipes.values():
+    pipes = [os.pipe2(os.O_CLOEXEC) for _ in ("stdout", "stderr")]
+    for read_end, write_end in pipes:
         os.fchown(write_end, room.stage.uid, -1)  # so that a task may open /dev/stdout
-    streams = {name: pipes[name][1] for name in pipes}
-    logs = {pipes[name][0]: bytearray() for name in pipes}
-    with processes.apart(lambda parent: _become(room, executor, streams, status_fd=status_fd, parent=parent)) as pid:
-        for read_end, write_end in pipes.values():
-            os.close(write_end)
-            os.set_blocking(read_end, False)
-        try:
-            cause = _watch(pid, room, logs)
-        finally:
-            outcome = processes.kill_all(pid, at_once=room.group.kill, spared=room.keepers)
+        os.set_blocking(read_end, False)
+    logs = {read_end: bytearray() for read_end, _ in pipes}
+    first.tell(_orders(room, executor), [status_fd, *(write_end for _, write_end in pipes)])
+    for _, write_end in pipes:
+        os.close(write_end)
+    try:
+        cause = _watch(first.pid, room, logs)
+    finally:
+        outcome = processes.kill_all(first.pid, at_once=room.group.kill, spared=room.keepers)
     for read_end, log in logs.items():
         while _drain(read_end, log, room.limits.log_bytes):
             pass
@@ -128,13 +133,10 @@ def _drain(fd: int, log: bytearray, most: int) -> bool:
 
 def _exit_code(status_fd: int) -> int | None:
     # bubblewrap writes "exit-code" only when its walls stood and the command was started.
-    os.lseek(status_fd, 0, os.SEEK_SET)
-    with open(status_fd, encoding="ascii") as file:
-        for line in file:
-            code = json.loads(line).get("exit-code")
-            if isinstance(code, int):
-                return code
-    return None
+    said = os.pread(status_fd, _CHUNK, 0)
+    os.close(status_fd)
+    codes = [json.loads(line).get("exit-code") for line in said.splitlines()]
+    return next((code for code in codes if isinstance(code, int)), None)
 
 
 def _never_started(status: int, stderr: bytes) -> int | None:
@@ -158,45 +160,69 @@ def _cause(room: Room, outcome: int, exit_code: int | None) -> Cause:
     return "exited"
 
 
-def _become(room: Room, executor: Executor, streams: Mapping[str, int], *, status_fd: int, parent: int) -> NoReturn:
-    """In the child: join the cgroups, give everything up, and become bubblewrap; `parent` is a pidfd."""
+def _orders(room: Room, executor: Executor) -> wire.Message:
+    parts = {"stage": room.stage, "work": room.work, "executor": executor, "limits": room.limits}
+    return {"loopback": room.loopback, **{name: vars(part) for name, part in parts.items()}}
+
+
+def _wait(line: socket.socket, group: Group, witness: Witness | None, *, parent: int) -> NoReturn:
+    """In the child: join the cgroups, wait for orders, and obey; `parent` is a pidfd."""
+    stderr = -1
     try:
         # Above all the view's device: who holds it and waits for a dead server's answer waits for ever.
-        kernel.close_all_but({0, 1, 2, *streams.values(), status_fd, parent, *_witnesses(room)})
-        room.group.join()
-        join_work(room.stage, room.work)
-        _limit(room.limits)
-        if os.geteuid() == 0:
-            _write("/proc/self/oom_score_adj", b"500")
-            os.setgroups([])
-            os.setresgid(room.stage.uid, room.stage.uid, room.stage.uid)
-            os.setresuid(room.stage.uid, room.stage.uid, room.stage.uid)
-        try:
-            _connect(room.work.path, executor, streams)
-        except OSError:
-            os.write(streams["stderr"], b"A stream of this executor cannot be opened.\n")
-            os._exit(_NO_STREAM)
-        landlock.restrict(loopback=room.loopback)
-        filter_fd = _memory(room.witness.install() if room.witness else seccomp.program())
-        options = walls.arguments(room.stage, room.work.path, executor, filter_fd=filter_fd, status_fd=status_fd)
-        options_fd = _memory(b"".join(option.encode() + b"\0" for option in options))
-        kernel.keep_from_exec(3)
-        for fd in (filter_fd, options_fd, status_fd):
-            os.set_inheritable(fd, True)
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        kernel.die_with_parent(signal.SIGKILL)  # last: a change of credentials forgets it
-        if not processes.is_dead(parent):
-            # Options by descriptor and an empty environment: /proc/1 of the task tells nothing of the host.
-            command = ["bwrap", "--args", str(options_fd), "--", *executor.command]
-            os.execve(room.stage.program, command, {})  # noqa: S606 - no shell is what we want
+        kernel.close_all_but({0, 1, 2, line.fileno(), parent, *([witness.fileno()] if witness else [])})
+        kernel.die_with_parent(signal.SIGKILL)
+        group.join()
+        rehearsal.of_a_first_process()
+        strict = _memory(seccomp.program())
+        _, (status_fd, stdout, stderr), _, _ = socket.recv_fds(line, 1, 3, socket.MSG_CMSG_CLOEXEC)
+        orders = wire.recv(line)
+        if orders is not None:
+            _become(orders, witness, strict=strict, status_fd=status_fd, streams=(stdout, stderr), parent=parent)
     except BaseException as error:  # nothing may return from this child
-        os.write(streams["stderr"], f"The walls could not be built ({type(error).__name__}).\n".encode())
+        if stderr >= 0:
+            os.write(stderr, f"The walls could not be built ({type(error).__name__}).\n".encode())
     os._exit(_FAILED)
 
 
-def _witnesses(room: Room) -> set[int]:
-    return {room.witness.fileno()} if room.witness else set()
+def _become(
+    orders: wire.Message,
+    witness: Witness | None,
+    *,
+    strict: int,
+    status_fd: int,
+    streams: tuple[int, int],
+    parent: int,
+) -> None:
+    """In the child: give everything up, and become bubblewrap."""
+    stage, work = Stage(**orders["stage"]), Work(**orders["work"])
+    executor, limits = Executor(**orders["executor"]), Limits(**orders["limits"])
+    join_work(stage, work)
+    _limit(limits)
+    if os.geteuid() == 0:
+        _write("/proc/self/oom_score_adj", b"500")
+        os.setgroups([])
+        os.setresgid(stage.uid, stage.uid, stage.uid)
+        os.setresuid(stage.uid, stage.uid, stage.uid)
+    try:
+        _connect(work.path, executor, streams)
+    except OSError:
+        os.write(streams[1], b"A stream of this executor cannot be opened.\n")
+        os._exit(_NO_STREAM)
+    landlock.restrict(loopback=orders["loopback"])
+    filter_fd = _memory(witness.install()) if witness else strict
+    options = walls.arguments(stage, work.path, executor, filter_fd=filter_fd, status_fd=status_fd)
+    options_fd = _memory(b"".join(option.encode() + b"\0" for option in options))
+    kernel.keep_from_exec(3)
+    for fd in (filter_fd, options_fd, status_fd):
+        os.set_inheritable(fd, True)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    kernel.die_with_parent(signal.SIGKILL)  # last: a change of credentials forgets it
+    if not processes.is_dead(parent):
+        # Options by descriptor and an empty environment: /proc/1 of the task tells nothing of the host.
+        command = ["bwrap", "--args", str(options_fd), "--", *executor.command]
+        os.execve(stage.program, command, {})  # noqa: S606 - no shell is what we want
 
 
 def _limit(limits: Limits) -> None:
@@ -217,13 +243,13 @@ def _limit(limits: Limits) -> None:
         resource.setrlimit(name, (allowed, allowed))
 
 
-def _connect(work: str, executor: Executor, streams: Mapping[str, int]) -> None:
+def _connect(work: str, executor: Executor, streams: tuple[int, int]) -> None:
     folder = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     writing = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     for number, path, flags, otherwise in (
         (0, executor.stdin, os.O_RDONLY, os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)),
-        (1, executor.stdout, writing, streams["stdout"]),
-        (2, executor.stderr, writing, streams["stderr"]),
+        (1, executor.stdout, writing, streams[0]),
+        (2, executor.stderr, writing, streams[1]),
     ):
         os.dup2(otherwise if path is None else _plain_file(folder, path, flags), number)
 

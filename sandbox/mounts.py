@@ -195,10 +195,10 @@ def _folders(top: str, parts: Sequence[str], uid: int) -> str:
 
 
 def _neutral_place(used: Iterable[Path]) -> str:
-    hidden = {str(parent) for path in used for parent in (path, *path.parents)}
-    for place in _PLACES:
-        if place not in hidden and Path(place).is_dir() and not Path(place).is_symlink():
-            return place
+    seen = [f"{path}/" for path in used]
+    for place in map(Path, _PLACES):
+        if not any(path.startswith(f"{place}/") for path in seen) and place.is_dir() and not place.is_symlink():
+            return str(place)
     raise MountError(f"None of {', '.join(_PLACES)} is free to build the task's tree on; make one of these folders.")
 
 

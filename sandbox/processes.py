@@ -5,48 +5,66 @@ import os
 import queue
 import select
 import signal
+import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from sandbox import kernel
+from sandbox import kernel, wire
 
 
-@contextlib.contextmanager
-def apart(become: Callable[[int], NoReturn]) -> Iterator[int]:
-    """Fork into a PID namespace of its own; the child is its first process, so whatever came of it dies with it.
+class FirstProcess:
+    """A child in a PID namespace of its own that waits to be told what to become: what comes of it dies with it.
 
-    bubblewrap's own bond to its parent has a gap: whoever is killed while it starts leaves what it started. `become`
-    runs in the child and is given a descriptor for `is_dead`. A thread forks, as the namespace that children are born
-    into is a thread's own; it lives as long as this context, because to PDEATHSIG the thread is the parent.
+    bubblewrap's own bond to its parent has a gap: whoever is killed while it starts leaves what it started. And a
+    process that joins its cgroups waits for all other processors for some ten milliseconds: so it is born before it
+    is needed. A thread forks it, as the namespace that children are born into is a thread's own; the thread lives as
+    long as the child may, because to PDEATHSIG the thread is the parent.
     """
-    born: queue.SimpleQueue[int | OSError] = queue.SimpleQueue()
-    over = threading.Event()
-    ourselves = os.pidfd_open(os.getpid())
 
-    def fork() -> None:
+    def __init__(self, become: Callable[[socket.socket, int], NoReturn]) -> None:
+        """Fork; `become` runs in the child, with its end of a socket and a descriptor for `is_dead`."""
+        self._born: queue.SimpleQueue[int | OSError] = queue.SimpleQueue()
+        self._over = threading.Event()
+        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._parent = os.pidfd_open(os.getpid())
+        threading.Thread(target=self._fork, args=(become,), daemon=True).start()
+        born = self._born.get()
+        self._theirs.close()
+        if isinstance(born, OSError):
+            raise born
+        self.pid, self._told = born, False
+
+    def tell(self, message: wire.Message, fds: Sequence[int]) -> None:
+        """Tell the child what to become, with descriptors that it needs for it."""
+        self._told = True
+        socket.send_fds(self._ours, [b"f"], fds)
+        wire.send(self._ours, message)
+
+    def close(self) -> None:
+        """Let go of a child that is dead, or that was never told anything and dies of it."""
+        if self._over.is_set():
+            return
+        self._over.set()
+        self._ours.close()
+        os.close(self._parent)
+        if not self._told:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+
+    def _fork(self, become: Callable[[socket.socket, int], NoReturn]) -> None:
         try:
             kernel.unshare(kernel.CLONE_NEWPID)
             pid = os.fork()
         except OSError as error:
-            born.put(error)
+            self._born.put(error)
             return
         if pid == 0:
-            become(ourselves)
-        born.put(pid)
-        over.wait()
-
-    threading.Thread(target=fork, daemon=True).start()
-    child = born.get()
-    try:
-        if isinstance(child, OSError):
-            raise child
-        yield child
-    finally:
-        over.set()
-        os.close(ourselves)
+            become(self._theirs, self._parent)
+        self._born.put(pid)
+        self._over.wait()
 
 
 def is_dead(process: int) -> bool:

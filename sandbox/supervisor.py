@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sandbox import cgroups, collect, executors, kernel, keys, mounts, seal, staging, wire
+from sandbox import cgroups, collect, executors, kernel, keys, mounts, rehearsal, seal, staging, wire
 from sandbox.bubblewrap import NoBubblewrap, find_bubblewrap
 from sandbox.collect import Collected, TooMuch
 from sandbox.denials import Witness
@@ -23,6 +23,7 @@ from sandbox.fuse import MAX_READ, View
 from sandbox.inputs import Bodies, BodyError
 from sandbox.keys import Canceled, Keys, KeysError
 from sandbox.mounts import MountError, Stage, Work
+from sandbox.processes import FirstProcess
 from sandbox.scratch import ScratchError, open_scratch
 from sandbox.seal import Plain, SealedOutput
 from sandbox.signing import AttemptKey
@@ -60,21 +61,45 @@ class Result:
         return {"type": "result", **vars(self)}
 
 
-def main(channel: socket.socket, *, witness: Witness | None = None) -> NoReturn:
-    """Be the supervisor of the attempt whose spec comes first on `channel`, then end this process."""
-    group: list[cgroups.Group] = []
+@dataclass
+class Ready:
+    """What an attempt is begun with before anything is known of it."""
+
+    group: cgroups.Group
+    first: FirstProcess
+    witness: Witness | None
+
+
+def main(wait: Callable[[], socket.socket], *, witness: Witness | None = None) -> NoReturn:
+    """Be the supervisor of the attempt whose spec comes first on the channel that `wait` returns; end with it."""
     own = AttemptKey()
+    ready: Ready | Exception
     try:
+        ready = _prepare(witness)
+        rehearsal.of_a_supervisor(own)
+    except Exception as error:
+        ready = error
+    try:
+        channel = wait()
         raw = wire.recv_raw(channel)
         if raw is not None:
-            result = _supervise(raw, channel, group, own=own, witness=witness)
+            result = _supervise(raw, channel, ready, own=own)
             refused = {} if witness is None else {"refused_calls": sorted(witness.refused)}
             wire.send(channel, own.signed({**result.message(), **refused}))
     except (DispatcherGone, OSError):
         pass  # nobody listens; every process of the task is dead by now, or dies with us
-    for one in group:
-        one.remove()
+    if isinstance(ready, Ready):
+        ready.first.close()
+        ready.group.remove()
     os._exit(0)  # mounts, memory and keys go with the process
+
+
+def _prepare(witness: Witness | None) -> Ready:
+    os.umask(0o022)
+    mounts.enter_namespace()
+    _close_to_others()
+    group = cgroups.Group()
+    return Ready(group, executors.first_process(group, witness), witness)
 
 
 def sweep() -> None:
@@ -82,11 +107,11 @@ def sweep() -> None:
     cgroups.sweep()
 
 
-def _supervise(
-    raw: bytes, channel: socket.socket, group: list[cgroups.Group], *, own: AttemptKey, witness: Witness | None
-) -> Result:
+def _supervise(raw: bytes, channel: socket.socket, ready: Ready | Exception, *, own: AttemptKey) -> Result:
     try:
-        return _attempt(raw, channel, group, own=own, witness=witness)
+        if isinstance(ready, Exception):
+            raise ready
+        return _attempt(raw, channel, ready, own=own)
     except Canceled:
         return Result("canceled", reason=_REASONS["canceled"])
     except (SpecError, KeysError, MountError, NoBubblewrap, BodyError, ScratchError) as error:
@@ -98,34 +123,30 @@ def _supervise(
         return Result("system", reason="The sandbox failed; the log of the node says where.")
 
 
-def _attempt(
-    raw: bytes, channel: socket.socket, group: list[cgroups.Group], *, own: AttemptKey, witness: Witness | None
-) -> Result:
+def _attempt(raw: bytes, channel: socket.socket, ready: Ready, *, own: AttemptKey) -> Result:
     began = time.monotonic()
     spec = parse_spec(raw)
-    if witness is not None and not isinstance(spec.keys, KeyFile):
+    if ready.witness is not None and not isinstance(spec.keys, KeyFile):
         raise SpecError("keys: refused calls are named in runs by hand only, with a key file.")
     uid = spec.uid if os.geteuid() == 0 else os.geteuid()
-    os.umask(0o022)
-    mounts.enter_namespace()
-    _close_to_others()
+    group = ready.group
     source = keys.ask(spec, spec_digest(raw), channel, own)  # the claim travels while the tree is built
     bubblewrap = find_bubblewrap()
     space = open_scratch(spec.scratch, attempt=spec.attempt)
     stage = mounts.build(spec, uid, bubblewrap=bubblewrap, scratch=space, beside=_in_sight(spec))
     scratch = os.open(stage.upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    group.append(cgroups.Group(spec.attempt, spec.limits, scratch_in_memory=space.in_memory))
+    group.limit(spec.limits, scratch_in_memory=space.in_memory)
     unlocked = source.unlock()
     bodies = Bodies(unlocked.bodies)
     work = _lay_inputs(spec, stage, bodies)
     bodies.start_verifying()
-    room = Room(stage, work, group[0], spec.limits, channel, began + spec.limits.wall_seconds, spec.loopback)
-    room = replace(room, witness=witness, keepers=space.keepers)
+    room = Room(stage, work, group, spec.limits, channel, began + spec.limits.wall_seconds, spec.loopback)
+    room = replace(room, witness=ready.witness, keepers=space.keepers)
     wire.send(channel, {"type": "started"})
-    ended = _run(room, spec)
+    ended = _run(room, spec, ready.first)
     result = _result(ended, bodies)
-    result.cpu_seconds = round(_cpu_seconds(group[0]), 3)
-    result.peak_memory_bytes = group[0].peak_memory()
+    result.cpu_seconds = round(_cpu_seconds(group), 3)
+    result.peak_memory_bytes = group.peak_memory()
     if result.cause not in ("canceled", "system"):
         try:
             _take(result, spec, _Left(scratch, ended, unlocked.recipient, source))
@@ -165,10 +186,13 @@ def _lay_inputs(spec: Spec, stage: Stage, bodies: Bodies) -> Work:
     return mounts.work_of(stage, with_view=viewed, with_inline=bool(inline or staged))
 
 
-def _run(room: Room, spec: Spec) -> list[Ended]:
-    ended = []
+def _run(room: Room, spec: Spec, first: FirstProcess) -> list[Ended]:
+    ended: list[Ended] = []
     for executor in spec.executors:
-        ended.append(executors.run(room, executor))
+        if ended:
+            first.close()
+            first = executors.first_process(room.group, room.witness)
+        ended.append(executors.run(room, executor, first))
         if ended[-1].cause != "exited" or ended[-1].exit_code != 0:
             break  # TES 1.1: executors run in order until one fails
     return ended

@@ -1,6 +1,6 @@
-"""Forks supervisors from one warm process, so that no task waits for an interpreter to start."""
+"""Forks supervisors from one warm process, a few ahead, so that no task waits for one to get ready."""
 
-import codecs
+import contextlib
 import gc
 import os
 import signal
@@ -11,8 +11,9 @@ import sys
 import threading
 from typing import NoReturn
 
-from sandbox import bubblewrap, cgroups, crypt4gh, kernel, seccomp, supervisor, wire
+from sandbox import bubblewrap, cgroups, kernel, rehearsal, seccomp, supervisor, wire
 
+SPARES = 2  # supervisors that are ready before they are asked for
 _REPLY = struct.Struct("<i")
 
 
@@ -61,41 +62,58 @@ def serve(control: socket.socket) -> NoReturn:
     bubblewrap.find_bubblewrap()  # what every supervisor needs is found once
     cgroups.hierarchies()
     seccomp.program()
-    _rehearse()
+    rehearsal.of_the_zygote()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps supervisors
     kernel.adopt_orphans()  # and what a killed supervisor leaves
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the dispatcher's to handle
     gc.collect()
     gc.freeze()
-    zygote = os.getpid()
+    spares = [_fork(control) for _ in range(SPARES)]
     while True:
         message, fds, _, _ = socket.recv_fds(control, 1, 1, socket.MSG_CMSG_CLOEXEC)
         if not message:
             sys.exit(0)
-        pid = os.fork()
-        if pid == 0:
-            _be_supervisor(control, fds[0], zygote)
-        for fd in fds:
-            os.close(fd)
-        control.send(_REPLY.pack(pid))
+        control.send(_REPLY.pack(_hand_over(spares, fds[0], control)))
+        os.close(fds[0])
+        while len(spares) < SPARES:
+            spares.append(_fork(control))
 
 
-def _rehearse() -> None:
-    """Do once what loads code on its first use, or every supervisor would load it again: 8 ms a task."""
-    throw_away = crypt4gh.new_private_key()
-    header = crypt4gh.seal_header(bytes(32), crypt4gh.public_key_of(throw_away))
-    crypt4gh.open_header(header, throw_away)  # OpenSSL sees the fork and seeds each child anew
-    codecs.lookup("ascii")
+def _hand_over(spares: list[tuple[int, socket.socket]], channel: int, control: socket.socket) -> int:
+    """Give the channel to a supervisor that is ready; return its process id."""
+    while True:
+        pid, line = spares.pop(0) if spares else _fork(control)
+        with line, contextlib.suppress(OSError):  # somebody killed it: the next one is as good
+            socket.send_fds(line, [b"f"], [channel])
+            return pid
 
 
-def _be_supervisor(control: socket.socket, channel: int, zygote: int) -> NoReturn:
+def _fork(control: socket.socket) -> tuple[int, socket.socket]:
+    zygote = os.getpid()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        _be_supervisor(control, theirs, zygote)
+    theirs.close()
+    return pid, ours
+
+
+def _be_supervisor(control: socket.socket, line: socket.socket, zygote: int) -> NoReturn:
+    def wait() -> socket.socket:
+        with line:
+            message, fds, _, _ = socket.recv_fds(line, 1, 1, socket.MSG_CMSG_CLOEXEC)
+        if not message:
+            os._exit(0)  # the zygote is gone
+        return socket.socket(fileno=fds[0])
+
     try:
         control.close()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
         kernel.die_with_parent(signal.SIGKILL)
         if os.getppid() == zygote:
-            supervisor.main(socket.socket(fileno=channel))
+            supervisor.main(wait)
     finally:
         os._exit(1)
 

@@ -26,7 +26,7 @@ def run_without(lab: Lab, weakenings: Sequence[Weakening], *commands: Sequence[s
             ours.close()
             for weaken in weakenings:
                 weaken()
-            supervisor.main(theirs)
+            supervisor.main(lambda: theirs)
         finally:
             os._exit(1)
     theirs.close()

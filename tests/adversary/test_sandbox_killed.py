@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from sandbox_lab import UID, Lab, shell, wait_for
+from sandbox_lab import UID, Lab, shell, wait, wait_for
 from weaker_walls import Weakening, not_apart
 
 from sandbox import supervisor, wire
-from sandbox.zygote import start
+from sandbox.zygote import SPARES, start
 
 WORK = "trap '' TERM HUP INT; (setsid sleep 50 &); cp in.txt out.txt; cp in.txt /tmp/x; sleep 0.15; exit 0"
 # Milliseconds after the launch: spec read, tree built, view mounted, walls up, running, ended, sealing.
@@ -97,7 +97,7 @@ def kill_while_starting(lab: Lab, milliseconds: float, weakenings: Sequence[Weak
             ours.close()
             for weaken in weakenings:
                 weaken()
-            supervisor.main(theirs)
+            supervisor.main(lambda: theirs)
         finally:
             os._exit(1)
     theirs.close()
@@ -119,6 +119,31 @@ def test_a_killed_zygote_takes_its_supervisors_along(lab: Lab) -> None:
             zygote.process.kill()
             zygote.close()
             nothing_is_left(pid, lab)
+
+
+def test_supervisors_that_were_killed_while_they_waited_are_replaced(lab: Lab) -> None:
+    zygote = start()
+    try:
+        first, channel = zygote.launch(spec(lab))
+        with channel:
+            wait_for(channel, "started")
+            waiting = set(children_of(zygote.process.pid)) - {first}
+            assert len(waiting) >= SPARES
+            for pid in waiting:
+                os.kill(pid, signal.SIGKILL)
+            assert eventually(lambda: not waiting & set(children_of(zygote.process.pid)))
+            second, other = zygote.launch(spec(lab))
+            with other:
+                assert second not in waiting
+                assert wait(other)["exit_code"] == wait(channel)["exit_code"] == 0
+    finally:
+        zygote.close()
+    for body in lab.bodies.iterdir():
+        body.unlink()
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_the_task_is_what_is_killed(lab: Lab) -> None:

@@ -40,36 +40,38 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, v1: bool, v2: bool
     found_v1 = {}
     for controller, names in V1.items() if v1 else ():
         found_v1[controller] = tmp_path / controller
-        (tmp_path / controller / "7-a").mkdir(parents=True)
+        (tmp_path / controller / "7-task").mkdir(parents=True)
         for name in names:
-            (tmp_path / controller / "7-a" / name).write_text("")
+            (tmp_path / controller / "7-task" / name).write_text("")
     if v2:
-        (tmp_path / "v2" / "7-a").mkdir(parents=True)
+        (tmp_path / "v2" / "7-task").mkdir(parents=True)
         for name in (*V2, *V2_REPORTS):
-            (tmp_path / "v2" / "7-a" / name).write_text("")
+            (tmp_path / "v2" / "7-task" / name).write_text("")
     controllers = frozenset(cgroups.CONTROLLERS) if v2 and not v1 else frozenset()
     nodes = Hierarchies(found_v1, tmp_path / "v2" if v2 else None, controllers)
     monkeypatch.setattr(cgroups, "hierarchies", lambda: nodes)
-    return Group("a", LIMITS), tmp_path
+    one = Group()
+    one.limit(LIMITS)
+    return one, tmp_path
 
 
 def test_version_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, root = group(tmp_path, monkeypatch, v1=True, v2=False)
-    memory = root / "memory" / "7-a"
+    memory = root / "memory" / "7-task"
     assert (memory / "memory.limit_in_bytes").read_text() == str(80 * MIB)
     assert (memory / "memory.memsw.limit_in_bytes").read_text() == str(80 * MIB)  # so there is no swap at all
-    assert (root / "pids" / "7-a" / "pids.max").read_text() == "32"
-    assert (root / "cpu" / "7-a" / "cpu.cfs_quota_us").read_text() == "150000"
+    assert (root / "pids" / "7-task" / "pids.max").read_text() == "32"
+    assert (root / "cpu" / "7-task" / "cpu.cfs_quota_us").read_text() == "150000"
     assert not one.oom_killed()
     (memory / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n")
     (memory / "memory.max_usage_in_bytes").write_text("123\n")
-    (root / "cpuacct" / "7-a" / "cpuacct.usage").write_text("2500000000\n")
+    (root / "cpuacct" / "7-task" / "cpuacct.usage").write_text("2500000000\n")
     assert (one.oom_killed(), one.peak_memory(), one.cpu_seconds()) == (True, 123, 2.5)
 
 
 def test_version_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, root = group(tmp_path, monkeypatch, v1=False, v2=True)
-    folder = root / "v2" / "7-a"
+    folder = root / "v2" / "7-task"
     written = {name: (folder / name).read_text() for name in V2[:5]}
     assert written == {
         "memory.max": str(80 * MIB),
@@ -88,10 +90,10 @@ def test_version_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_hybrid_limits_by_version_1_and_kills_by_version_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, root = group(tmp_path, monkeypatch, v1=True, v2=True)
-    assert (root / "memory" / "7-a" / "memory.limit_in_bytes").read_text() == str(80 * MIB)
-    assert (root / "v2" / "7-a" / "memory.max").read_text() == ""
+    assert (root / "memory" / "7-task" / "memory.limit_in_bytes").read_text() == str(80 * MIB)
+    assert (root / "v2" / "7-task" / "memory.max").read_text() == ""
     one.kill()
-    assert (root / "v2" / "7-a" / "cgroup.kill").read_text() == "1"
+    assert (root / "v2" / "7-task" / "cgroup.kill").read_text() == "1"
 
 
 def test_no_cgroup_reports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
