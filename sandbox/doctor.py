@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sandbox import bubblewrap, cgroups, landlock, seccomp, walls
+from sandbox import bubblewrap, cgroups, landlock, seccomp, walls_bubblewrap, walls_oci
 
 OLDEST_KERNEL, NO_SWAP_KERNEL = (5, 12), (6, 4)
 _HARDER = "/proc/sys/kernel/seccomp/actions_avail"
@@ -52,6 +52,7 @@ def examine() -> list[Item]:
         _cores(Path("/proc/sys/kernel/core_pattern").read_text()),
         _terminal(Path("/proc/sys/dev/tty/legacy_tiocsti")),
         _scratch(),
+        *(_other_walls(name) for name in walls_oci.RUNTIMES),
     ]
 
 
@@ -109,7 +110,7 @@ def _namespaces() -> Item:
     # A trial tells more than a list of files: distributions forbid user namespaces in several ways.
     try:
         program = bubblewrap.find_bubblewrap().path
-        options = [f"--unshare-{name}" for name in walls.NAMESPACES]
+        options = [f"--unshare-{name}" for name in walls_bubblewrap.NAMESPACES]
         options += ["--disable-userns", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--", "/bin/true"]
         done = subprocess.run([str(program), *options], capture_output=True, check=False, env={}, timeout=30)
     except (OSError, bubblewrap.NoBubblewrap, subprocess.TimeoutExpired):
@@ -117,7 +118,7 @@ def _namespaces() -> Item:
     if done.returncode:
         says = "A trial failed: allow user namespaces (user.max_user_namespaces, AppArmor's userns restriction)."
         return Item("namespaces", Health.MISSING, says)
-    return Item("namespaces", Health.GOOD, f"A trial stood: mount, {', '.join(walls.NAMESPACES)}.")
+    return Item("namespaces", Health.GOOD, f"A trial stood: mount, {', '.join(walls_bubblewrap.NAMESPACES)}.")
 
 
 def _seccomp() -> Item:
@@ -216,6 +217,14 @@ def _scratch() -> Item:
         return Item("scratch", Health.WEAKER, says)
     says = f"tmpfs in memory; larger on gocryptfs, with a key that dies with the task.{unused}"
     return Item("scratch", Health.GOOD, says)
+
+
+def _other_walls(name: str) -> Item:
+    if walls_oci.find(name) is None:
+        return Item(name, Health.GOOD, "Not installed: it cannot be chosen as walls; bubblewrap is the default.")
+    if os.geteuid() != 0:
+        return Item(name, Health.GOOD, f"{walls_oci.version(name)}: it needs root here, so bubblewrap is used.")
+    return Item(name, Health.GOOD, f"{walls_oci.version(name)}: it can be chosen as walls (tes.walls).")
 
 
 if __name__ == "__main__":

@@ -1,32 +1,27 @@
 """Starts one executor inside its walls, watches it, and leaves no process of it alive."""
 
-import json
 import os
-import resource
 import select
 import signal
 import socket
-import stat
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
-from sandbox import cgroups, kernel, landlock, processes, rehearsal, seccomp, walls, wire
+from sandbox import kernel, processes, rehearsal, seccomp, wire
 from sandbox.cgroups import Group
 from sandbox.denials import Witness
-from sandbox.fields import WORK
-from sandbox.mounts import Stage, Work, join_work
+from sandbox.mounts import Stage, Work
 from sandbox.processes import FirstProcess
-from sandbox.spec import Executor, Limits
+from sandbox.spec import Executor, Limits, WallsName
+from sandbox.steps import Means, Orders, memory, orders_of
+from sandbox.walls import Trace, open_walls
 
 Cause = Literal["exited", "deadline", "out_of_memory", "signal", "disk_full", "canceled", "system"]
-_NO_DUMP = 1  # a limit of 0 would still feed a core handler behind a pipe
-_OPEN_FILES = 4096
 _CHUNK = 1 << 16
-_FAILED, _NO_STREAM, _NO_COMMAND = 98, 126, 127
-_EXEC_FAILED = b"bwrap: execvp "
+_FAILED = 98
 
 
 class DispatcherGone(Exception):
@@ -37,6 +32,7 @@ class DispatcherGone(Exception):
 class Room:
     """Everything that the executors of one attempt share."""
 
+    walls: WallsName
     stage: Stage
     work: Work
     group: Group
@@ -74,7 +70,8 @@ def run(room: Room, executor: Executor, first: FirstProcess) -> Ended:
         os.fchown(write_end, room.stage.uid, -1)  # so that a task may open /dev/stdout
         os.set_blocking(read_end, False)
     logs = {read_end: bytearray() for read_end, _ in pipes}
-    first.tell(_orders(room, executor), [status_fd, *(write_end for _, write_end in pipes)])
+    orders = Orders(room.walls, room.stage, room.work, executor, room.limits, room.loopback)
+    first.tell(orders.message(), [status_fd, *(write_end for _, write_end in pipes)])
     for _, write_end in pipes:
         os.close(write_end)
     try:
@@ -86,12 +83,11 @@ def run(room: Room, executor: Executor, first: FirstProcess) -> Ended:
             pass
         os.close(read_end)
     stdout, stderr = (bytes(log) for log in logs.values())
-    exit_code = _exit_code(status_fd)
-    if exit_code is None and os.WIFEXITED(outcome):
-        exit_code = _never_started(os.WEXITSTATUS(outcome), stderr)
+    exit_code = open_walls(room.walls).exit_code(Trace(room.stage, status_fd, outcome, stderr))
+    os.close(status_fd)
     if cause == "exited":
         cause = _cause(room, outcome, exit_code)
-    if cause == "system":  # the command never ran, so this is bubblewrap's own sentence
+    if cause == "system":  # the command never ran, so this is the walls' own sentence
         sys.stderr.write(f"sandbox: {stderr[:300].decode(errors='replace')}")
         sys.stderr.flush()
     return Ended(cause, exit_code if cause != "system" else None, start, time.time(), stdout, stderr)
@@ -131,21 +127,6 @@ def _drain(fd: int, log: bytearray, most: int) -> bool:
     return bool(piece)
 
 
-def _exit_code(status_fd: int) -> int | None:
-    # bubblewrap writes "exit-code" only when its walls stood and the command was started.
-    said = os.pread(status_fd, _CHUNK, 0)
-    os.close(status_fd)
-    codes = [json.loads(line).get("exit-code") for line in said.splitlines()]
-    return next((code for code in codes if isinstance(code, int)), None)
-
-
-def _never_started(status: int, stderr: bytes) -> int | None:
-    # The task's own fault, told as a shell would: a stream or a command that is not there.
-    if status == _NO_STREAM:
-        return _NO_STREAM
-    return _NO_COMMAND if stderr.startswith(_EXEC_FAILED) else None
-
-
 def _cause(room: Room, outcome: int, exit_code: int | None) -> Cause:
     if room.group.oom_killed() and exit_code != 0:
         return "out_of_memory"
@@ -160,11 +141,6 @@ def _cause(room: Room, outcome: int, exit_code: int | None) -> Cause:
     return "exited"
 
 
-def _orders(room: Room, executor: Executor) -> wire.Message:
-    parts = {"stage": room.stage, "work": room.work, "executor": executor, "limits": room.limits}
-    return {"loopback": room.loopback, **{name: vars(part) for name, part in parts.items()}}
-
-
 def _wait(line: socket.socket, group: Group, witness: Witness | None, *, parent: int) -> NoReturn:
     """In the child: join the cgroups, wait for orders, and obey; `parent` is a pidfd."""
     stderr = -1
@@ -174,103 +150,13 @@ def _wait(line: socket.socket, group: Group, witness: Witness | None, *, parent:
         kernel.die_with_parent(signal.SIGKILL)
         group.join()
         rehearsal.of_a_first_process()
-        strict = _memory(seccomp.program())
-        _, (status_fd, stdout, stderr), _, _ = socket.recv_fds(line, 1, 3, socket.MSG_CMSG_CLOEXEC)
-        orders = wire.recv(line)
-        if orders is not None:
-            _become(orders, witness, strict=strict, status_fd=status_fd, streams=(stdout, stderr), parent=parent)
+        strict = memory(seccomp.program())
+        _, (status, stdout, stderr), _, _ = socket.recv_fds(line, 1, 3, socket.MSG_CMSG_CLOEXEC)
+        message = wire.recv(line)
+        if message is not None:
+            orders = orders_of(message)
+            open_walls(orders.walls).enter(orders, Means(status, (stdout, stderr), parent, strict, witness))
     except BaseException as error:  # nothing may return from this child
         if stderr >= 0:
             os.write(stderr, f"The walls could not be built ({type(error).__name__}).\n".encode())
     os._exit(_FAILED)
-
-
-def _become(
-    orders: wire.Message,
-    witness: Witness | None,
-    *,
-    strict: int,
-    status_fd: int,
-    streams: tuple[int, int],
-    parent: int,
-) -> None:
-    """In the child: give everything up, and become bubblewrap."""
-    stage, work = Stage(**orders["stage"]), Work(**orders["work"])
-    executor, limits = Executor(**orders["executor"]), Limits(**orders["limits"])
-    join_work(stage, work)
-    _limit(limits)
-    if os.geteuid() == 0:
-        _write("/proc/self/oom_score_adj", b"500")
-        os.setgroups([])
-        os.setresgid(stage.uid, stage.uid, stage.uid)
-        os.setresuid(stage.uid, stage.uid, stage.uid)
-    try:
-        _connect(work.path, executor, streams)
-    except OSError:
-        os.write(streams[1], b"A stream of this executor cannot be opened.\n")
-        os._exit(_NO_STREAM)
-    landlock.restrict(loopback=orders["loopback"])
-    filter_fd = _memory(witness.install()) if witness else strict
-    options = walls.arguments(stage, work.path, executor, filter_fd=filter_fd, status_fd=status_fd)
-    options_fd = _memory(b"".join(option.encode() + b"\0" for option in options))
-    kernel.keep_from_exec(3)
-    for fd in (filter_fd, options_fd, status_fd):
-        os.set_inheritable(fd, True)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    kernel.die_with_parent(signal.SIGKILL)  # last: a change of credentials forgets it
-    if not processes.is_dead(parent):
-        # Options by descriptor and an empty environment: /proc/1 of the task tells nothing of the host.
-        command = ["bwrap", "--args", str(options_fd), "--", *executor.command]
-        os.execve(stage.program, command, {})  # noqa: S606 - no shell is what we want
-
-
-def _limit(limits: Limits) -> None:
-    found = cgroups.hierarchies()
-    wanted = {
-        resource.RLIMIT_CORE: _NO_DUMP,
-        resource.RLIMIT_FSIZE: limits.scratch_bytes,
-        resource.RLIMIT_NOFILE: _OPEN_FILES,
-        resource.RLIMIT_MEMLOCK: 1 << 16,
-    }
-    if not found.limits("pids"):
-        wanted[resource.RLIMIT_NPROC] = limits.pids  # one kernel uid a task, or this counts others too
-    if not found.limits("memory"):
-        wanted[resource.RLIMIT_AS] = limits.memory_bytes
-    for name, value in wanted.items():
-        _, hard = resource.getrlimit(name)
-        allowed = value if hard == resource.RLIM_INFINITY or os.geteuid() == 0 else min(value, hard)
-        resource.setrlimit(name, (allowed, allowed))
-
-
-def _connect(work: str, executor: Executor, streams: tuple[int, int]) -> None:
-    folder = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    writing = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    for number, path, flags, otherwise in (
-        (0, executor.stdin, os.O_RDONLY, os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)),
-        (1, executor.stdout, writing, streams[0]),
-        (2, executor.stderr, writing, streams[1]),
-    ):
-        os.dup2(otherwise if path is None else _plain_file(folder, path, flags), number)
-
-
-def _plain_file(folder: int, path: str, flags: int) -> int:
-    # An earlier executor may have put a link or a FIFO there.
-    mode = 0o644 if flags & os.O_CREAT else 0
-    fd = kernel.open_beneath(folder, path.removeprefix(WORK + "/"), flags | os.O_NONBLOCK | os.O_NOFOLLOW, mode=mode)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        raise OSError
-    return fd
-
-
-def _memory(content: bytes) -> int:
-    fd = os.memfd_create("walls")
-    os.write(fd, content)
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
-
-
-def _write(path: str, content: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    os.write(fd, content)
-    os.close(fd)

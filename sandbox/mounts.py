@@ -97,9 +97,9 @@ def build(spec: Spec, uid: int, *, bubblewrap: Bubblewrap, scratch: Scratch, bes
         Path(f"{place}/{name}").mkdir(mode=0o755)
     for folder in bubblewrap.folders:
         _bind(str(folder), f"{place}/program/{folder.name}")
-    _show(str(spec.rootfs), f"{place}/root", empty=f"{place}/empty")
+    _show(str(spec.rootfs), f"{place}/root", below=_mount_points(spec, place))
     for mount, (staged, _) in zip(mounts, stage.code, strict=True):
-        _show(str(mount.source), staged, empty=f"{place}/empty")
+        _show(str(mount.source), staged, below=f"{place}/empty")
     scratch.mount(f"{place}/scratch", size=spec.limits.scratch_bytes, inodes=_INODES + spec.limits.output_files)
     for name in ("work", "overlay", "tmp", "shm"):
         Path(f"{place}/scratch/{name}").mkdir(mode=0o755)
@@ -194,6 +194,15 @@ def _folders(top: str, parts: Sequence[str], uid: int) -> str:
     return top
 
 
+def _mount_points(spec: Spec, place: str) -> str:
+    """Return the folder that lies below the image: empty, or with the mount points that a runtime does not make."""
+    if spec.walls == "bubblewrap":
+        return f"{place}/empty"
+    for path in ("/dev/shm", WORK, *(mount.path for mount in spec.code_mounts)):  # noqa: S108 - the task's own
+        Path(f"{place}/points{path}").mkdir(mode=0o755, parents=True, exist_ok=True)
+    return f"{place}/points"
+
+
 def _neutral_place(used: Iterable[Path]) -> str:
     seen = [f"{path}/" for path in used]
     for place in map(Path, _PLACES):
@@ -220,13 +229,13 @@ def _let_write(stage: Stage) -> None:
     kernel.mount("image", stage.image, kind="overlay", flags=_CLOSED, data=f"lowerdir={lower},{upper}{extra}")
 
 
-def _show(source: str, target: str, *, empty: str) -> None:
+def _show(source: str, target: str, *, below: str) -> None:
     # A read-only overlay instead of a bind: a task's mountinfo would name the bound folder of the host.
     staged = target + ".source"
     _bind(source, staged)
     Path(target).mkdir(mode=0o755)
     try:
-        options = f"lowerdir={staged}:{empty}"
+        options = f"lowerdir={staged}:{below}"
         kernel.mount("image", target, kind="overlay", flags=_CLOSED | MS_RDONLY, data=options)
     except OSError:
         kernel.mount(source, target, flags=MS_BIND)

@@ -7,7 +7,7 @@ import codecs
 import json
 from dataclasses import asdict
 
-from sandbox import crypt4gh, landlock, walls
+from sandbox import crypt4gh, landlock, walls_bubblewrap
 from sandbox.mounts import Stage, Work
 from sandbox.signing import AttemptKey
 from sandbox.spec import parse_spec
@@ -54,4 +54,4 @@ def of_a_first_process() -> None:
     """Write bubblewrap's options."""
     spec = parse_spec(json.dumps(_SPEC).encode())
     stage = Stage("/a", 1, "/a", (("/a", "/run/a"),))
-    walls.arguments(stage, Work("/a", ()).path, spec.executors[0], filter_fd=3, status_fd=4)
+    walls_bubblewrap.arguments(stage, Work("/a", ()).path, spec.executors[0], filter_fd=3, status_fd=4)

@@ -13,6 +13,7 @@ from sandbox.fields import MOST_ENTRIES, RUN, WORK, Fields, SpecError, check_pat
 
 VERSION = 1
 Kind = Literal["task", "check", "view", "repack"]
+WallsName = Literal["bubblewrap", "crun", "runsc"]
 OutputType = Literal["FILE", "DIRECTORY"]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -141,6 +142,7 @@ class Spec:
     keys: KeyFile | Broker
     loopback: bool = False  # TCP inside the task's own network namespace
     scratch: ScratchSpace = ScratchSpace()
+    walls: WallsName = "bubblewrap"
     writable_root: bool = False  # what the task writes outside its folders goes to scratch, and is thrown away
 
 
@@ -174,6 +176,7 @@ def parse_spec(raw: bytes) -> Spec:
         keys=_keys(top.object("keys")),
         loopback=top.flag("loopback"),
         scratch=_scratch(top.object("scratch")) if top.has("scratch") else ScratchSpace(),
+        walls=top.choice("walls", get_args(WallsName)) if top.has("walls") else "bubblewrap",
         writable_root=top.flag("writable_root"),
     )
     top.end()

@@ -28,6 +28,7 @@ from sandbox.scratch import ScratchError, open_scratch
 from sandbox.seal import Plain, SealedOutput
 from sandbox.signing import AttemptKey
 from sandbox.spec import Inline, KeyFile, Spec, parse_spec, spec_digest
+from sandbox.walls import WallsError, open_walls
 
 LOGS = f"{WORK}/.strongroom"
 _TOO_MUCH = "The outputs are larger, or more, than this task may write."
@@ -114,7 +115,7 @@ def _supervise(raw: bytes, channel: socket.socket, ready: Ready | Exception, *, 
         return _attempt(raw, channel, ready, own=own)
     except Canceled:
         return Result("canceled", reason=_REASONS["canceled"])
-    except (SpecError, KeysError, MountError, NoBubblewrap, BodyError, ScratchError) as error:
+    except (SpecError, KeysError, MountError, NoBubblewrap, BodyError, ScratchError, WallsError) as error:
         return Result("system", reason=str(error))
     except DispatcherGone:
         raise
@@ -131,6 +132,7 @@ def _attempt(raw: bytes, channel: socket.socket, ready: Ready, *, own: AttemptKe
     uid = spec.uid if os.geteuid() == 0 else os.geteuid()
     group = ready.group
     source = keys.ask(spec, spec_digest(raw), channel, own)  # the claim travels while the tree is built
+    open_walls(spec.walls).check(spec)
     bubblewrap = find_bubblewrap()
     space = open_scratch(spec.scratch, attempt=spec.attempt)
     stage = mounts.build(spec, uid, bubblewrap=bubblewrap, scratch=space, beside=_in_sight(spec))
@@ -140,7 +142,7 @@ def _attempt(raw: bytes, channel: socket.socket, ready: Ready, *, own: AttemptKe
     bodies = Bodies(unlocked.bodies)
     work = _lay_inputs(spec, stage, bodies)
     bodies.start_verifying()
-    room = Room(stage, work, group, spec.limits, channel, began + spec.limits.wall_seconds, spec.loopback)
+    room = Room(spec.walls, stage, work, group, spec.limits, channel, began + spec.limits.wall_seconds, spec.loopback)
     room = replace(room, witness=ready.witness, keepers=space.keepers)
     wire.send(channel, {"type": "started"})
     ended = _run(room, spec, ready.first)

@@ -1,39 +1,64 @@
-"""Says with which walls bubblewrap starts one executor."""
+"""Says what walls are, and opens those that a spec names."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NoReturn, Protocol, assert_never
 
-from sandbox.fields import RUN, WORK
 from sandbox.mounts import Stage
-from sandbox.spec import Executor
+from sandbox.spec import Executor, Spec, WallsName
+from sandbox.steps import Means, Orders
 
 IN_SANDBOX_UID = 1000
+RUN_SIZE = 1 << 20
 _DEFAULTS = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/tmp",  # noqa: S108 - the task's own
     "LANG": "C.UTF-8",
 }
-_RUN_SIZE = 1 << 20
-NAMESPACES = ("user", "pid", "net", "ipc", "uts", "cgroup")  # bubblewrap always makes one of mounts
 
 
-def arguments(stage: Stage, work: str, executor: Executor, *, filter_fd: int, status_fd: int) -> list[str]:
-    """Return bubblewrap's options for one executor; the command itself follows after `--`."""
-    binds = [option for staged, path in stage.code for option in ("--ro-bind", staged, path)]
-    return [
-        *(f"--unshare-{namespace}" for namespace in NAMESPACES),
-        "--disable-userns",
-        "--assert-userns-disabled",
-        *("--uid", str(IN_SANDBOX_UID), "--gid", str(IN_SANDBOX_UID), "--hostname", "task"),
-        *("--cap-drop", "ALL", "--die-with-parent", "--new-session"),
-        *("--bind" if stage.writable_root else "--ro-bind", stage.image, "/"),
-        *("--proc", "/proc", "--dev", "/dev"),
-        *("--bind", f"{stage.place}/scratch/shm", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108 - the task's own
-        *("--bind", f"{stage.place}/scratch/tmp", "/tmp"),  # noqa: S108 - the task's own
-        *("--size", str(_RUN_SIZE), "--tmpfs", RUN, "--bind", work, WORK, *binds, "--remount-ro", RUN),
-        *(option for name, value in _environment(executor).items() for option in ("--setenv", name, value)),
-        *("--chdir", executor.workdir, "--seccomp", str(filter_fd), "--json-status-fd", str(status_fd)),
-    ]
+class WallsError(Exception):
+    """This node cannot put up these walls; the sentence says what the operator can do."""
 
 
-def _environment(executor: Executor) -> Mapping[str, str]:
+@dataclass(frozen=True)
+class Trace:
+    """What is left of an executor whose processes are dead: a status file, a wait status, and its own last words."""
+
+    stage: Stage
+    status: int
+    outcome: int
+    stderr: bytes
+
+
+class Walls(Protocol):
+    """A program that puts namespaces, or a kernel of its own, round one command."""
+
+    def check(self, spec: Spec) -> None:
+        """Raise `WallsError` when this node cannot do it, or not what the spec asks for."""
+
+    def enter(self, orders: Orders, means: Means) -> NoReturn:
+        """In the first process: become the program."""
+
+    def exit_code(self, trace: Trace) -> int | None:
+        """Return the command's own exit code, or None when it was killed or never started by our fault."""
+
+
+def open_walls(name: WallsName) -> Walls:
+    """Return the walls of this name."""
+    match name:
+        case "bubblewrap":
+            from sandbox import walls_bubblewrap
+
+            return walls_bubblewrap
+        case "crun" | "runsc":
+            from sandbox.walls_oci import RUNTIMES
+
+            return RUNTIMES[name]
+        case never:
+            assert_never(never)
+
+
+def environment(executor: Executor) -> Mapping[str, str]:
+    """Return all that a command finds in its environment."""
     return {**_DEFAULTS, **dict(executor.env)}

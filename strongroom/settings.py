@@ -63,6 +63,9 @@ class Uids(_Part):
     first_task: int = Field(100000, description="First of the users of tasks; each running task has one.")
 
 
+Walls = Literal["bubblewrap", "crun", "runsc"]
+
+
 class Tes(_Part):
     """How many tasks run at once, and how large they may be."""
 
@@ -94,6 +97,12 @@ class Tes(_Part):
     )
     scratch_folder: Path | None = Field(
         None, description="Folder of the node for encrypted scratch; by default `home`/scratch."
+    )
+    walls: Walls = Field("bubblewrap", description="What stands round a task: bubblewrap, crun or runsc.")
+    walls_of_high: Walls = Field(
+        "bubblewrap",
+        description="What stands round a task of a run that may use data of high sensitivity: runsc, a kernel of its "
+        "own, keeps the node's kernel out of a task's reach, and is slower.",
     )
     loopback: bool = Field(
         False, description="Let tasks speak TCP with themselves, as R's BiocParallel does; Landlock forbids it else."

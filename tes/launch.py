@@ -138,6 +138,7 @@ def _spec(*, limits: dict[str, Any], place: Place, keys: Keys, settings: Setting
         **parts,
         "rootfs": str(place.rootfs),
         "uid": place.uid,
+        "walls": settings.tes.walls if place.sensitivity == "standard" else settings.tes.walls_of_high,
         "code_mounts": [{"source": str(source), "path": path} for path, source in place.code.items()],
         "limits": {
             **limits,

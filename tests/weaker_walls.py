@@ -11,7 +11,8 @@ from typing import Any
 
 from sandbox_lab import Ended, Lab, wait
 
-from sandbox import cgroups, kernel, landlock, processes, seccomp, supervisor, walls, wire
+from sandbox import cgroups, kernel, landlock, processes, seccomp, supervisor, wire
+from sandbox import walls_bubblewrap as walls
 
 Weakening = Callable[[], None]
 ALLOW_ALL = struct.pack("<HBBI", seccomp.RETURN, 0, 0, seccomp.ALLOW)

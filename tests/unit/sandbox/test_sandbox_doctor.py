@@ -26,6 +26,8 @@ NAMES = {
     "core dumps",
     "terminal",
     "scratch",
+    "crun",
+    "runsc",
 }
 SWAP = "Filename\tType\tSize\tUsed\tPriority\n/dev/dm-0 partition 1 0 -2\n"
 

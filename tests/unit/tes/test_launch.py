@@ -55,3 +55,9 @@ def test_t32_data_of_high_sensitivity_is_read_whole(
         json.dumps(spec_of(tmp_path, sensitivity=sensitivity, tes=Tes(read_whole=everywhere))).encode()
     )
     assert [given.read_whole for given in found.inputs if isinstance(given, Stored)] == [whole]
+
+
+@pytest.mark.parametrize(("sensitivity", "walls"), [("standard", "crun"), ("high", "runsc"), ("unheard of", "runsc")])
+def test_the_walls_are_those_of_the_data(tmp_path: Path, sensitivity: str, walls: str) -> None:
+    tes = Tes(walls="crun", walls_of_high="runsc")
+    assert spec_of(tmp_path, sensitivity=sensitivity, tes=tes)["walls"] == walls

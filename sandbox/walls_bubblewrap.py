@@ -1,0 +1,72 @@
+"""Puts bubblewrap's walls round one executor: the default, and the only ones that stand without root."""
+
+import json
+import os
+from typing import NoReturn
+
+from sandbox import landlock
+from sandbox.fields import RUN, WORK
+from sandbox.mounts import Stage, join_work
+from sandbox.spec import Executor, Spec
+from sandbox.steps import NO_COMMAND, NO_STREAM, Means, Orders, become, connect, limit, memory
+from sandbox.walls import IN_SANDBOX_UID, RUN_SIZE, Trace, environment
+
+_LONGEST_STATUS = 1 << 16
+_EXEC_FAILED = b"bwrap: execvp "
+NAMESPACES = ("user", "pid", "net", "ipc", "uts", "cgroup")  # bubblewrap always makes one of mounts
+
+
+def arguments(stage: Stage, work: str, executor: Executor, *, filter_fd: int, status_fd: int) -> list[str]:
+    """Return bubblewrap's options for one executor; the command itself follows after `--`."""
+    binds = [option for staged, path in stage.code for option in ("--ro-bind", staged, path)]
+    return [
+        *(f"--unshare-{namespace}" for namespace in NAMESPACES),
+        "--disable-userns",
+        "--assert-userns-disabled",
+        *("--uid", str(IN_SANDBOX_UID), "--gid", str(IN_SANDBOX_UID), "--hostname", "task"),
+        *("--cap-drop", "ALL", "--die-with-parent", "--new-session"),
+        *("--bind" if stage.writable_root else "--ro-bind", stage.image, "/"),
+        *("--proc", "/proc", "--dev", "/dev"),
+        *("--bind", f"{stage.place}/scratch/shm", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108 - the task's own
+        *("--bind", f"{stage.place}/scratch/tmp", "/tmp"),  # noqa: S108 - the task's own
+        *("--size", str(RUN_SIZE), "--tmpfs", RUN, "--bind", work, WORK, *binds, "--remount-ro", RUN),
+        *(option for name, value in environment(executor).items() for option in ("--setenv", name, value)),
+        *("--chdir", executor.workdir, "--seccomp", str(filter_fd), "--json-status-fd", str(status_fd)),
+    ]
+
+
+def check(spec: Spec) -> None:
+    """Everything that a spec can ask for is possible."""
+
+
+def enter(orders: Orders, means: Means) -> NoReturn:
+    """In the child: give everything up, and become bubblewrap."""
+    stage, work = orders.stage, orders.work
+    join_work(stage, work)
+    limit(orders.limits, largest_file=orders.limits.scratch_bytes)
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(stage.uid, stage.uid, stage.uid)
+        os.setresuid(stage.uid, stage.uid, stage.uid)
+    connect(work.path, orders.executor, means.streams)
+    landlock.restrict(loopback=orders.loopback)
+    filter_fd = memory(means.witness.install()) if means.witness else means.strict
+    options = arguments(stage, work.path, orders.executor, filter_fd=filter_fd, status_fd=means.status)
+    options_fd = memory(b"".join(option.encode() + b"\0" for option in options))
+    # Options by descriptor and an empty environment: /proc/1 of the task tells nothing of the host.
+    command = ["bwrap", "--args", str(options_fd), "--", *orders.executor.command]
+    become(stage.program, command, keep=(filter_fd, options_fd, means.status), parent=means.parent)
+
+
+def exit_code(trace: Trace) -> int | None:
+    """Return how the command ended, or None when it was killed or bubblewrap did not start it."""
+    # "exit-code" is written only when the walls stood and the command was started.
+    said = os.pread(trace.status, _LONGEST_STATUS, 0)
+    codes = [json.loads(line).get("exit-code") for line in said.splitlines()]
+    found = next((code for code in codes if isinstance(code, int)), None)
+    if found is None and os.WIFEXITED(trace.outcome):
+        # The task's own fault, told as a shell would: a stream or a command that is not there.
+        if os.WEXITSTATUS(trace.outcome) == NO_STREAM:
+            return NO_STREAM
+        return NO_COMMAND if trace.stderr.startswith(_EXEC_FAILED) else None
+    return found
