@@ -41,7 +41,9 @@ def measure(folder: Path) -> list[Figure]:
         against("decrypt : crypt4gh library", speeds, ("ours, decrypt", "library, decrypt"), unit=unit, aim="≥ 2"),
         against("seal : C loop, same two digests", speeds, ("ours, seal", "C, seal"), unit=unit, aim="≥ 0.85"),
         against("seal : C loop without digests", speeds, ("ours, seal", "C, seal, no digests"), unit=unit),
-        against("seal : library, same digests", speeds, ("ours, seal", "library, seal, digests"), unit=unit, aim="≥ 2"),
+        against(
+            "seal : library, same digests", speeds, ("ours, seal", "library, seal, digests"), aim="≥ 2", unit=unit
+        ),
         against("seal : library without digests", speeds, ("ours, seal", "library, seal"), unit=unit),
         # What is possible at all: OpenSSL's cipher, called by nothing but C, against the library.
         against("C loop : library, no digests", speeds, ("C, seal, no digests", "library, seal"), unit=unit),

@@ -83,8 +83,8 @@ class Tes(_Part):
     attempts: int = Field(3, description="Attempts at a task that the platform itself lost.")
     stage_bytes: int = Field(
         1 << 20,
-        description="Inputs that are together no larger are decrypted into memory before a task starts: measured, one "
-        "reading of 1 MiB is then 7 % faster than through the view, of 4 MiB 13 % slower (`make bench`).",
+        description="Inputs that are together no larger are decrypted into memory before a task starts: measured, "
+        "one reading of 1 MiB is then 7 % faster than through the view, of 4 MiB 13 % slower (`make bench`).",
     )
     read_whole: bool = Field(
         False,
