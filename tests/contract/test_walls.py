@@ -11,8 +11,9 @@ from typing import Any, get_args
 
 import pytest
 from sandbox_lab import LIBRARIES, MIB, UID, Ended, Lab, executor, python, shell, wait, wait_for
+from weaker_walls import run_without
 
-from sandbox import wire
+from sandbox import walls_oci, wire
 from sandbox.spec import WallsName
 
 ROOMY = {"memory_bytes": 256 * MIB, "pids": 300}  # a kernel of its own needs some for itself
@@ -150,6 +151,34 @@ def test_a_task_reaches_nobody(walls: Walled) -> None:
         abstract.listen()
         code = REACH.replace("PORT", str(tcp.getsockname()[1])).replace("NAME", name)
         assert "connected" not in walls.run(python(code)).json().values()
+
+
+BACK_DOORS = """
+import ctypes, json
+libc = ctypes.CDLL(None, use_errno=True)
+def called(*arguments):
+    return libc.syscall(*arguments)
+print(json.dumps({"add_key": called(248, b"user", b"a", b"b", 1, -2), "bpf": called(321, 0, 0, 0),
+    "io_uring": called(425, 1, ctypes.byref(ctypes.create_string_buffer(200))), "unshare": called(272, 0x10000000),
+    "ptrace": called(101, 0, 0, 0, 0), "userfaultfd": called(323, 0), "perf": called(298, 0, 0, -1, -1, 0)}))
+"""
+
+
+@pytest.mark.parametrize("walls", ["bubblewrap", "crun"], indirect=True)  # in runsc they are not the node's kernel's
+def test_the_kernels_back_doors_are_shut(walls: Walled) -> None:
+    assert set(walls.run(python(BACK_DOORS)).json().values()) == {-1}
+
+
+def test_a_crun_that_passes_our_filter_over_runs_nothing(tmp_path: Path) -> None:
+    def forgetful() -> None:
+        whole = walls_oci.configuration
+        walls_oci.configuration = lambda *given, **named: {**whole(*given, **named), "annotations": {}}
+
+    lab = Lab(tmp_path)
+    ended = run_without(lab, [forgetful], shell("echo ran"), walls="crun")
+    assert (ended.message["exit_code"], ended.files) != (0, {"stdout.0": b"ran\n"})
+    assert ended.stdout == ""
+    assert run_without(lab, [], shell("echo ran"), walls="crun").stdout == "ran\n"
 
 
 @pytest.mark.parametrize(
