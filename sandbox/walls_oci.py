@@ -144,8 +144,8 @@ def configuration(orders: Orders, *, filtered: bool) -> dict[str, Any]:
         },
         "mounts": _mounts(stage, orders.work.path),
         "linux": linux,
-        # Our own program, to the letter: a profile of names cannot say all that it says of arguments. Where crun does not
-        # know the annotation, the profile kills at the first call.
+        # Our own program, to the letter: a profile of names cannot say all that it says of arguments.
+        # Where crun does not know the annotation, the profile kills at the first call.
         "annotations": {"run.oci.seccomp_bpf_data": base64.b64encode(seccomp.program()).decode()} if filtered else {},
     }
 
