@@ -14,6 +14,7 @@ from sandbox.fields import MOST_ENTRIES, RUN, WORK, Fields, SpecError, check_pat
 VERSION = 1
 Kind = Literal["task", "check", "view", "repack"]
 OutputType = Literal["FILE", "DIRECTORY"]
+Driver = Literal["tmpfs", "gocryptfs", "fscrypt"]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -103,7 +104,7 @@ class Limits:
 class ScratchSpace:
     """Where `scratch_bytes` come from: memory, or encrypted disk below `folder` of the host."""
 
-    driver: Literal["tmpfs", "gocryptfs"] = "tmpfs"
+    driver: Driver = "tmpfs"
     folder: Path | None = None
 
 
@@ -281,10 +282,8 @@ def _limits(given: Fields) -> Limits:
 
 
 def _scratch(given: Fields) -> ScratchSpace:
-    if given.choice("driver", ("tmpfs", "gocryptfs")) == "tmpfs":
-        space = ScratchSpace()
-    else:
-        space = ScratchSpace("gocryptfs", given.host_path("folder"))
+    driver: Driver = given.choice("driver", get_args(Driver))
+    space = ScratchSpace() if driver == "tmpfs" else ScratchSpace(driver, given.host_path("folder"))
     given.end()
     return space
 

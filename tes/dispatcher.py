@@ -66,6 +66,7 @@ class Dispatcher:
         self.backend.sweep()
         if self.settings.tes.scratch_disk_gb:
             self.settings.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Whatever the driver is now; fscrypt's disks never have a name, so of them nothing can be left.
             scratch_gocryptfs.sweep(self.settings.scratch)
         with reading(self.engine) as session:
             lost = list(session.scalars(sa.select(Attempt.id).where(Attempt.ended.is_(None))))

@@ -152,7 +152,7 @@ def _spec(*, limits: dict[str, Any], place: Place, keys: Keys, settings: Setting
 def _scratch(plan: Mapping[str, Any], settings: Settings) -> dict[str, str]:
     if not plan.get("scratch_on_disk"):
         return {"driver": "tmpfs"}
-    return {"driver": "gocryptfs", "folder": str(settings.scratch)}
+    return {"driver": settings.tes.scratch_driver, "folder": str(settings.scratch)}
 
 
 def _task_input(given: Mapping[str, Any], facts: Mapping[str, BodyFacts], settings: Settings) -> dict[str, Any]:
