@@ -1,5 +1,6 @@
 """Starts one executor inside its walls, watches it, and leaves no process of it alive."""
 
+import io
 import json
 import os
 import resource
@@ -24,8 +25,9 @@ Cause = Literal["exited", "deadline", "out_of_memory", "signal", "disk_full", "c
 _NO_DUMP = 1  # a limit of 0 would still feed a core handler behind a pipe
 _OPEN_FILES = 4096
 _CHUNK = 1 << 16
-_FAILED, _NO_STREAM, _NO_COMMAND = 98, 126, 127
-_EXEC_FAILED = b"bwrap: execvp "
+_FAILED, _NO_FOLDER, _NO_STREAM, _NO_COMMAND = 98, 126, 126, 127
+_CHDIR_FAILED, _EXEC_FAILED = b"bwrap: Can't chdir to ", b"bwrap: execvp "
+_FIRST_WORDS = 300  # of what an executor complained, where it is bubblewrap that speaks
 
 
 class DispatcherGone(Exception):
@@ -55,8 +57,9 @@ class Ended:
     exit_code: int | None
     start: float
     end: float
-    stdout: bytes
-    stderr: bytes
+    stdout: io.FileIO  # in memory, at its start; whoever seals it closes it, else it goes with the supervisor
+    stderr: io.FileIO
+    reason: str | None = None  # what the task did wrong, where its exit code alone would not tell
 
 
 def run(room: Room, executor: Executor) -> Ended:
@@ -67,7 +70,7 @@ def run(room: Room, executor: Executor) -> Ended:
     for _, write_end in pipes.values():
         os.fchown(write_end, room.stage.uid, -1)  # so that a task may open /dev/stdout
     streams = {name: pipes[name][1] for name in pipes}
-    logs = {pipes[name][0]: bytearray() for name in pipes}
+    logs = {pipes[name][0]: io.FileIO(os.memfd_create(name), "r+") for name in pipes}
     with processes.apart(lambda parent: _become(room, executor, streams, status_fd=status_fd, parent=parent)) as pid:
         for read_end, write_end in pipes.values():
             os.close(write_end)
@@ -80,19 +83,22 @@ def run(room: Room, executor: Executor) -> Ended:
         while _drain(read_end, log, room.limits.log_bytes):
             pass
         os.close(read_end)
-    stdout, stderr = (bytes(log) for log in logs.values())
-    exit_code = _exit_code(status_fd)
+        log.seek(0)
+    stdout, stderr = logs.values()
+    said = os.pread(stderr.fileno(), _FIRST_WORDS, 0)
+    exit_code, reason = _exit_code(status_fd), None
     if exit_code is None and os.WIFEXITED(outcome):
-        exit_code = _never_started(os.WEXITSTATUS(outcome), stderr)
+        exit_code, reason = _never_started(os.WEXITSTATUS(outcome), said or _first_words(room, executor))
     if cause == "exited":
         cause = _cause(room, outcome, exit_code)
     if cause == "system":  # the command never ran, so this is bubblewrap's own sentence
-        sys.stderr.write(f"sandbox: {stderr[:300].decode(errors='replace')}")
+        sys.stderr.write(f"sandbox: {said.decode(errors='replace')}")
         sys.stderr.flush()
-    return Ended(cause, exit_code if cause != "system" else None, start, time.time(), stdout, stderr)
+    code = exit_code if cause != "system" else None
+    return Ended(cause, code, start, time.time(), stdout, stderr, reason if cause == "exited" else None)
 
 
-def _watch(pid: int, room: Room, logs: Mapping[int, bytearray]) -> Cause:
+def _watch(pid: int, room: Room, logs: Mapping[int, io.FileIO]) -> Cause:
     poll = select.poll()  # not select(): descriptors may be above 1,024
     process, channel = os.pidfd_open(pid), room.channel.fileno()
     for fd in (process, channel, *logs):
@@ -116,14 +122,15 @@ def _watch(pid: int, room: Room, logs: Mapping[int, bytearray]) -> Cause:
         os.close(process)
 
 
-def _drain(fd: int, log: bytearray, most: int) -> bool:
+def _drain(pipe: int, log: io.FileIO, most: int) -> bool:
     """Take what is there; what exceeds the cap is thrown away, the task never blocks on it."""
+    left = most - log.tell()
     try:
-        piece = os.read(fd, _CHUNK)
+        if left > 0:  # from the pipe into memory: our own holds none of it
+            return os.splice(pipe, log.fileno(), min(left, _CHUNK)) > 0
+        return bool(os.read(pipe, _CHUNK))
     except BlockingIOError:
         return False
-    log += piece[: max(0, most - len(log))]
-    return bool(piece)
 
 
 def _exit_code(status_fd: int) -> int | None:
@@ -137,11 +144,29 @@ def _exit_code(status_fd: int) -> int | None:
     return None
 
 
-def _never_started(status: int, stderr: bytes) -> int | None:
-    # The task's own fault, told as a shell would: a stream or a command that is not there.
+def _first_words(room: Room, executor: Executor) -> bytes:
+    """Return what stands first in the file that is its standard error: perhaps bubblewrap's, perhaps data."""
+    if executor.stderr is None:
+        return b""
+    folder = os.open(room.stage.upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with open(_plain_file(folder, executor.stderr, os.O_RDONLY), "rb") as file:
+            return file.read(_FIRST_WORDS)
+    except OSError:
+        return b""
+    finally:
+        os.close(folder)
+
+
+def _never_started(status: int, said: bytes) -> tuple[int | None, str | None]:
+    # The task's own fault, told as a shell would: a stream, a folder or a command that is not there.
     if status == _NO_STREAM:
-        return _NO_STREAM
-    return _NO_COMMAND if stderr.startswith(_EXEC_FAILED) else None
+        return _NO_STREAM, "A stream of this executor cannot be opened."
+    if said.startswith(_CHDIR_FAILED):
+        return _NO_FOLDER, "The working folder of this executor is not there."
+    if said.startswith(_EXEC_FAILED):
+        return _NO_COMMAND, "The command of this executor is not there."
+    return None, None
 
 
 def _cause(room: Room, outcome: int, exit_code: int | None) -> Cause:
