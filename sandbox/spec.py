@@ -75,7 +75,7 @@ class CodeMount:
 
 @dataclass(frozen=True)
 class Executor:
-    """One command; the streams are paths below /run/work, or None for captured ones."""
+    """One command; `workdir` is any folder, the streams are paths below /run/work, or None for captured ones."""
 
     command: tuple[str, ...]
     workdir: str
@@ -253,7 +253,7 @@ def _code_mount(given: Fields) -> CodeMount:
 
 
 def _executor(given: Fields) -> Executor:
-    workdir = given.work_folder("workdir")
+    workdir = given.folder("workdir")
     command = tuple(given.texts("command"))
     if not command or not command[0]:
         raise SpecError("executors: a command is needed.")

@@ -59,7 +59,7 @@ class Dispatcher:
         self.keys = Keys(settings.sockets / "broker.sock", bodies.broker_public_key(settings))
         self._bell = settings.sockets / "dispatcher.bell"
         self._running: dict[str, str] = {}  # task -> attempt
-        self._verified: dict[str, dict[str, Any]] = {}  # image -> environment
+        self._images: dict[str, images.ImageRecord] = {}
 
     def recover(self) -> None:
         """End the attempts of an earlier life: their supervisors died with it; their tasks get another attempt."""
@@ -117,7 +117,7 @@ class Dispatcher:
             uid=uid,
             rootfs=images.open_image(self.settings.images_folder, plan["image"]),
             code={"/run/workflow": self._workflow(decision.workflow_digest)},
-            image_env=self._image_env(plan["image"]),
+            image=self._image(plan["image"]),
         )
         spec = task_spec(plan, attempt=attempt, facts=facts, place=place, keys=self.keys, settings=self.settings)
         with transaction(self.engine) as session:
@@ -164,10 +164,10 @@ class Dispatcher:
             raise NotAllowed("The workflow's stored files are not the ones that were signed.")
         return folder
 
-    def _image_env(self, image: str) -> dict[str, str]:
-        if image not in self._verified:
-            self._verified[image] = dict(images.image_environment(self.settings.images_folder, image))
-        return self._verified[image]
+    def _image(self, digest: str) -> images.ImageRecord:
+        if digest not in self._images:
+            self._images[digest] = images.read_image(self.settings.images_folder, digest)
+        return self._images[digest]
 
     def _started(self, task: str) -> None:
         with transaction(self.engine) as session:

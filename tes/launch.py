@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.bodies import BodyFacts
+from sandbox.images import ImageRecord
 from strongroom.errors import NotFound
 from strongroom.settings import Settings
 from tes.admission import GIB, WORK
@@ -17,12 +18,12 @@ INTERPRETER = "import sys; sys.path.insert(0, '/run/checks'); from checks.jail i
 
 @dataclass(frozen=True)
 class Place:
-    """Where an attempt runs: its kernel uid, the unpacked image, and the folders mounted read-only."""
+    """Where an attempt runs: its kernel uid, the image and its unpacked root, and what is mounted read-only."""
 
     uid: int
     rootfs: Path
     code: Mapping[str, Path]
-    image_env: Mapping[str, str]
+    image: ImageRecord
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def task_spec(
     executors = [
         {
             "command": e["command"],
-            "workdir": e["workdir"],
-            "env": {**place.image_env, **e["env"]},
+            "workdir": e["workdir"] or place.image.workdir or WORK,
+            "env": {**place.image.env, **e["env"]},
             **{stream: e[stream] for stream in ("stdin", "stdout", "stderr")},
         }
         for e in plan["executors"]
@@ -68,6 +69,7 @@ def task_spec(
         answer=None,
         loopback=settings.tes.loopback,
         scratch=_scratch(plan, settings),
+        writable_root=plan.get("writable_root", False),
         place=place,
         keys=keys,
         settings=settings,
@@ -109,7 +111,7 @@ def inspection_spec(
             {
                 "command": ["/usr/bin/python3", "-I", "-B", "-c", INTERPRETER],
                 "workdir": WORK,
-                "env": dict(place.image_env),
+                "env": dict(place.image.env),
                 "stdin": None,
                 "stdout": None,
                 "stderr": None,

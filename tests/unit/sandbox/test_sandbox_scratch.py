@@ -254,3 +254,18 @@ def test_a_writable_root_is_thrown_away_and_counts_as_scratch(lab: Lab) -> None:
     full = lab.run(shell("dd if=/dev/zero of=/etc/big bs=1M count=64"), writable_root=True)
     assert full.message["cause"] in ("disk_full", "signal"), full
     assert lab.run(shell("echo x > /etc/new")).message["exit_code"] != 0  # and without it the root is read-only
+
+
+def test_what_is_written_to_the_root_is_gone_with_the_attempt_and_never_collected(
+    lab: Lab, space: dict[str, Any]
+) -> None:
+    outputs = [*OUT, {"path": "/run/work/d", "type": "DIRECTORY"}]
+    script = """echo ROOT > /etc/new; mkdir -p d /opt/run/work; echo ROOT > /opt/run/work/out.txt; echo mine > d/mine
+ln /etc/new d/hard 2>/dev/null || ln -s /etc/new d/link; ln -s /opt/run/work/out.txt out.txt; cat /etc/new"""
+    ended = lab.run(shell(script), outputs=outputs, writable_root=True, scratch=space)
+    assert ended.message["exit_code"] == 0, ended
+    assert ended.files == {"d/mine": b"mine\n", "stdout.0": b"ROOT\n"}
+    assert "a symbolic link" in ended.message["reason"]
+    after = lab.run(shell("ls /etc/new /opt"), writable_root=True, scratch=space)
+    assert (after.message["exit_code"], after.stdout) == (1, ""), after
+    assert not list(lab.image.glob("**/new"))

@@ -1,0 +1,70 @@
+"""The spec of an attempt says what the plan, the image and the operator say, and the sandbox can read it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.images import ImageRecord
+from sandbox.spec import ScratchSpace, Spec, parse_spec
+from strongroom.settings import Settings, Tes
+from tes.admission import plan
+from tes.launch import Keys, Place, task_spec
+from tes.schemas import NewTask
+
+IMAGE = "sha256:" + "b" * 64
+KEYS = Keys(Path("/sockets/broker.sock"), "A" * 43 + "=")
+
+
+def place(workdir: str | None = None) -> Place:
+    image = ImageRecord(IMAGE, env={"A": "image", "B": "image"}, workdir=workdir, entrypoint=(), command=())
+    return Place(uid=100_001, rootfs=Path("/images/one/rootfs"), code={}, image=image)
+
+
+def launched(*, image_workdir: str | None = None, tes: dict[str, Any] | None = None, **changes: Any) -> Spec:
+    settings = Settings(home=Path("/srv/home"), tes=Tes(memory_gb=4, scratch_disk_gb=100, **(tes or {})))
+    executor = {"image": IMAGE, "command": ["true"], **changes.pop("executor", {})}
+    made = plan(NewTask.model_validate({"executors": [executor], **changes}), run="a" * 32, limits=settings.tes)
+    return parse_spec(
+        task_spec(made, attempt="a1", facts={}, place=place(image_workdir), keys=KEYS, settings=settings)
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "image", "folder"),
+    [
+        (None, None, "/run/work"),
+        (None, "/opt/tool", "/opt/tool"),  # TES 1.1, tesExecutor.workdir
+        ("/run/work/a", "/opt/tool", "/run/work/a"),
+        ("/", "/opt/tool", "/"),
+    ],
+)
+def test_a_command_starts_where_the_task_says_else_where_the_image_says(
+    task: str | None, image: str | None, folder: str
+) -> None:
+    assert launched(image_workdir=image, executor={"workdir": task}).executors[0].workdir == folder
+
+
+def test_the_tasks_environment_wins_over_the_images() -> None:
+    assert dict(launched(executor={"env": {"B": "task"}}).executors[0].env) == {"A": "image", "B": "task"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "driver", "space"),
+    [
+        (1, "gocryptfs", ScratchSpace()),
+        (1, "fscrypt", ScratchSpace()),
+        (50, "gocryptfs", ScratchSpace("gocryptfs", Path("/var/scratch"))),
+        (50, "fscrypt", ScratchSpace("fscrypt", Path("/var/scratch"))),
+    ],
+)
+def test_the_operator_chooses_what_encrypts_scratch_that_memory_cannot_hold(
+    asked: int, driver: str, space: ScratchSpace
+) -> None:
+    tes = {"scratch_driver": driver, "scratch_folder": Path("/var/scratch")}
+    assert launched(tes=tes, resources={"disk_gb": asked}).scratch == space
+
+
+@pytest.mark.parametrize(("asked", "given"), [("true", True), ("false", False)])
+def test_a_writable_root_is_what_the_task_asked_for(asked: str, given: bool) -> None:
+    assert launched(resources={"backend_parameters": {"writable_root": asked}}).writable_root is given
