@@ -3,18 +3,22 @@
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sandbox import bubblewrap, cgroups, landlock, seccomp, walls_bubblewrap, walls_oci
+from sandbox import bubblewrap, cgroups, landlock, scratch_trials, seccomp, walls_bubblewrap, walls_oci
+from sandbox.spec import Driver
 
 OLDEST_KERNEL, NO_SWAP_KERNEL = (5, 12), (6, 4)
 _HARDER = "/proc/sys/kernel/seccomp/actions_avail"
+_DISKS: dict[Driver, str] = {
+    "gocryptfs": "All of it is encrypted, by a process beside the task.",
+    "fscrypt": "The kernel encrypts contents and names, not sizes, times and modes.",
+}
 
 
 class Health(StrEnum):
@@ -39,6 +43,7 @@ EXIT_CODES = {Health.GOOD: 0, Health.WEAKER: 1, Health.MISSING: 2}
 
 def examine() -> list[Item]:
     """Return every item that concerns the walls."""
+    swap = _swap(Path("/proc/swaps").read_text(), Path("/sys/class/block"))
     return [
         _kernel(),
         _uids(),
@@ -48,10 +53,10 @@ def examine() -> list[Item]:
         _landlock(),
         _cgroups(),
         _fuse(),
-        _swap(Path("/proc/swaps").read_text(), Path("/sys/class/block")),
+        swap,
         _cores(Path("/proc/sys/kernel/core_pattern").read_text()),
         _terminal(Path("/proc/sys/dev/tty/legacy_tiocsti")),
-        _scratch(),
+        *_scratch(swap),
         *(_other_walls(name) for name in walls_oci.RUNTIMES),
     ]
 
@@ -68,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(json.dumps([asdict(item) for item in items], indent=2) + "\n")
     else:
         for item in items:
-            sys.stdout.write(f"{item.name:<14}{item.health.value:<9}{item.says}\n")
+            sys.stdout.write(f"{item.name:<19}{item.health.value:<9}{item.says}\n")
     return exit_code(items)
 
 
@@ -205,18 +210,42 @@ def _terminal(switch: Path) -> Item:
     return Item("terminal", Health.GOOD, "TIOCSTI is off in this kernel.")
 
 
-def _scratch() -> Item:
-    kernel: dict[str, Callable[[], bool]] = {
-        "fscrypt": Path("/sys/fs/ext4/features/encryption").exists,
-        "dm-crypt": lambda: "device-mapper" in Path("/proc/misc").read_text(),
-    }
-    able = ", ".join(name for name, there in kernel.items() if there())
-    unused = f" This kernel has {able} too, which is not needed." if able else ""
-    if shutil.which("gocryptfs", path="/usr/local/bin:/usr/bin") is None:
-        says = "tmpfs only: tasks that need more than memory are refused; install gocryptfs."
-        return Item("scratch", Health.WEAKER, says)
-    says = f"tmpfs in memory; larger on gocryptfs, with a key that dies with the task.{unused}"
-    return Item("scratch", Health.GOOD, says)
+def _scratch(swap: Item) -> list[Item]:
+    obstacles: dict[Driver, str | None] = {driver: scratch_trials.obstacle(driver) for driver in _DISKS}
+    return [
+        _memory(swap, keeps_off_swap=scratch_trials.keeps_off_swap()),
+        *(_disk(driver, obstacles) for driver in obstacles),
+        _device_mapper(Path("/proc/misc").read_text()),
+    ]
+
+
+def _memory(swap: Item, *, keeps_off_swap: bool) -> Item:
+    if keeps_off_swap:
+        says = "What tasks write lies in memory, and the kernel keeps that off swap."
+        return Item("scratch tmpfs", Health.GOOD, says)
+    says = "This kernel cannot keep what tasks write off swap (as root, Linux 6.4 can)"
+    if swap.health is Health.GOOD:
+        return Item("scratch tmpfs", Health.GOOD, f"{says}, and need not: there is none in clear.")
+    return Item("scratch tmpfs", Health.WEAKER, f"{says}: turn swap off or encrypt it.")
+
+
+def _disk(driver: Driver, obstacles: Mapping[Driver, str | None]) -> Item:
+    obstacle, name = obstacles[driver], f"scratch {driver}"
+    if obstacle is None:
+        says = f"A trial stood: disk for tasks that need more than memory. {_DISKS[driver]}"
+        return Item(name, Health.GOOD, says)
+    other = next((other for other, lacks in obstacles.items() if lacks is None), None)
+    if other is not None:
+        return Item(name, Health.GOOD, f"{obstacle} It is not needed where {other} is chosen, which stands.")
+    return Item(
+        name, Health.WEAKER, f"{obstacle} Without encrypted disk, tasks that need more than memory are refused."
+    )
+
+
+def _device_mapper(devices: str) -> Item:
+    has = "has" if "device-mapper" in devices else "lacks"
+    says = f"Not offered by this version, so nothing is weaker without it; this kernel {has} device-mapper."
+    return Item("scratch dm-crypt", Health.GOOD, says)
 
 
 def _other_walls(name: str) -> Item:

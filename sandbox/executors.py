@@ -1,5 +1,6 @@
 """Starts one executor inside its walls, watches it, and leaves no process of it alive."""
 
+import io
 import os
 import select
 import signal
@@ -16,12 +17,13 @@ from sandbox.denials import Witness
 from sandbox.mounts import Stage, Work
 from sandbox.processes import FirstProcess
 from sandbox.spec import Executor, Limits, WallsName
-from sandbox.steps import Means, Orders, memory, orders_of
+from sandbox.steps import Means, Orders, memory, orders_of, plain_file
 from sandbox.walls import Trace, open_walls
 
 Cause = Literal["exited", "deadline", "out_of_memory", "signal", "disk_full", "canceled", "system"]
 _CHUNK = 1 << 16
 _FAILED = 98
+_FIRST_WORDS = 300  # of what an executor complained, where it is the walls that speak
 
 
 class DispatcherGone(Exception):
@@ -52,8 +54,9 @@ class Ended:
     exit_code: int | None
     start: float
     end: float
-    stdout: bytes
-    stderr: bytes
+    stdout: io.FileIO  # in memory, at its start; whoever seals it closes it, else it goes with the supervisor
+    stderr: io.FileIO
+    reason: str | None = None  # what the task did wrong, where its exit code alone would not tell
 
 
 def first_process(group: Group, witness: Witness | None) -> FirstProcess:
@@ -69,7 +72,7 @@ def run(room: Room, executor: Executor, first: FirstProcess) -> Ended:
     for read_end, write_end in pipes:
         os.fchown(write_end, room.stage.uid, -1)  # so that a task may open /dev/stdout
         os.set_blocking(read_end, False)
-    logs = {read_end: bytearray() for read_end, _ in pipes}
+    logs = {pipes[n][0]: io.FileIO(os.memfd_create(name), "r+") for n, name in enumerate(("stdout", "stderr"))}
     orders = Orders(room.walls, room.stage, room.work, executor, room.limits, room.loopback)
     first.tell(orders.message(), [status_fd, *(write_end for _, write_end in pipes)])
     for _, write_end in pipes:
@@ -82,18 +85,37 @@ def run(room: Room, executor: Executor, first: FirstProcess) -> Ended:
         while _drain(read_end, log, room.limits.log_bytes):
             pass
         os.close(read_end)
-    stdout, stderr = (bytes(log) for log in logs.values())
-    exit_code = open_walls(room.walls).exit_code(Trace(room.stage, status_fd, outcome, stderr))
+        log.seek(0)
+    stdout, stderr = logs.values()
+    said = os.pread(stderr.fileno(), _FIRST_WORDS, 0)
+    trace = Trace(room.stage, status_fd, outcome, said or _first_words(room, executor))
+    verdict = open_walls(room.walls).verdict(trace)
     os.close(status_fd)
     if cause == "exited":
-        cause = _cause(room, outcome, exit_code)
+        cause = _cause(room, outcome, verdict.exit_code)
     if cause == "system":  # the command never ran, so this is the walls' own sentence
-        sys.stderr.write(f"sandbox: {stderr[:300].decode(errors='replace')}")
+        sys.stderr.write(f"sandbox: {said.decode(errors='replace')}")
         sys.stderr.flush()
-    return Ended(cause, exit_code if cause != "system" else None, start, time.time(), stdout, stderr)
+    exit_code = verdict.exit_code if cause != "system" else None
+    reason = verdict.reason if cause == "exited" else None
+    return Ended(cause, exit_code, start, time.time(), stdout, stderr, reason)
 
 
-def _watch(pid: int, room: Room, logs: Mapping[int, bytearray]) -> Cause:
+def _first_words(room: Room, executor: Executor) -> bytes:
+    """Return what stands first in the file that is its standard error: perhaps the walls' words, perhaps data."""
+    if executor.stderr is None:
+        return b""
+    folder = os.open(room.stage.upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with open(plain_file(folder, executor.stderr, os.O_RDONLY), "rb") as file:
+            return file.read(_FIRST_WORDS)
+    except OSError:
+        return b""
+    finally:
+        os.close(folder)
+
+
+def _watch(pid: int, room: Room, logs: Mapping[int, io.FileIO]) -> Cause:
     poll = select.poll()  # not select(): descriptors may be above 1,024
     process, channel = os.pidfd_open(pid), room.channel.fileno()
     for fd in (process, channel, *logs):
@@ -117,14 +139,15 @@ def _watch(pid: int, room: Room, logs: Mapping[int, bytearray]) -> Cause:
         os.close(process)
 
 
-def _drain(fd: int, log: bytearray, most: int) -> bool:
+def _drain(pipe: int, log: io.FileIO, most: int) -> bool:
     """Take what is there; what exceeds the cap is thrown away, the task never blocks on it."""
+    left = most - log.tell()
     try:
-        piece = os.read(fd, _CHUNK)
+        if left > 0:  # from the pipe into memory: our own holds none of it
+            return os.splice(pipe, log.fileno(), min(left, _CHUNK)) > 0
+        return bool(os.read(pipe, _CHUNK))
     except BlockingIOError:
         return False
-    log += piece[: max(0, most - len(log))]
-    return bool(piece)
 
 
 def _cause(room: Room, outcome: int, exit_code: int | None) -> Cause:

@@ -27,6 +27,12 @@ def check_path(path: str, where: str) -> None:
         raise SpecError(f"{where}: a path holds an empty, `.`, `..` or too long part.")
 
 
+def check_folder(path: str, where: str) -> None:
+    """Raise `SpecError` unless the path is the root or says plainly where it leads."""
+    if path != "/":
+        check_path(path, where)
+
+
 class Fields:
     """One JSON object while it is read: what is left in it at the end is unknown, and refused."""
 
@@ -106,17 +112,16 @@ class Fields:
 
     def work_path(self, name: str) -> str:
         """Return a path below the task's work folder."""
-        value = self.work_folder(name)
-        if value == WORK:
+        value = self.text(name)
+        check_path(value, f"{self.where}.{name}")
+        if not value.startswith(f"{WORK}/"):
             raise SpecError(f"{self.where}.{name}: a path of a task lies below {WORK}.")
         return value
 
-    def work_folder(self, name: str) -> str:
-        """Return the task's work folder, or a path below it."""
+    def folder(self, name: str) -> str:
+        """Return a folder as the task will see it."""
         value = self.text(name)
-        check_path(value, f"{self.where}.{name}")
-        if not f"{value}/".startswith(f"{WORK}/"):
-            raise SpecError(f"{self.where}.{name}: a path of a task lies below {WORK}.")
+        check_folder(value, f"{self.where}.{name}")
         return value
 
     def optional(self, name: str, read: Callable[[str], str]) -> str | None:

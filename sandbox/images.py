@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import platform
+import posixpath
 import re
 import secrets
 import shutil
@@ -24,7 +25,6 @@ __all__ = [
     "ImageError",
     "ImageRecord",
     "collect_garbage",
-    "image_environment",
     "import_from_registry",
     "import_image",
     "open_image",
@@ -46,7 +46,7 @@ class ImageRecord:
 
     digest: str
     env: Mapping[str, str]
-    workdir: str
+    workdir: str | None
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
 
@@ -155,15 +155,16 @@ def read_image(store: Path, digest: str) -> ImageRecord:
     return ImageRecord(
         digest=digest,
         env=env,
-        workdir=config.get("WorkingDir") or "/",
+        workdir=_workdir(config.get("WorkingDir") or "/"),
         entrypoint=tuple(config.get("Entrypoint") or ()),
         command=tuple(config.get("Cmd") or ()),
     )
 
 
-def image_environment(store: Path, digest: str) -> Mapping[str, str]:
-    """Return the environment that the image asks for, or raise `ImageError`."""
-    return read_image(store, digest).env
+def _workdir(given: str) -> str | None:
+    # Builders write "/" where an image names none.
+    folder = posixpath.normpath(given)
+    return folder if folder.startswith("/") and folder.strip("/") else None
 
 
 @contextlib.contextmanager

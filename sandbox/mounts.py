@@ -121,7 +121,7 @@ def _make_parents(stage: Stage, spec: Spec) -> None:
     wanted = [PurePosixPath(output.path).parent for output in spec.outputs]
     wanted += [PurePosixPath(spec.answer).parent] if spec.answer else []
     wanted += [PurePosixPath(executor.workdir) for executor in spec.executors]
-    for folder in wanted:
+    for folder in (folder for folder in wanted if folder.is_relative_to(WORK)):
         _folders(stage.upper, folder.relative_to(WORK).parts, stage.uid)
 
 

@@ -1,10 +1,8 @@
 """Says what scratch space is, and opens the driver that a spec names."""
 
-from typing import Literal, Protocol, assert_never
+from typing import Protocol, assert_never
 
 from sandbox.spec import ScratchSpace
-
-Driver = Literal["tmpfs", "gocryptfs"]
 
 
 class ScratchError(Exception):
@@ -45,5 +43,10 @@ def open_scratch(wanted: ScratchSpace, *, attempt: str) -> Scratch:
 
             assert wanted.folder is not None
             return EncryptedDisk(wanted.folder, attempt)
+        case "fscrypt":
+            from sandbox.scratch_fscrypt import KernelEncrypted
+
+            assert wanted.folder is not None
+            return KernelEncrypted(wanted.folder)
         case never:
             assert_never(never)

@@ -2,35 +2,24 @@
 
 # Three layers: gocryptfs encrypts one sparse file below the node's scratch folder; a loop device makes a disk of it;
 # ext4 on that gives a fixed size and what an overlay needs of its upper folder (FUSE itself cannot be one). As soon
-# as the disk is open its name and the encrypted folder are removed: what a killed supervisor leaves on the host's
+# as the disk is open its name and the encrypted folder are removed: what a killed supervisor leaves on the
 # host is unnamed ciphertext that the kernel frees, and the password was in our memory and a pipe alone.
 
-import contextlib
-import fcntl
 import os
 import secrets
 import select
 import shutil
 import signal
-import struct
-import subprocess
 import time
 from pathlib import Path
 
-from sandbox import kernel
+from sandbox import kernel, loopdisk
 from sandbox.kernel import MS_NODEV, MS_NOSUID
+from sandbox.loopdisk import PATH, PATIENCE
 from sandbox.scratch import ScratchError
 from sandbox.scratch_tmpfs import mount_memory
 
-PROGRAMS = ("gocryptfs", "mkfs.ext4")
 _SCRYPT = "10"  # the least: a password of 256 random bits needs no stretching
-_SLACK = 32 << 20  # what ext4 keeps for itself, besides its inodes
-_INODE = 256
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_GET_FREE, _CONFIGURE, _AUTOCLEAR = 0x4C82, 0x4C0A, 4  # linux/loop.h
-_SHUTDOWN, _NO_FLUSH = 0x8004587D, 2  # EXT4_IOC_SHUTDOWN
-_OPTIONS = "noinit_itable,nobarrier"  # nothing here outlives us, so nothing need reach the disk in order
-_PATIENCE = 20.0
 
 
 class EncryptedDisk:
@@ -50,28 +39,17 @@ class EncryptedDisk:
 
     def mount(self, target: str, *, size: int, inodes: int) -> None:
         """Make the disk and mount it at `target`; raises `ScratchError`."""
-        if os.geteuid() != 0:
-            raise ScratchError("Encrypted disk as scratch needs root on the node; ask for less, or use memory.")
-        try:
-            free = os.statvfs(self._cipher.parent)
-            if free.f_bavail * free.f_frsize < size:
-                raise ScratchError("The folder for encrypted scratch has not that much room left; free some.")
-            self._cipher.mkdir(mode=0o700)
-            self._mount(target, size=size, inodes=inodes)
-        except (OSError, subprocess.SubprocessError) as error:
-            raise ScratchError("Encrypted scratch cannot be made: see `strongroom doctor` on the node.") from error
-        finally:
-            shutil.rmtree(self._cipher, ignore_errors=True)
+        with loopdisk.making(self._cipher.parent, size):
+            try:
+                self._cipher.mkdir(mode=0o700)
+                self._mount(target, size=size, inodes=inodes)
+            finally:
+                shutil.rmtree(self._cipher, ignore_errors=True)
 
     def close(self) -> None:
         """Drop the file system without writing back what is still in memory, and end the process that encrypts."""
         if self._target is not None:
-            with contextlib.suppress(OSError):
-                fd = os.open(self._target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                try:
-                    fcntl.ioctl(fd, _SHUTDOWN, struct.pack("=I", _NO_FLUSH))
-                finally:
-                    os.close(fd)
+            loopdisk.shut_down(self._target)
         if self._daemon is not None:
             os.kill(self._daemon, signal.SIGKILL)
             os.waitpid(self._daemon, 0)
@@ -85,13 +63,7 @@ class EncryptedDisk:
         self._encrypt(view, settings)
         disk = os.open(f"{view}/disk", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(disk, size + inodes * _INODE + _SLACK)
-            _run(
-                *("mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", "-N", str(inodes), "-I", str(_INODE)),
-                *("-O", "^has_journal,^resize_inode", "-E", "lazy_itable_init=1,nodiscard", f"{view}/disk"),
-            )
-            Path(f"{target}/plain").mkdir()
-            _mount_disk(disk, f"{target}/plain")
+            loopdisk.mount(disk, f"{target}/plain", size=size, inodes=inodes)
         finally:
             os.close(disk)
         Path(f"{view}/disk").unlink()
@@ -103,8 +75,8 @@ class EncryptedDisk:
 
     def _encrypt(self, view: str, settings: str) -> None:
         password = secrets.token_hex(32).encode()
-        _run("gocryptfs", "-init", "-q", "-nosyslog", "-scryptn", _SCRYPT, "-config", settings, str(self._cipher),
-             given=password)  # fmt: skip
+        command = ["gocryptfs", "-init", "-q", "-nosyslog", "-scryptn", _SCRYPT, "-config", settings]
+        loopdisk.run(*command, str(self._cipher), given=password)
         fuse = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
         pipe, end = os.pipe2(os.O_CLOEXEC)
         os.write(end, password)
@@ -121,37 +93,12 @@ class EncryptedDisk:
         Path(settings).unlink()
 
 
-def _mount_disk(disk: int, target: str) -> None:
-    control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
-    try:
-        for _ in range(50):  # somebody else may take the free one before us
-            device = f"/dev/loop{fcntl.ioctl(control, _GET_FREE)}"
-            loop = os.open(device, os.O_RDWR | os.O_CLOEXEC)
-            try:
-                info = struct.pack("=5Q4I160s2Q", 0, 0, 0, 0, 0, 0, 0, 0, _AUTOCLEAR, b"", 0, 0)
-                fcntl.ioctl(loop, _CONFIGURE, struct.pack("=II", disk, 4096) + info + bytes(64))
-                kernel.mount(device, target, kind="ext4", flags=MS_NOSUID | MS_NODEV, data=_OPTIONS)
-                return
-            except OSError as error:
-                if error.errno != 16:  # EBUSY
-                    raise
-            finally:
-                os.close(loop)
-    finally:
-        os.close(control)
-    raise ScratchError("No loop device is free on this node.")
-
-
-def _run(*command: str, given: bytes = b"") -> None:
-    subprocess.run(command, input=given, capture_output=True, check=True, env={"PATH": _PATH}, timeout=_PATIENCE)
-
-
 def _start(command: list[str], *, given: int, keep: int) -> tuple[int, int]:
     """Return the daemon, and where to write when its view is mounted.
 
     It leaves our mount namespace first: were it in the one that it serves, its own death would wait for it for ever.
     """
-    program = shutil.which(command[0], path=_PATH)
+    program = shutil.which(command[0], path=PATH)
     if program is None:
         raise ScratchError(f"{command[0]} is not installed on this node; install it, or ask for less scratch.")
     parent = os.getpid()
@@ -176,7 +123,7 @@ def _start(command: list[str], *, given: int, keep: int) -> tuple[int, int]:
         os.set_inheritable(keep, True)
         kernel.die_with_parent(signal.SIGKILL)
         if parent == os.getppid():
-            os.execve(program, command, {"PATH": _PATH})  # noqa: S606 - no shell is what we want
+            os.execve(program, command, {"PATH": PATH})  # noqa: S606 - no shell is what we want
     finally:
         os._exit(98)
 
@@ -195,7 +142,7 @@ def _wait_for(daemon: int, view: str) -> None:
     poll = select.poll()
     for fd in watched.values():
         poll.register(fd, select.POLLIN)
-    ready = {fd for fd, _ in poll.poll(_PATIENCE * 1000)}
+    ready = {fd for fd, _ in poll.poll(PATIENCE * 1000)}
     fine = watched[looking] in ready and watched[daemon] not in ready
     if not fine:
         os.kill(daemon, signal.SIGKILL)  # which ends the view, and so whoever waits for it

@@ -18,11 +18,13 @@ class Memory:
         """Nothing is to be done: the memory goes with our mount namespace."""
 
 
-def mount_memory(target: str, *, size: int, inodes: int) -> None:
-    """Mount a sized tmpfs out of swap's reach, where that can be had."""
+def mount_memory(target: str, *, size: int, inodes: int) -> bool:
+    """Mount a sized tmpfs out of swap's reach, where that can be had; say whether it could."""
     options = f"size={size},nr_inodes={inodes},mode=0755"
     flags = MS_NOSUID | MS_NODEV
     try:  # plaintext must not reach a swap device; kernels before 6.4 and user namespaces cannot promise it
         kernel.mount("tmpfs", target, kind="tmpfs", flags=flags, data=options + ",noswap")
     except OSError:
         kernel.mount("tmpfs", target, kind="tmpfs", flags=flags, data=options)
+        return False
+    return True

@@ -29,7 +29,7 @@ class Plain:
 
     path: str
     role: Role
-    open: Callable[[], io.FileIO | io.BytesIO]
+    open: Callable[[], io.FileIO]
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ def instructions(machine: str) -> Iterator[Instruction]:
     yield from when(number["personality"], _only_in(0, _PERSONALITIES, errno.EPERM))
     yield from when(number["socket"], _only_in(0, _FAMILIES, errno.EAFNOSUPPORT))
     yield from when(number["socketpair"], _only_in(0, _FAMILIES, errno.EAFNOSUPPORT))
+    for name in ("setxattr", "lsetxattr", "fsetxattr"):  # no output keeps them, and fscrypt would write them in clear
+        yield from when(number[name], [(RETURN, 0, 0, refuse(errno.EOPNOTSUPP))])
     yield from _sorted_list(syscalls.allowed(column))
 
 

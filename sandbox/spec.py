@@ -15,6 +15,7 @@ VERSION = 1
 Kind = Literal["task", "check", "view", "repack"]
 WallsName = Literal["bubblewrap", "crun", "runsc"]
 OutputType = Literal["FILE", "DIRECTORY"]
+Driver = Literal["tmpfs", "gocryptfs", "fscrypt"]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -75,7 +76,7 @@ class CodeMount:
 
 @dataclass(frozen=True)
 class Executor:
-    """One command; the streams are paths below /run/work, or None for captured ones."""
+    """One command; `workdir` is any folder, the streams are paths below /run/work, or None for captured ones."""
 
     command: tuple[str, ...]
     workdir: str
@@ -104,7 +105,7 @@ class Limits:
 class ScratchSpace:
     """Where `scratch_bytes` come from: memory, or encrypted disk below `folder` of the host."""
 
-    driver: Literal["tmpfs", "gocryptfs"] = "tmpfs"
+    driver: Driver = "tmpfs"
     folder: Path | None = None
 
 
@@ -255,7 +256,7 @@ def _code_mount(given: Fields) -> CodeMount:
 
 
 def _executor(given: Fields) -> Executor:
-    workdir = given.work_folder("workdir")
+    workdir = given.folder("workdir")
     command = tuple(given.texts("command"))
     if not command or not command[0]:
         raise SpecError("executors: a command is needed.")
@@ -284,10 +285,8 @@ def _limits(given: Fields) -> Limits:
 
 
 def _scratch(given: Fields) -> ScratchSpace:
-    if given.choice("driver", ("tmpfs", "gocryptfs")) == "tmpfs":
-        space = ScratchSpace()
-    else:
-        space = ScratchSpace("gocryptfs", given.host_path("folder"))
+    driver: Driver = given.choice("driver", get_args(Driver))
+    space = ScratchSpace() if driver == "tmpfs" else ScratchSpace(driver, given.host_path("folder"))
     given.end()
     return space
 

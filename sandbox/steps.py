@@ -15,7 +15,7 @@ from sandbox.fields import WORK
 from sandbox.mounts import Stage, Work
 from sandbox.spec import Executor, Limits, WallsName
 
-NO_STREAM, NO_COMMAND = 126, 127
+NO_STREAM, NO_STREAM_SAID = 126, b"A stream of this executor cannot be opened.\n"
 _NO_DUMP = 1  # a limit of 0 would still feed a core handler behind a pipe
 _OPEN_FILES = 4096
 
@@ -83,7 +83,7 @@ def connect(work: str, executor: Executor, streams: tuple[int, int]) -> None:
     try:
         _connect(work, executor, streams)
     except OSError:
-        os.write(streams[1], b"A stream of this executor cannot be opened.\n")
+        os.write(streams[1], NO_STREAM_SAID)
         os._exit(NO_STREAM)
 
 
@@ -116,10 +116,11 @@ def _connect(work: str, executor: Executor, streams: tuple[int, int]) -> None:
         (1, executor.stdout, writing, streams[0]),
         (2, executor.stderr, writing, streams[1]),
     ):
-        os.dup2(otherwise if path is None else _plain_file(folder, path, flags), number)
+        os.dup2(otherwise if path is None else plain_file(folder, path, flags), number)
 
 
-def _plain_file(folder: int, path: str, flags: int) -> int:
+def plain_file(folder: int, path: str, flags: int) -> int:
+    """Open a plain file below a task's work folder, and nothing else; raises OSError."""
     # An earlier executor may have put a link or a FIFO there.
     mode = 0o644 if flags & os.O_CREAT else 0
     fd = kernel.open_beneath(folder, path.removeprefix(WORK + "/"), flags | os.O_NONBLOCK | os.O_NOFOLLOW, mode=mode)

@@ -202,7 +202,7 @@ def _run(room: Room, spec: Spec, first: FirstProcess) -> list[Ended]:
 
 def _result(ended: Sequence[Ended], bodies: Bodies) -> Result:
     last = ended[-1]
-    result = Result(last.cause, last.exit_code, _REASONS[last.cause])
+    result = Result(last.cause, last.exit_code, last.reason or _REASONS[last.cause])
     result.executors = [{"exit_code": one.exit_code, "start": one.start, "end": one.end} for one in ended]
     if last.cause == "canceled":
         bodies.stop()
@@ -252,15 +252,19 @@ def _logs(ended: Sequence[Ended]) -> list[Plain]:
     # Decision 16: what a task prints is sealed like an output and never lies in clear anywhere.
     plains = []
     for number, one in enumerate(ended):
-        if one.stdout:
-            plains.append(Plain(f"{LOGS}/stdout.{number}", "stdout", _memory(one.stdout)))
-        if one.stderr:
-            plains.append(Plain(f"{LOGS}/stderr.{number}", "stderr", _memory(one.stderr)))
+        if _holds(one.stdout):
+            plains.append(Plain(f"{LOGS}/stdout.{number}", "stdout", _itself(one.stdout)))
+        if _holds(one.stderr):
+            plains.append(Plain(f"{LOGS}/stderr.{number}", "stderr", _itself(one.stderr)))
     return plains
 
 
-def _memory(content: bytes) -> Callable[[], io.BytesIO]:
-    return lambda: io.BytesIO(content)
+def _itself(log: io.FileIO) -> Callable[[], io.FileIO]:
+    return lambda: log
+
+
+def _holds(log: io.FileIO) -> bool:
+    return os.fstat(log.fileno()).st_size > 0
 
 
 def _refusals(found: Collected) -> str | None:

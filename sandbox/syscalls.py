@@ -9,7 +9,7 @@ dup3:292:24 dup:32:23 epoll_create1:291:20 epoll_create:213:- epoll_ctl:233:21 e
 epoll_pwait:281:22 epoll_wait:232:- eventfd2:290:19 eventfd:284:- execve:59:221 execveat:322:281 exit:60:93
 exit_group:231:94 faccessat2:439:439 faccessat:269:48 fadvise64:221:223 fallocate:285:47 fchdir:81:50 fchmod:91:52
 fchmodat2:452:452 fchmodat:268:53 fchown:93:55 fchownat:260:54 fcntl:72:25 fdatasync:75:83 fgetxattr:193:10
-flistxattr:196:13 flock:73:32 fork:57:- fremovexattr:199:16 fsetxattr:190:7 fstat:5:80 fstatfs:138:44 fsync:74:82
+flistxattr:196:13 flock:73:32 fork:57:- fremovexattr:199:16 fstat:5:80 fstatfs:138:44 fsync:74:82
 ftruncate:77:46 futex:202:98 futex_requeue:456:456 futex_wait:455:455 futex_waitv:449:449 futex_wake:454:454
 futimesat:261:- get_robust_list:274:100 getcpu:309:168 getcwd:79:17 getdents64:217:61 getdents:78:- getegid:108:177
 geteuid:107:175 getgid:104:176 getgroups:115:158 getitimer:36:102 getpeername:52:205 getpgid:121:155 getpgrp:111:-
@@ -19,7 +19,7 @@ gettimeofday:96:169 getuid:102:174 getxattr:191:8 inotify_add_watch:254:27 inoti
 inotify_rm_watch:255:28 io_cancel:210:3 io_destroy:207:1 io_getevents:208:4 io_pgetevents:333:292 io_setup:206:0
 io_submit:209:2 ioprio_get:252:31 ioprio_set:251:30 kill:62:129 landlock_add_rule:445:445
 landlock_create_ruleset:444:444 landlock_restrict_self:446:446 lchown:94:- lgetxattr:192:9 link:86:- linkat:265:37
-listen:50:201 listxattr:194:11 llistxattr:195:12 lremovexattr:198:15 lseek:8:62 lsetxattr:189:6 lstat:6:-
+listen:50:201 listxattr:194:11 llistxattr:195:12 lremovexattr:198:15 lseek:8:62 lstat:6:-
 madvise:28:233 map_shadow_stack:453:453 membarrier:324:283 memfd_create:319:279 mincore:27:232 mkdir:83:-
 mkdirat:258:34 mknod:133:- mknodat:259:33 mlock2:325:284 mlock:149:228 mlockall:151:230 mmap:9:222 mprotect:10:226
 mq_getsetattr:245:185 mq_notify:244:184 mq_open:240:180 mq_timedreceive:243:183 mq_timedsend:242:182
@@ -38,7 +38,7 @@ sched_setparam:142:118 sched_setscheduler:144:119 sched_yield:24:124 seccomp:317
 semget:64:190 semop:65:193 semtimedop:220:192 sendfile:40:71 sendmmsg:307:269 sendmsg:46:211 sendto:44:206
 set_robust_list:273:99 set_tid_address:218:96 setfsgid:123:152 setfsuid:122:151 setgid:106:144 setgroups:116:159
 setitimer:38:103 setpgid:109:154 setpriority:141:140 setregid:114:143 setresgid:119:149 setresuid:117:147
-setreuid:113:145 setrlimit:160:164 setsid:112:157 setsockopt:54:208 setuid:105:146 setxattr:188:5 shmat:30:196
+setreuid:113:145 setrlimit:160:164 setsid:112:157 setsockopt:54:208 setuid:105:146 shmat:30:196
 shmctl:31:195 shmdt:67:197 shmget:29:194 shutdown:48:210 sigaltstack:131:132 signalfd4:289:74 signalfd:282:-
 splice:275:76 stat:4:- statfs:137:43 statx:332:291 symlink:88:- symlinkat:266:36 sync_file_range:277:84
 sysinfo:99:179 tee:276:77 tgkill:234:131 time:201:- timer_create:222:107 timer_delete:226:111
@@ -51,8 +51,11 @@ LAST_KNOWN = 467  # newer calls than this answer ENOSYS, so that programs fall b
 CHECKED = {
     "clone": (56, 220),
     "clone3": (435, 435),
+    "fsetxattr": (190, 7),
     "ioctl": (16, 29),
+    "lsetxattr": (189, 6),
     "personality": (135, 92),
+    "setxattr": (188, 5),
     "socket": (41, 198),
     "socketpair": (53, 199),
 }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn, Protocol, assert_never
 
+from sandbox import steps
 from sandbox.mounts import Stage
 from sandbox.spec import Executor, Spec, WallsName
 from sandbox.steps import Means, Orders
@@ -23,12 +24,26 @@ class WallsError(Exception):
 
 @dataclass(frozen=True)
 class Trace:
-    """What is left of an executor whose processes are dead: a status file, a wait status, and its own last words."""
+    """What is left of an executor whose processes are dead: a status file, a wait status, and its first words."""
 
     stage: Stage
     status: int
     outcome: int
-    stderr: bytes
+    said: bytes  # on standard error; where walls are, they speak first
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The command's own exit code, or None when it was killed or our fault kept it from starting; and its fault."""
+
+    exit_code: int | None
+    reason: str | None = None
+
+
+# The task's own fault, told as a shell would.
+NO_STREAM = Verdict(steps.NO_STREAM, "A stream of this executor cannot be opened.")
+NO_FOLDER = Verdict(126, "The working folder of this executor is not there.")
+NO_COMMAND = Verdict(127, "The command of this executor is not there.")
 
 
 class Walls(Protocol):
@@ -40,8 +55,8 @@ class Walls(Protocol):
     def enter(self, orders: Orders, means: Means) -> NoReturn:
         """In the first process: become the program."""
 
-    def exit_code(self, trace: Trace) -> int | None:
-        """Return the command's own exit code, or None when it was killed or never started by our fault."""
+    def verdict(self, trace: Trace) -> Verdict:
+        """Return how the command ended."""
 
 
 def open_walls(name: WallsName) -> Walls:

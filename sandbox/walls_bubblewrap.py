@@ -8,11 +8,11 @@ from sandbox import landlock
 from sandbox.fields import RUN, WORK
 from sandbox.mounts import Stage, join_work
 from sandbox.spec import Executor, Spec
-from sandbox.steps import NO_COMMAND, NO_STREAM, Means, Orders, become, connect, limit, memory
-from sandbox.walls import IN_SANDBOX_UID, RUN_SIZE, Trace, environment
+from sandbox.steps import Means, Orders, become, connect, limit, memory
+from sandbox.walls import IN_SANDBOX_UID, NO_COMMAND, NO_FOLDER, NO_STREAM, RUN_SIZE, Trace, Verdict, environment
 
 _LONGEST_STATUS = 1 << 16
-_EXEC_FAILED = b"bwrap: execvp "
+_FAULTS = {b"bwrap: Can't chdir to ": NO_FOLDER, b"bwrap: execvp ": NO_COMMAND}
 NAMESPACES = ("user", "pid", "net", "ipc", "uts", "cgroup")  # bubblewrap always makes one of mounts
 
 
@@ -58,15 +58,14 @@ def enter(orders: Orders, means: Means) -> NoReturn:
     become(stage.program, command, keep=(filter_fd, options_fd, means.status), parent=means.parent)
 
 
-def exit_code(trace: Trace) -> int | None:
-    """Return how the command ended, or None when it was killed or bubblewrap did not start it."""
+def verdict(trace: Trace) -> Verdict:
+    """Return how the command ended."""
     # "exit-code" is written only when the walls stood and the command was started.
     said = os.pread(trace.status, _LONGEST_STATUS, 0)
     codes = [json.loads(line).get("exit-code") for line in said.splitlines()]
     found = next((code for code in codes if isinstance(code, int)), None)
-    if found is None and os.WIFEXITED(trace.outcome):
-        # The task's own fault, told as a shell would: a stream or a command that is not there.
-        if os.WEXITSTATUS(trace.outcome) == NO_STREAM:
-            return NO_STREAM
-        return NO_COMMAND if trace.stderr.startswith(_EXEC_FAILED) else None
-    return found
+    if found is not None or not os.WIFEXITED(trace.outcome):
+        return Verdict(found)
+    if os.WEXITSTATUS(trace.outcome) == NO_STREAM.exit_code:
+        return NO_STREAM
+    return next((fault for words, fault in _FAULTS.items() if trace.said.startswith(words)), Verdict(None))

@@ -16,8 +16,18 @@ from sandbox import cgroups, kernel, landlock, seccomp
 from sandbox.fields import RUN, WORK
 from sandbox.mounts import Stage, join_work
 from sandbox.spec import Limits, Spec, WallsName
-from sandbox.steps import NO_COMMAND, NO_STREAM, Means, Orders, become, connect, limit
-from sandbox.walls import IN_SANDBOX_UID, RUN_SIZE, Trace, WallsError, environment
+from sandbox.steps import NO_STREAM_SAID, Means, Orders, become, connect, limit
+from sandbox.walls import (
+    IN_SANDBOX_UID,
+    NO_COMMAND,
+    NO_FOLDER,
+    NO_STREAM,
+    RUN_SIZE,
+    Trace,
+    Verdict,
+    WallsError,
+    environment,
+)
 
 NAMESPACES = ("pid", "network", "ipc", "uts", "mount", "user", "cgroup")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -26,12 +36,14 @@ _PROC = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 _NOBODY = 1 << 30  # added to a task's uid: an id of the host that is root inside, owns nothing and runs nothing
 _HIDDEN = ("kcore", "keys", "key-users", "latency_stats", "sched_debug", "scsi", "timer_list", "timer_stats")
 _READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
-_NOT_THERE = (
-    "executable file `",
-    "open executable: ",
-    "creating process: failed to load ",
-    "error finding executable ",
-)
+_FAULTS = {  # a runtime's words for what is the task's own fault
+    '"msg":"chdir `': NO_FOLDER,
+    "creating working directory ": NO_FOLDER,
+    "executable file `": NO_COMMAND,
+    "open executable: ": NO_COMMAND,
+    "creating process: failed to load ": NO_COMMAND,
+    "error finding executable ": NO_COMMAND,
+}
 _LONGEST_LOG = 1 << 16
 
 
@@ -81,16 +93,14 @@ class Runtime:
         # A kernel of its own keeps all of the task's memory in one file, and holds the task to the limit by itself.
         return resource.RLIM_INFINITY if self.own_kernel else limits.scratch_bytes
 
-    def exit_code(self, trace: Trace) -> int | None:
-        """Return the runtime's exit code if it has nothing to complain of: it is the command's own."""
+    def verdict(self, trace: Trace) -> Verdict:
+        """Return how the command ended: a runtime that complains of nothing ends as the command did."""
         if not os.WIFEXITED(trace.outcome):
-            return None
+            return Verdict(None)
         code, said = os.WEXITSTATUS(trace.outcome), complaints(Path(_bundle(trace.stage), "log"))
-        if code == NO_STREAM and not said:
-            return NO_STREAM
-        if not said:
-            return code
-        return NO_COMMAND if any(words in said for words in _NOT_THERE) else None
+        if said:
+            return next((fault for words, fault in _FAULTS.items() if words in said), Verdict(None))
+        return NO_STREAM if code == NO_STREAM.exit_code and trace.said.startswith(NO_STREAM_SAID) else Verdict(code)
 
 
 RUNTIMES = {

@@ -94,8 +94,13 @@ class Tes(_Part):
     )
     scratch_disk_gb: float = Field(
         0.0,
-        description="Encrypted disk in GB (gocryptfs, a key nobody keeps) that running tasks share as scratch "
+        description="Encrypted disk in GB (a key nobody keeps) that running tasks share as scratch "
         "when they ask for more than memory gives; 0 means memory only.",
+    )
+    scratch_driver: Literal["gocryptfs", "fscrypt"] = Field(
+        "gocryptfs",
+        description="What encrypts that disk: gocryptfs hides all; fscrypt, in the kernel, leaves sizes, times and "
+        "modes of files in clear, and is slow where the kernel has no AES instructions.",
     )
     scratch_folder: Path | None = Field(
         None, description="Folder of the node for encrypted scratch; by default `home`/scratch."

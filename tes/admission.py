@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.fields import SpecError, check_folder
 from strongroom.errors import BadRequest
 from strongroom.settings import Tes
 from tes.schemas import Executor, Input, NewTask, Output, Resources
@@ -15,6 +16,7 @@ GIB = 1 << 30
 MOST_EXECUTORS = 16
 MOST_CONTENT = 1 << 20
 MOST_FILES = 20_000
+PARAMETERS = ("walltime_seconds", "writable_root")  # tesResources.backend_parameters
 _OBJECT = re.compile(r"strongroom://object/([0-9a-f]{32})")
 _IMAGE = re.compile(r"sha256:[0-9a-f]{64}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
@@ -30,6 +32,7 @@ class Need:
     scratch: int
     seconds: int
     on_disk: bool  # scratch is encrypted disk, not memory
+    writable_root: bool  # what it changes of its image takes scratch too
 
 
 def plan(task: NewTask, *, run: str, limits: Tes) -> dict[str, Any]:
@@ -60,6 +63,7 @@ def plan(task: NewTask, *, run: str, limits: Tes) -> dict[str, Any]:
         "scratch": need.scratch,
         "seconds": need.seconds,
         "scratch_on_disk": need.on_disk,
+        "writable_root": need.writable_root,
     }
 
 
@@ -75,22 +79,33 @@ def resources(asked: Resources, limits: Tes) -> Need:
         # Nothing decrypted may reach a disk: scratch is memory, or encrypted with a key that nobody keeps.
         encrypted = f", or {limits.scratch_disk_gb:g} GB of disk_gb" if limits.scratch_disk_gb else ""
         raise BadRequest(f"resources.ram_gb and disk_gb: at most {limits.memory_gb:g} GB together here{encrypted}.")
-    parameters = dict(asked.backend_parameters or {})
-    wanted = parameters.pop("walltime_seconds", None)
-    if parameters and asked.backend_parameters_strict:
-        raise BadRequest(f"resources.backend_parameters: {sorted(parameters)[0]} is not supported here.")
+    parameters = asked.backend_parameters or {}
+    unknown = sorted(parameters.keys() - PARAMETERS)
+    if unknown and asked.backend_parameters_strict:
+        raise BadRequest(f"resources.backend_parameters: {unknown[0]} is not supported here.")
     seconds = limits.wall_seconds
-    if wanted is not None:
+    if (wanted := parameters.get("walltime_seconds")) is not None:
         if not re.fullmatch(r"[1-9][0-9]{0,8}", wanted):
             raise BadRequest("resources.backend_parameters.walltime_seconds: a whole number of seconds.")
         seconds = min(int(wanted), limits.wall_seconds)
-    return Need(cores, memory, scratch, seconds, on_disk)
+    writable_root = parameters.get("writable_root", "false")
+    if writable_root not in ("true", "false"):
+        raise BadRequest("resources.backend_parameters.writable_root: true or false.")
+    return Need(cores, memory, scratch, seconds, on_disk, writable_root == "true")
 
 
 def work_path(path: str, field: str) -> str:
     """Return `path` if it is a normal absolute path inside /run/work."""
     if posixpath.normpath(path) != path or not (path == WORK or path.startswith(WORK + "/")):
         raise BadRequest(f"{field}: a plain absolute path below {WORK}, without '..'.")
+    return path
+
+
+def _folder(path: str, field: str) -> str:
+    try:
+        check_folder(path, field)
+    except SpecError as error:
+        raise BadRequest(str(error)) from error
     return path
 
 
@@ -111,7 +126,7 @@ def _executor(n: int, executor: Executor) -> dict[str, Any]:
     return {
         "image": executor.image,
         "command": list(executor.command),
-        "workdir": work_path(executor.workdir or WORK, f"{where}.workdir"),
+        "workdir": _folder(executor.workdir, f"{where}.workdir") if executor.workdir else None,
         "env": env,
         **streams,
     }

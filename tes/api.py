@@ -19,6 +19,7 @@ from strongroom.errors import BadRequest, NotAllowed, NotFound
 from strongroom.http import Who
 from strongroom.identity import Person, ServicePerson
 from tes import submission
+from tes.admission import PARAMETERS
 from tes.schemas import Change, Changes, CreatedTask, NewTask, View
 from tes.store import Task, attempts_of, find, last_attempt
 from tes.tasks import TERMINAL, TaskState
@@ -41,7 +42,7 @@ def service_info(request: Request) -> dict[str, Any]:
         "organization": {"name": "Strongroom", "url": settings.base_url},
         "version": strongroom.__version__,
         "storage": ["strongroom://object/", "strongroom://run/"],
-        "tesResources_backend_parameters": ["walltime_seconds"],
+        "tesResources_backend_parameters": list(PARAMETERS),
     }
 
 

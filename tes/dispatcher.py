@@ -59,13 +59,14 @@ class Dispatcher:
         self.keys = Keys(settings.sockets / "broker.sock", bodies.broker_public_key(settings))
         self._bell = settings.sockets / "dispatcher.bell"
         self._running: dict[str, str] = {}  # task -> attempt
-        self._verified: dict[str, dict[str, Any]] = {}  # image -> environment
+        self._images: dict[str, images.ImageRecord] = {}
 
     def recover(self) -> None:
         """End the attempts of an earlier life: their supervisors died with it; their tasks get another attempt."""
         self.backend.sweep()
         if self.settings.tes.scratch_disk_gb:
             self.settings.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Whatever the driver is now; fscrypt's disks never have a name, so of them nothing can be left.
             scratch_gocryptfs.sweep(self.settings.scratch)
         with reading(self.engine) as session:
             lost = list(session.scalars(sa.select(Attempt.id).where(Attempt.ended.is_(None))))
@@ -118,7 +119,7 @@ class Dispatcher:
             sensitivity=sensitivity,
             rootfs=images.open_image(self.settings.images_folder, plan["image"]),
             code={"/run/workflow": self._workflow(decision.workflow_digest)},
-            image_env=self._image_env(plan["image"]),
+            image=self._image(plan["image"]),
         )
         spec = task_spec(plan, attempt=attempt, facts=facts, place=place, keys=self.keys, settings=self.settings)
         with transaction(self.engine) as session:
@@ -165,10 +166,10 @@ class Dispatcher:
             raise NotAllowed("The workflow's stored files are not the ones that were signed.")
         return folder
 
-    def _image_env(self, image: str) -> dict[str, str]:
-        if image not in self._verified:
-            self._verified[image] = dict(images.image_environment(self.settings.images_folder, image))
-        return self._verified[image]
+    def _image(self, digest: str) -> images.ImageRecord:
+        if digest not in self._images:
+            self._images[digest] = images.read_image(self.settings.images_folder, digest)
+        return self._images[digest]
 
     def _started(self, task: str) -> None:
         with transaction(self.engine) as session:

@@ -55,7 +55,7 @@ def inspect(dispatcher: "Dispatcher", asked: Message) -> Message:
         sensitivity=sensitivity,
         rootfs=images.open_image(settings.images_folder, image),
         code={"/run/checks/checks": Path(settings.airlock.checks)},
-        image_env=images.image_environment(settings.images_folder, image),
+        image=images.read_image(settings.images_folder, image),
     )
     spec = inspection_spec(asked, attempt=attempt, facts=facts, place=place, keys=dispatcher.keys, settings=settings)
     order = {key: asked[key] for key in ("kind", "decision", "project", "person")}

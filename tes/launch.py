@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.bodies import BodyFacts
+from sandbox.images import ImageRecord
 from strongroom.errors import NotFound
 from strongroom.settings import Settings
 from tes.admission import GIB, WORK
@@ -17,7 +18,7 @@ INTERPRETER = "import sys; sys.path.insert(0, '/run/checks'); from checks.jail i
 
 @dataclass(frozen=True)
 class Place:
-    """Where an attempt runs: its kernel uid, the unpacked image, and the folders mounted read-only.
+    """Where an attempt runs: its kernel uid, the image and its unpacked root, and what is mounted read-only.
 
     `sensitivity` is the highest of the datasets that its run may use.
     """
@@ -26,7 +27,7 @@ class Place:
     sensitivity: str
     rootfs: Path
     code: Mapping[str, Path]
-    image_env: Mapping[str, str]
+    image: ImageRecord
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def task_spec(
     executors = [
         {
             "command": e["command"],
-            "workdir": e["workdir"],
-            "env": {**place.image_env, **e["env"]},
+            "workdir": e["workdir"] or place.image.workdir or WORK,
+            "env": {**place.image.env, **e["env"]},
             **{stream: e[stream] for stream in ("stdin", "stdout", "stderr")},
         }
         for e in plan["executors"]
@@ -72,6 +73,7 @@ def task_spec(
         answer=None,
         loopback=settings.tes.loopback,
         scratch=_scratch(plan, settings),
+        writable_root=plan.get("writable_root", False),
         place=place,
         keys=keys,
         settings=settings,
@@ -113,7 +115,7 @@ def inspection_spec(
             {
                 "command": ["/usr/bin/python3", "-I", "-B", "-c", INTERPRETER],
                 "workdir": WORK,
-                "env": dict(place.image_env),
+                "env": dict(place.image.env),
                 "stdin": None,
                 "stdout": None,
                 "stderr": None,
@@ -157,7 +159,7 @@ def _spec(*, limits: dict[str, Any], place: Place, keys: Keys, settings: Setting
 def _scratch(plan: Mapping[str, Any], settings: Settings) -> dict[str, str]:
     if not plan.get("scratch_on_disk"):
         return {"driver": "tmpfs"}
-    return {"driver": "gocryptfs", "folder": str(settings.scratch)}
+    return {"driver": settings.tes.scratch_driver, "folder": str(settings.scratch)}
 
 
 def _read_whole(place: Place, settings: Settings) -> bool:

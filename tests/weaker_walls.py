@@ -6,12 +6,12 @@ import os
 import socket
 import struct
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sandbox_lab import Ended, Lab, wait
 
-from sandbox import cgroups, kernel, landlock, processes, seccomp, supervisor, wire
+from sandbox import cgroups, kernel, landlock, processes, scratch_fscrypt, seccomp, supervisor, wire
 from sandbox import walls_bubblewrap as walls
 
 Weakening = Callable[[], None]
@@ -20,6 +20,13 @@ ALLOW_ALL = struct.pack("<HBBI", seccomp.RETURN, 0, 0, seccomp.ALLOW)
 
 def run_without(lab: Lab, weakenings: Sequence[Weakening], *commands: Sequence[str], **changes: Any) -> Ended:
     """Run an attempt as `Lab.run` does, in a supervisor of its own whose walls are weakened first."""
+    with launched_without(weakenings, lab.spec(*commands, **changes)) as channel:
+        return lab.ended(wait(channel))
+
+
+@contextlib.contextmanager
+def launched_without(weakenings: Sequence[Weakening], spec: dict[str, Any]) -> Iterator[socket.socket]:
+    """Give the channel of an attempt whose supervisor weakens its walls first."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     pid = os.fork()
     if pid == 0:
@@ -32,9 +39,9 @@ def run_without(lab: Lab, weakenings: Sequence[Weakening], *commands: Sequence[s
             os._exit(1)
     theirs.close()
     with ours:
-        wire.send_raw(ours, json.dumps(lab.spec(*commands, **changes)).encode())
+        wire.send_raw(ours, json.dumps(spec).encode())
         try:
-            return lab.ended(wait(ours))
+            yield ours
         finally:
             ours.close()
             os.waitpid(pid, 0)
@@ -43,6 +50,11 @@ def run_without(lab: Lab, weakenings: Sequence[Weakening], *commands: Sequence[s
 def no_filter() -> None:
     """Let every system call through."""
     seccomp.program = lambda: ALLOW_ALL  # type: ignore[assignment]
+
+
+def no_encryption_of_files() -> None:
+    """Leave out the policy, so that the kernel has a key and encrypts nothing with it."""
+    scratch_fscrypt._encrypt = lambda folder, key: None
 
 
 def no_landlock() -> None:

@@ -1,5 +1,6 @@
 """A task cannot use more than it was given, nor leave anything running."""
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -79,6 +80,32 @@ def test_a_flood_of_log_is_cut_and_does_not_block(lab: Lab) -> None:
     assert ended.files["done.txt"] == b"late\n"
 
 
+@pytest.mark.parametrize("size", [1, MIB - 1, MIB, MIB + 1])
+def test_the_log_is_kept_to_the_byte(lab: Lab, size: int) -> None:
+    ended = lab.run(shell(f"yes | head -c {size}; yes | head -c {size} >&2"))
+    kept = (b"y\n" * MIB)[: min(size, MIB)]
+    assert (ended.files["stdout.0"], ended.files["stderr.0"]) == (kept, kept)
+
+
+def test_a_log_lies_in_memory_alone_and_no_later_executor_holds_it(lab: Lab) -> None:
+    pid, channel = lab.launch(lab.spec(shell("echo SAID"), shell("ls -l /proc/*/fd; echo END; sleep 60")))
+    with channel:
+        wait_for(channel, "started")
+        until = time.monotonic() + 20
+        while not (logs := memfds(pid, "stdout")) or not logs[-1].read_bytes().endswith(b"END\n"):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        first, second = logs
+        assert first.read_bytes() == b"SAID\n"
+        assert b"pipe:" in second.read_bytes()
+        assert b"memfd:std" not in second.read_bytes()
+
+
+def memfds(pid: int, name: str) -> list[Path]:
+    found = sorted(Path(f"/proc/{pid}/fd").iterdir(), key=lambda path: int(path.name))
+    return [path for path in found if os.readlink(path) == f"/memfd:{name} (deleted)"]
+
+
 def test_the_deadline_ends_everything(lab: Lab) -> None:
     start = time.monotonic()
     ended = lab.run(shell("trap '' TERM INT; while :; do sleep 100; done"), limits={"wall_seconds": 1})
@@ -141,6 +168,29 @@ def test_a_later_executor_is_not_led_through_a_link(lab: Lab) -> None:
 def test_a_command_that_is_not_there_is_the_tasks_own_fault(lab: Lab) -> None:
     ended = lab.run(["/bin/nothing-like-this"])
     assert (ended.message["cause"], ended.message["exit_code"]) == ("exited", 127)
+
+    assert ended.message["reason"] == "The command of this executor is not there."
+
+
+def test_a_folder_that_is_not_there_is_the_tasks_own_fault(lab: Lab) -> None:
+    for changes in ({}, {"stderr": "/run/work/complaints"}):
+        spec = lab.spec(executors=[executor(shell("pwd"), workdir="/opt/nothing", **changes)])
+        _, channel = lab.launch(spec)
+        with channel:
+            message = wait(channel)
+        assert (message["cause"], message["exit_code"]) == ("exited", 126)
+        assert message["reason"] == "The working folder of this executor is not there."
+
+
+@pytest.mark.parametrize("folder", ["/", "/etc", "/tmp", "/run/work", "/run/work/deep/er"])
+def test_a_command_starts_in_the_folder_that_it_names(lab: Lab, folder: str) -> None:
+    ended = lab.run(executors=[executor(shell("pwd"), workdir=folder)])
+    assert ended.stdout == f"{folder}\n"
+
+
+def test_a_later_executor_may_work_where_an_earlier_one_made_a_folder(lab: Lab) -> None:
+    ended = lab.run(executors=[executor(shell("mkdir /tmp/x")), executor(shell("pwd"), workdir="/tmp/x")])
+    assert ended.files["stdout.1"] == b"/tmp/x\n"
 
 
 def test_a_signal_that_a_task_sends_itself_is_its_exit_code(lab: Lab) -> None:

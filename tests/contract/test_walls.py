@@ -85,6 +85,14 @@ def test_a_stream_that_is_no_plain_file_is_the_tasks_own_fault(walls: Walled) ->
     assert (message["cause"], message["exit_code"]) == ("exited", 126)
 
 
+@pytest.mark.parametrize(("folder", "code"), [("/", 0), ("/bin", 0), ("/no/such", 126), ("/bin/sh", 126)])
+def test_a_command_starts_in_its_folder_and_nowhere_else(walls: Walled, folder: str, code: int) -> None:
+    ended = walls.run(executors=[executor(["/bin/pwd"], workdir=folder)])
+    assert (ended.message["cause"], ended.message["exit_code"]) == ("exited", code), ended.message
+    assert ended.message["reason"] == (None if code == 0 else "The working folder of this executor is not there.")
+    assert ended.files.get("stdout.0", b"") == (f"{folder}\n".encode() if code == 0 else b"")
+
+
 WHO = """
 import json, os
 status = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)

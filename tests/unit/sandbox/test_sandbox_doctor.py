@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import bubblewrap, cgroups, doctor, landlock
+from sandbox import bubblewrap, cgroups, doctor, landlock, loopdisk, scratch_trials
 from sandbox.bubblewrap import Bubblewrap, NoBubblewrap
 from sandbox.cgroups import Hierarchies
 from sandbox.doctor import Health, Item, examine, exit_code, kernel_version
+from sandbox.spec import Driver
 
 NAMES = {
     "kernel",
@@ -25,9 +26,12 @@ NAMES = {
     "swap",
     "core dumps",
     "terminal",
-    "scratch",
     "crun",
     "runsc",
+    "scratch tmpfs",
+    "scratch gocryptfs",
+    "scratch fscrypt",
+    "scratch dm-crypt",
 }
 SWAP = "Filename\tType\tSize\tUsed\tPriority\n/dev/dm-0 partition 1 0 -2\n"
 
@@ -136,3 +140,62 @@ def test_the_core_pattern_is_told() -> None:
 def test_what_is_weaker_without_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1999)
     assert item("task users").health is Health.WEAKER
+    assert item("scratch gocryptfs").health is Health.WEAKER
+    assert "root" in item("scratch fscrypt").says
+
+
+GOOD_SWAP, CLEAR_SWAP = Item("swap", Health.GOOD, "None."), Item("swap", Health.WEAKER, "On.")
+
+
+@pytest.mark.parametrize(
+    ("swap", "keeps", "health"),
+    [
+        (GOOD_SWAP, True, Health.GOOD),
+        (CLEAR_SWAP, True, Health.GOOD),
+        (GOOD_SWAP, False, Health.GOOD),
+        (CLEAR_SWAP, False, Health.WEAKER),
+    ],
+)
+def test_scratch_in_memory_is_weaker_only_where_swap_could_take_it(swap: Item, keeps: bool, health: Health) -> None:
+    assert doctor._memory(swap, keeps_off_swap=keeps).health is health
+
+
+@pytest.mark.parametrize(
+    ("gocryptfs", "fscrypt", "healths"),
+    [
+        (None, None, (Health.GOOD, Health.GOOD)),
+        (None, "x", (Health.GOOD, Health.GOOD)),
+        ("x", None, (Health.GOOD, Health.GOOD)),
+        ("x", "x", (Health.WEAKER, Health.WEAKER)),
+    ],
+)
+def test_one_driver_of_encrypted_disk_is_enough(
+    gocryptfs: str | None, fscrypt: str | None, healths: tuple[Health, Health]
+) -> None:
+    obstacles: dict[Driver, str | None] = {"gocryptfs": gocryptfs, "fscrypt": fscrypt}
+    assert (doctor._disk("gocryptfs", obstacles).health, doctor._disk("fscrypt", obstacles).health) == healths
+
+
+def test_both_drivers_of_encrypted_disk_stand_here_and_leave_nothing() -> None:
+    before = Path("/proc/mounts").read_text()
+    assert (scratch_trials.obstacle("gocryptfs"), scratch_trials.obstacle("fscrypt")) == (None, None)
+    assert scratch_trials.keeps_off_swap()
+    assert Path("/proc/mounts").read_text() == before
+
+
+def test_what_a_driver_lacks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch_trials, "_FSCRYPT", tmp_path / "none")
+    assert "CONFIG_FS_ENCRYPTION" in str(scratch_trials.obstacle("fscrypt"))
+    monkeypatch.setattr(loopdisk, "PATH", str(tmp_path))
+    assert "e2fsprogs" in str(scratch_trials.obstacle("fscrypt"))
+    assert "gocryptfs and e2fsprogs" in str(scratch_trials.obstacle("gocryptfs"))
+
+
+def test_a_trial_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loopdisk, "_FEATURES", "no-such-feature")
+    assert "trial failed" in str(scratch_trials.obstacle("fscrypt"))
+
+
+def test_dm_crypt_is_seen_and_not_offered() -> None:
+    assert "has device-mapper" in doctor._device_mapper(" 236 device-mapper\n").says
+    assert "lacks device-mapper" in doctor._device_mapper(" 229 fuse\n").says

@@ -1,5 +1,6 @@
 """Images come from docker archives and from registries too, by digest, and leave when nobody needs them."""
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -11,13 +12,18 @@ import socket
 import subprocess
 import tarfile
 import time
-import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+from sandbox import kernel, mounts
 from sandbox.images import (
     ImageError,
     collect_garbage,
@@ -110,28 +116,34 @@ def test_a_docker_archive_with_a_layer_that_its_config_does_not_name_is_refused(
     assert not list(store.glob("sha256/*"))
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextlib.contextmanager
+def served(folder: Path, *, host: str = "127.0.0.1", **tls: str) -> Iterator[str]:
     """A real registry (Debian's docker-registry) on loopback."""
-    folder = tmp_path_factory.mktemp("registry")
     with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+        port = free.getsockname()[1]
     settings = folder / "config.yml"
+    http = {"addr": f"127.0.0.1:{port}"} | ({"tls": tls} if tls else {})
     storage = {"filesystem": {"rootdirectory": str(folder / "data")}}
-    settings.write_text(json.dumps({"version": 0.1, "storage": storage, "http": {"addr": address}}))
+    settings.write_text(json.dumps({"version": 0.1, "storage": storage, "http": http}))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(["docker-registry", "serve", str(settings)], stdout=log, stderr=log)
     try:
         for _ in range(200):
             try:
-                urllib.request.urlopen(f"http://{address}/v2/", timeout=2).close()
+                socket.create_connection(("127.0.0.1", port), timeout=2).close()
                 break
             except OSError:
                 time.sleep(0.05)
-        yield address
+        yield f"{host}:{port}"
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("registry")) as address:
+        yield address
 
 
 def push(folder: Path, address: str, name: str) -> None:
@@ -173,6 +185,73 @@ def tmp_path_factory_data(address: str) -> Path:
         if words[:2] == [b"docker-registry", b"serve"] and address in Path(words[2].decode()).read_text():
             return Path(words[2].decode()).parent / "data"
     raise AssertionError("no registry")
+
+
+def authority(folder: Path) -> dict[str, str]:
+    """Make an authority of a site's own, which nobody knows, and a certificate of it for localhost."""
+    key, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a site's own")])
+    today = datetime.now(UTC)
+
+    def certificate(name: x509.Name, public: ec.EllipticCurvePublicKey, *extensions: x509.ExtensionType) -> bytes:
+        made = x509.CertificateBuilder(issuer, name, public, x509.random_serial_number())
+        made = made.not_valid_before(today - timedelta(days=1)).not_valid_after(today + timedelta(days=1))
+        for extension in extensions:
+            made = made.add_extension(extension, critical=True)
+        return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    basic = x509.BasicConstraints(ca=True, path_length=0)
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "registry")])
+    (folder / "ca.crt").write_bytes(certificate(issuer, key.public_key(), basic))
+    (folder / "registry.crt").write_bytes(certificate(subject, own.public_key(), names))
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (folder / "registry.key").write_bytes(own.private_bytes(pem, form, serialization.NoEncryption()))
+    return {"certificate": str(folder / "registry.crt"), "key": str(folder / "registry.key")}
+
+
+def imports_where_trusted(authority: Path, registry: str, image: str, store: Path) -> bool:
+    """Say whether an image comes where this authority is trusted for the registry, as an operator makes it known."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            mounts.enter_namespace()
+            kernel.mount("tmpfs", "/etc/containers", kind="tmpfs")
+            known = Path("/etc/containers/certs.d") / registry
+            known.mkdir(parents=True)
+            shutil.copy(authority, known / "ca.crt")
+            import_from_registry(image, store)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_registry_speaks_tls_with_an_authority_that_is_known_and_is_refused_else(
+    tmp_path: Path, store: Path
+) -> None:
+    for name in ("served", "stranger"):
+        (tmp_path / name).mkdir()
+    authority(tmp_path / "stranger")
+    wanted = layout(tmp_path / "layout", tar(etc__a=b"over TLS"))
+    with served(tmp_path / "served", host="localhost", **authority(tmp_path / "served")) as registry:
+        push(tmp_path / "layout", registry, "tools/a:1")
+        image = f"{registry}/tools/a@{wanted}"
+        with pytest.raises(ImageError, match="certificate signed by unknown authority"):
+            import_from_registry(image, store)
+        assert not imports_where_trusted(tmp_path / "stranger" / "ca.crt", registry, image, store)
+        assert not list(store.glob("sha256/*"))
+        assert imports_where_trusted(tmp_path / "served" / "ca.crt", registry, image, store)
+    assert (open_image(store, wanted) / "etc/a").read_bytes() == b"over TLS"
+
+
+def test_a_registry_that_speaks_no_tls_is_refused_by_name(registry: str, tmp_path: Path, store: Path) -> None:
+    wanted = layout(tmp_path / "layout", tar(etc__a=b"in clear"))
+    push(tmp_path / "layout", registry, "tools/c:1")
+    by_name = registry.replace("127.0.0.1", "localhost")
+    with pytest.raises(ImageError, match="HTTP response to HTTPS client"):
+        import_from_registry(f"{by_name}/tools/c@{wanted}", store)
+    assert import_from_registry(f"{registry}/tools/c@{wanted}", store).digest == wanted
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,8 @@ def test_arguments_are_looked_at(machine: str) -> None:
         assert answer(machine, number["ioctl"], 0, request) == refuse(errno.EPERM)
     assert answer(machine, number["personality"], 0xFFFFFFFF) == ALLOW
     assert answer(machine, number["personality"], 0x0040000) == refuse(errno.EPERM)
+    for name in ("setxattr", "lsetxattr", "fsetxattr"):
+        assert answer(machine, number[name]) == refuse(errno.EOPNOTSUPP)
 
 
 @pytest.mark.parametrize("machine", MACHINES)

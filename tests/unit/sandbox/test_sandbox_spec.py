@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.fields import SpecError
-from sandbox.spec import Broker, Inline, Stored, parse_spec, spec_digest
+from sandbox.spec import Broker, Inline, ScratchSpace, Stored, parse_spec, spec_digest
 
 KEY = base64.b64encode(bytes(32)).decode()
 SPEC: dict[str, Any] = {
@@ -75,6 +75,17 @@ def test_a_good_spec_is_read() -> None:
     assert spec.executors[0].env == (("K", "V"),)
 
 
+@pytest.mark.parametrize("folder", ["/run/work", "/run/work/a", "/opt/tool", "/tmp", "/"])
+def test_a_command_may_work_in_any_folder(folder: str) -> None:
+    assert parse(executors=[{**SPEC["executors"][0], "workdir": folder}]).executors[0].workdir == folder
+
+
+@pytest.mark.parametrize("driver", ["gocryptfs", "fscrypt"])
+def test_encrypted_scratch_names_its_driver_and_folder(driver: str) -> None:
+    given = {"driver": driver, "folder": "/var/scratch"}
+    assert parse(scratch=given).scratch == ScratchSpace(driver, Path("/var/scratch"))  # type: ignore[arg-type]
+
+
 def test_the_digest_covers_the_exact_bytes() -> None:
     assert spec_digest(b"{}") != spec_digest(b"{} ")
 
@@ -129,8 +140,15 @@ FILE_KEYS = {"type": "key_file", "private_key": "/k", "recipient": KEY}
         ({"executors": [{**EXECUTOR, "command": ["a\0b"]}]}, "not a text"),
         ({"executors": [{**EXECUTOR, "env": {"A=B": "x"}}]}, "variable"),
         ({"executors": [{**EXECUTOR, "env": {"A": 1}}]}, "not a text"),
-        ({"executors": [{**EXECUTOR, "workdir": "/tmp"}]}, "below /run/work"),
+        ({"executors": [{**EXECUTOR, "workdir": "tmp"}]}, "absolute"),
+        ({"executors": [{**EXECUTOR, "workdir": "/tmp/.."}]}, "`..`"),
+        ({"executors": [{**EXECUTOR, "workdir": "/tmp/"}]}, "empty"),
+        ({"executors": [{**EXECUTOR, "workdir": None}]}, "not a text"),
         ({"executors": [{**EXECUTOR, "stdout": "/dev/null"}]}, "below /run/work"),
+        ({"scratch": {"driver": "fscrypt"}}, "folder"),
+        ({"scratch": {"driver": "tmpfs", "folder": "/x"}}, "unknown"),
+        ({"scratch": {"driver": "dm-crypt", "folder": "/x"}}, "scratch.driver"),
+        ({"writable_root": "true"}, "writable_root"),
         ({"limits": {**SPEC["limits"], "pids": 0}}, "pids"),
         ({"limits": {**SPEC["limits"], "cpu_cores": 0}}, "cpu_cores"),
         ({"limits": {**SPEC["limits"], "wall_seconds": float("inf")}}, "wall_seconds"),

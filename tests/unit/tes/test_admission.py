@@ -29,7 +29,8 @@ def test_a_good_task_becomes_a_plan() -> None:
     assert made["image"] == IMAGE
     assert made["inputs"] == [{"path": "/run/work/a.vcf", "object": "c" * 32}]
     assert made["outputs"] == [{"path": "/run/work/b/c.tsv", "type": "FILE"}]
-    assert made["executors"][0]["workdir"] == "/run/work"
+    assert made["executors"][0]["workdir"] is None  # the image says, or nobody does
+    assert made["writable_root"] is False
 
 
 def executor(**changes: Any) -> dict[str, Any]:
@@ -40,7 +41,9 @@ def executor(**changes: Any) -> dict[str, Any]:
     ("changes", "field"),
     [
         (executor(image="debian:latest"), "image"),
-        (executor(workdir="/etc"), "workdir"),
+        (executor(workdir="etc"), "workdir"),
+        (executor(workdir="//etc"), "workdir"),
+        (executor(workdir="/opt/\n"), "workdir"),
         (executor(workdir="/run/work/../.."), "workdir"),
         (executor(env={"LD_PRELOAD": "/run/work/x.so"}), "env"),
         (executor(env={"A B": "x"}), "env"),
@@ -60,12 +63,33 @@ def executor(**changes: Any) -> dict[str, Any]:
         ({"resources": {"ram_gb": 5}}, "ram_gb"),
         ({"resources": {"ram_gb": 3, "disk_gb": 2}}, "disk_gb"),
         ({"resources": {"backend_parameters": {"walltime_seconds": "1; rm"}}}, "walltime_seconds"),
+        ({"resources": {"backend_parameters": {"writable_root": "yes"}}}, "writable_root"),
+        ({"resources": {"backend_parameters": {"writable_root": ""}}}, "writable_root"),
         ({"resources": {"backend_parameters": {"x": "1"}, "backend_parameters_strict": True}}, "backend_parameters"),
     ],
 )
 def test_what_may_not_run_is_refused_with_its_field(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(BadRequest, match=field.replace("[", r"\[").replace("]", r"\]")):
         plan(a_task(**changes), run=RUN, limits=LIMITS)
+
+
+@pytest.mark.parametrize("folder", ["/", "/opt/tool", "/run/work/a"])
+def test_a_command_may_work_in_any_folder(folder: str) -> None:
+    assert plan(a_task(**executor(workdir=folder)), run=RUN, limits=LIMITS)["executors"][0]["workdir"] == folder
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        ({}, False),
+        ({"writable_root": "false"}, False),
+        ({"writable_root": "true"}, True),
+        ({"writable_root": "true", "walltime_seconds": "7"}, True),
+    ],
+)
+def test_a_task_may_ask_to_change_its_copy_of_the_image(asked: dict[str, str], given: bool) -> None:
+    strict = {"backend_parameters": asked, "backend_parameters_strict": True}
+    assert plan(a_task(resources=strict), run=RUN, limits=LIMITS)["writable_root"] is given
 
 
 def test_a_path_may_be_named_once_only() -> None:
