@@ -84,6 +84,7 @@ class Executor:
     stdin: str | None
     stdout: str | None
     stderr: str | None
+    ignore_error: bool = False  # the next executor runs whatever code this one exits with
 
 
 @dataclass(frozen=True)
@@ -263,9 +264,10 @@ def _executor(given: Fields) -> Executor:
     env = tuple(given.mapping("env").items())
     if any(not _VARIABLE.fullmatch(name) for name, _ in env):
         raise SpecError("executors: env holds a name that is no variable name.")
-    streams = [given.optional(name, given.work_path) for name in ("stdin", "stdout", "stderr")]
+    stdin, stdout, stderr = (given.optional(name, given.work_path) for name in ("stdin", "stdout", "stderr"))
+    ignore_error = given.flag("ignore_error")
     given.end()
-    return Executor(command, workdir, env, *streams)
+    return Executor(command, workdir, env, stdin, stdout, stderr, ignore_error)
 
 
 def _limits(given: Fields) -> Limits:

@@ -27,7 +27,7 @@ from sandbox.processes import FirstProcess
 from sandbox.scratch import ScratchError, open_scratch
 from sandbox.seal import Plain, SealedOutput
 from sandbox.signing import AttemptKey
-from sandbox.spec import Inline, KeyFile, Spec, parse_spec, spec_digest
+from sandbox.spec import Executor, Inline, KeyFile, Spec, parse_spec, spec_digest
 from sandbox.walls import WallsError, open_walls
 
 LOGS = f"{WORK}/.strongroom"
@@ -146,7 +146,7 @@ def _attempt(raw: bytes, channel: socket.socket, ready: Ready, *, own: AttemptKe
     room = replace(room, witness=ready.witness, keepers=space.keepers)
     wire.send(channel, {"type": "started"})
     ended = _run(room, spec, ready.first)
-    result = _result(ended, bodies)
+    result = _result(spec, ended, bodies)
     result.cpu_seconds = round(_cpu_seconds(group), 3)
     result.peak_memory_bytes = group.peak_memory()
     if result.cause not in ("canceled", "system"):
@@ -195,14 +195,20 @@ def _run(room: Room, spec: Spec, first: FirstProcess) -> list[Ended]:
             first.close()
             first = executors.first_process(room.group, room.witness)
         ended.append(executors.run(room, executor, first))
-        if ended[-1].cause != "exited" or ended[-1].exit_code != 0:
+        if not _went_on(ended[-1], executor):
             break  # TES 1.1: executors run in order until one fails
     return ended
 
 
-def _result(ended: Sequence[Ended], bodies: Bodies) -> Result:
+def _went_on(ended: Ended, executor: Executor) -> bool:
+    return ended.cause == "exited" and (ended.exit_code == 0 or executor.ignore_error)
+
+
+def _result(spec: Spec, ended: Sequence[Ended], bodies: Bodies) -> Result:
     last = ended[-1]
     result = Result(last.cause, last.exit_code, last.reason or _REASONS[last.cause])
+    if _went_on(last, spec.executors[len(ended) - 1]):
+        result.exit_code = 0
     result.executors = [{"exit_code": one.exit_code, "start": one.start, "end": one.end} for one in ended]
     if last.cause == "canceled":
         bodies.stop()

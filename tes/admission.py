@@ -16,6 +16,7 @@ GIB = 1 << 30
 MOST_EXECUTORS = 16
 MOST_CONTENT = 1 << 20
 MOST_FILES = 20_000
+PASSED_OVER = "Not a backend parameter here, passed over:"
 PARAMETERS = ("walltime_seconds", "writable_root")  # tesResources.backend_parameters
 _OBJECT = re.compile(r"strongroom://object/([0-9a-f]{32})")
 _IMAGE = re.compile(r"sha256:[0-9a-f]{64}")
@@ -38,6 +39,7 @@ class Need:
 def plan(task: NewTask, *, run: str, limits: Tes) -> dict[str, Any]:
     """Return what the dispatcher needs of `task` as plain JSON; raise `BadRequest` naming what is wrong."""
     need = resources(task.resources or Resources(), limits)
+    _, passed_over = backend_parameters(task.resources or Resources())
     executors = [_executor(n, e) for n, e in enumerate(task.executors)]
     if len(executors) > MOST_EXECUTORS:
         raise BadRequest(f"executors: at most {MOST_EXECUTORS} are possible.")
@@ -64,6 +66,7 @@ def plan(task: NewTask, *, run: str, limits: Tes) -> dict[str, Any]:
         "seconds": need.seconds,
         "scratch_on_disk": need.on_disk,
         "writable_root": need.writable_root,
+        "warnings": [f"{PASSED_OVER} {name[:100]}" for name in passed_over],
     }
 
 
@@ -79,8 +82,7 @@ def resources(asked: Resources, limits: Tes) -> Need:
         # Nothing decrypted may reach a disk: scratch is memory, or encrypted with a key that nobody keeps.
         encrypted = f", or {limits.scratch_disk_gb:g} GB of disk_gb" if limits.scratch_disk_gb else ""
         raise BadRequest(f"resources.ram_gb and disk_gb: at most {limits.memory_gb:g} GB together here{encrypted}.")
-    parameters = asked.backend_parameters or {}
-    unknown = sorted(parameters.keys() - PARAMETERS)
+    parameters, unknown = backend_parameters(asked)
     if unknown and asked.backend_parameters_strict:
         raise BadRequest(f"resources.backend_parameters: {unknown[0]} is not supported here.")
     seconds = limits.wall_seconds
@@ -92,6 +94,24 @@ def resources(asked: Resources, limits: Tes) -> Need:
     if writable_root not in ("true", "false"):
         raise BadRequest("resources.backend_parameters.writable_root: true or false.")
     return Need(cores, memory, scratch, seconds, on_disk, writable_root == "true")
+
+
+def backend_parameters(asked: Resources) -> tuple[dict[str, str], list[str]]:
+    """Return the parameters that are known, by their own names, and the names of the others (TES 1.1)."""
+    given = asked.backend_parameters or {}
+    known = {name.lower(): value for name, value in given.items() if name.lower() in PARAMETERS}
+    if len(known) < sum(name.lower() in PARAMETERS for name in given):
+        raise BadRequest("resources.backend_parameters: a name stands there twice; capitals make no difference.")
+    return known, sorted(name for name in given if name.lower() not in PARAMETERS)
+
+
+def kept(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the request without backend parameters that nobody here knows: they are neither stored nor returned."""
+    resources = request.get("resources") or {}
+    if "backend_parameters" not in resources:
+        return request
+    known, _ = backend_parameters(Resources(backend_parameters=resources["backend_parameters"]))
+    return {**request, "resources": {**resources, "backend_parameters": known}}
 
 
 def work_path(path: str, field: str) -> str:
@@ -113,8 +133,6 @@ def _executor(n: int, executor: Executor) -> dict[str, Any]:
     where = f"executors[{n}]"
     if not _IMAGE.fullmatch(executor.image):
         raise BadRequest(f"{where}.image: images are named by digest (sha256:…).")
-    if executor.ignore_error:
-        raise BadRequest(f"{where}.ignore_error: not offered by this backend.")
     env = dict(executor.env or {})
     for name in env:
         if not _ENV_NAME.fullmatch(name) or _RESERVED_ENV.fullmatch(name):
@@ -128,6 +146,7 @@ def _executor(n: int, executor: Executor) -> dict[str, Any]:
         "command": list(executor.command),
         "workdir": _folder(executor.workdir, f"{where}.workdir") if executor.workdir else None,
         "env": env,
+        "ignore_error": bool(executor.ignore_error),
         **streams,
     }
 

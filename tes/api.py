@@ -1,8 +1,6 @@
 """Speaks GA4GH TES 1.1 over HTTP, and the few private verbs of a run's gateway."""
 
 import asyncio
-import base64
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -13,13 +11,15 @@ from sqlalchemy import orm
 from starlette.concurrency import run_in_threadpool
 
 import strongroom
+from strongroom import paging
 from strongroom.bells import Bell, ring
 from strongroom.database import reading, transaction
-from strongroom.errors import BadRequest, NotAllowed, NotFound
+from strongroom.errors import NotAllowed, NotFound
 from strongroom.http import Who
 from strongroom.identity import Person, ServicePerson
 from tes import submission
 from tes.admission import PARAMETERS
+from tes.listing import Filter, query, zipped
 from tes.schemas import Change, Changes, CreatedTask, NewTask, View
 from tes.store import Task, attempts_of, find, last_attempt
 from tes.tasks import TERMINAL, TaskState
@@ -78,25 +78,21 @@ def list_tasks(
     who: Who,
     view: View = "MINIMAL",
     page_size: Annotated[int, Query(ge=1, lt=MOST_PER_PAGE)] = 256,
-    page_token: str | None = None,
-    name_prefix: str | None = None,
+    page_token: str = "",
+    name_prefix: str = "",
     state: TaskState | None = None,
+    tag_key: Annotated[list[str], Query()] = [],  # noqa: B006 - a query's default, never changed
+    tag_value: Annotated[list[str], Query()] = [],  # noqa: B006
 ) -> dict[str, Any]:
     """List tasks, newest first (GET /tasks); a person sees the tasks of own runs only."""
-    query = sa.select(Task).order_by(Task.number.desc()).limit(page_size + 1)
-    if isinstance(who, Person):
-        query = query.where(Task.person == who.id)
-    if page_token:
-        query = query.where(Task.number < _number(page_token))
-    if name_prefix:
-        query = query.where(Task.name.startswith(name_prefix, autoescape=True))
-    if state is not None:
-        query = query.where(Task.state == state.value)
+    person = who.id if isinstance(who, Person) else None
+    wanted = Filter(person, name_prefix, state, zipped(tag_key, tag_value))
+    before = paging.place(page_token, **wanted.described()) if page_token else None
     with reading(request.app.state.engine) as session:
-        rows = list(session.scalars(query))
+        rows = list(session.scalars(query(wanted, before=before, most=page_size + 1)))
         page = [_shown(session, row, view=view, who=who) for row in rows[:page_size]]
-    token = _token(rows[page_size - 1].number) if len(rows) > page_size else ""
-    return {"tasks": page, "next_page_token": token}
+    more = len(rows) > page_size
+    return {"tasks": page, "next_page_token": paging.token(rows[-2].number, **wanted.described()) if more else ""}
 
 
 @router.get("/tasks/{task_id}")
@@ -215,14 +211,3 @@ def _only_services(who: Person | ServicePerson) -> None:
 def _tell(state: Any) -> None:
     ring(state.settings.sockets / "dispatcher.bell")
     ring(state.settings.sockets / "tasks.bell")
-
-
-def _token(number: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps({"before": number}).encode()).decode()
-
-
-def _number(token: str) -> int:
-    try:
-        return int(json.loads(base64.urlsafe_b64decode(token))["before"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadRequest("page_token: not a token of this list; leave it out to start again.") from error

@@ -59,6 +59,7 @@ def task_spec(
             "command": e["command"],
             "workdir": e["workdir"] or place.image.workdir or WORK,
             "env": {**place.image.env, **e["env"]},
+            "ignore_error": e.get("ignore_error", False),
             **{stream: e[stream] for stream in ("stdin", "stdout", "stderr")},
         }
         for e in plan["executors"]

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from tes.tasks import TaskState
 
 Text = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")]
+TagKey = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
+TagValue = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 FileType = Literal["FILE", "DIRECTORY"]
 View = Literal["MINIMAL", "BASIC", "FULL"]
 
@@ -74,7 +76,7 @@ class NewTask(_Wire):
     resources: Resources | None = None
     executors: Annotated[list[Executor], Field(min_length=1)]
     volumes: list[Text] | None = None
-    tags: dict[Text, Text] | None = None
+    tags: dict[TagKey, TagValue] | None = None
 
 
 class CreatedTask(BaseModel):

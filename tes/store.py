@@ -20,6 +20,7 @@ class Task(Base):
         sa.UniqueConstraint("client", "idempotency_key"),
         sa.Index("ix_tasks_run_seq", "run", "seq"),
         sa.Index("ix_tasks_person_number", "person", "number"),
+        sa.Index("ix_tasks_person_state_number", "person", "state", "number"),
     )
 
     number: orm.Mapped[int] = orm.mapped_column(primary_key=True)
@@ -41,6 +42,17 @@ class Task(Base):
     started: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
     ended: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
     attempts: orm.Mapped[int]
+
+
+class TaskTag(Base):
+    """One tag of a task, by the task's number: a list that asks for it walks the index in the list's own order."""
+
+    __tablename__ = "task_tags"
+    __table_args__ = (sa.Index("ix_task_tags_key_value_number", "key", "value", "number"),)
+
+    number: orm.Mapped[int] = orm.mapped_column(sa.ForeignKey("tasks.number"), primary_key=True)
+    key: orm.Mapped[str] = orm.mapped_column(sa.String(255), primary_key=True)
+    value: orm.Mapped[str] = orm.mapped_column(sa.String(1000))
 
 
 class Attempt(Base):

@@ -16,7 +16,7 @@ from strongroom.identity import Person, ServicePerson
 from strongroom.settings import Settings
 from tes import admission
 from tes.schemas import NewTask
-from tes.store import Task, move, next_seq
+from tes.store import Task, TaskTag, move, next_seq
 from tes.tasks import TERMINAL, TaskState
 
 GATEWAY = "wes.gateway"
@@ -41,7 +41,7 @@ def create(
     plan = admission.plan(task, run=run, limits=settings.tes)
     if plan["image"] not in decision.images.values():
         raise NotAllowed("This image is not among those that the vetters signed for this workflow.")
-    request = task.model_dump(mode="json", exclude_none=True)
+    request = admission.kept(task.model_dump(mode="json", exclude_none=True))
     body = digest({"request": request, "run": run})
     known = session.scalar(sa.select(Task).where(Task.client == GATEWAY, Task.idempotency_key == f"{run}:{key}"))
     if known is not None:
@@ -73,6 +73,8 @@ def _record(session: orm.Session, decision: decisions.Decision, given: dict[str,
     )
     session.add(task)
     session.flush()
+    tags = request.get("tags") or {}
+    session.add_all(TaskTag(number=task.number, key=key, value=value) for key, value in tags.items())
     facts = {"run": task.run, "image": task.plan["image"], "body": given["body"]}
     audit.append(session, Entry(Event.TASK_CREATED, GATEWAY, task.id, task.project, facts))
     return task

@@ -75,7 +75,7 @@ def _log(task: Task, attempt: Attempt, *, view: View) -> dict[str, Any]:
     if attempt.ended is not None:
         log["end_time"] = _time(attempt.ended)
     if view == "FULL":
-        log["system_logs"] = [report["reason"]] if report.get("reason") else []
+        log["system_logs"] = [*task.plan.get("warnings", []), *([report["reason"]] if report.get("reason") else [])]
     return log
 
 

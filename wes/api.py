@@ -1,6 +1,5 @@
 """Speaks GA4GH WES 1.1 over HTTP."""
 
-import base64
 import json
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 import strongroom
-from strongroom import audit, queue
+from strongroom import audit, paging, queue
 from strongroom.bells import ring
 from strongroom.database import reading, transaction
 from strongroom.errors import BadRequest, NotAllowed, NotFound
@@ -91,15 +90,15 @@ def list_runs(
     request: Request,
     person: SignedIn,
     page_size: Annotated[int, Query(ge=1, le=1000)] = 100,
-    page_token: str | None = None,
+    page_token: str = "",
 ) -> RunList:
     """List the caller's runs, newest first (GET /runs)."""
     query = sa.select(Run).where(Run.person == person.id).order_by(Run.number.desc()).limit(page_size + 1)
     if page_token:
-        query = query.where(Run.number < _before(page_token))
+        query = query.where(Run.number < paging.place(page_token, runs=person.id))
     with reading(request.app.state.engine) as session:
         rows = list(session.scalars(query))
-    token = _token(rows[page_size - 1].number) if len(rows) > page_size else ""
+    token = paging.token(rows[page_size - 1].number, runs=person.id) if len(rows) > page_size else ""
     return RunList(runs=[_summary(row) for row in rows[:page_size]], next_page_token=token)
 
 
@@ -140,15 +139,15 @@ def list_run_tasks(
     person: SignedIn,
     run_id: str,
     page_size: Annotated[int, Query(ge=1, le=2000)] = 500,
-    page_token: str | None = None,
+    page_token: str = "",
 ) -> TaskList:
     """List the tasks of a run, oldest first (GET /runs/{run_id}/tasks)."""
-    after = _before(page_token) if page_token else 0
+    after = paging.place(page_token, tasks=run_id) if page_token else 0
     with reading(request.app.state.engine) as session:
         run = _own(session, run_id, person)
         query = sa.select(RunTask).where(RunTask.run == run.id, RunTask.number > after)
         rows = list(session.scalars(query.order_by(RunTask.number).limit(page_size + 1)))
-    token = _token(rows[page_size - 1].number) if len(rows) > page_size else ""
+    token = paging.token(rows[page_size - 1].number, tasks=run_id) if len(rows) > page_size else ""
     base = request.app.state.settings.base_url
     return TaskList(task_logs=[_task(run, row, base) for row in rows[:page_size]], next_page_token=token)
 
@@ -267,14 +266,3 @@ def _time(value: datetime | None, *, coarse: bool) -> str | None:
         return None
     moment = value.replace(second=0, microsecond=0) if coarse else value.replace(microsecond=0)
     return moment.isoformat().replace("+00:00", "Z")
-
-
-def _token(number: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps({"at": number}).encode()).decode()
-
-
-def _before(token: str) -> int:
-    try:
-        return int(json.loads(base64.urlsafe_b64decode(token))["at"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadRequest("page_token: not a token of this list; leave it out to start again.") from error

@@ -27,7 +27,7 @@ rule spread:
     resources: mem_mb=200, disk_mb=50
     shell:
         "export SECRET=$(head -n 1 {input}); cp {input} {output}; cp {input} /tmp/x; cp {input} /dev/shm/x; "
-        "cat {input}; cat {input} >&2; (exec -a $SECRET sleep 4) & grep -c $SECRET {output}; "
+        "cat {input}; cat {input} >&2; (exec -a $SECRET sleep 12) & grep -c $SECRET {output}; "
         "mkdir ready; wait; test -n $SECRET"
 """
 SLOT = [{"name": "notes", "pattern": "*.txt", "min_files": 1, "max_files": 1}]

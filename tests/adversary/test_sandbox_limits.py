@@ -141,6 +141,30 @@ def test_a_dead_dispatcher_takes_its_tasks_along(lab: Lab) -> None:
     assert gone(pid)
 
 
+@pytest.mark.parametrize(
+    ("ignored", "codes", "exit_code"),
+    [((False, False), [3], 3), ((True, False), [3, 0], 0), ((True, True), [3, 0], 0)],
+)
+def test_an_executor_that_may_fail_lets_the_next_one_run(
+    lab: Lab, ignored: tuple[bool, bool], codes: list[int], exit_code: int
+) -> None:
+    first = executor(shell("exit 3"), ignore_error=ignored[0])
+    message = lab.run(executors=[first, executor(shell("true"), ignore_error=ignored[1])]).message
+    assert [one["exit_code"] for one in message["executors"]] == codes
+    assert (message["cause"], message["exit_code"]) == ("exited", exit_code)
+
+
+def test_a_last_executor_that_may_fail_leaves_a_task_that_went_well(lab: Lab) -> None:
+    message = lab.run(executors=[executor(shell("exit 3"), ignore_error=True)]).message
+    assert (message["executors"][0]["exit_code"], message["exit_code"]) == (3, 0)
+
+
+def test_a_limit_that_is_met_is_no_error_to_ignore(lab: Lab) -> None:
+    first = executor(shell("sleep 30"), ignore_error=True)
+    message = lab.run(executors=[first, executor(shell("true"))], limits={"wall_seconds": 1}).message
+    assert (message["cause"], len(message["executors"])) == ("deadline", 1)
+
+
 def test_executors_run_in_order_in_one_tree_until_one_fails(lab: Lab) -> None:
     ended = lab.run(
         shell("echo one > x"),

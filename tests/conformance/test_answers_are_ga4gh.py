@@ -54,6 +54,16 @@ def test_tes_answers(site: Site, run: str, view: str) -> None:
     check("tes", "tesListTasksResponse", listed)
 
 
+def test_a_token_of_another_list_is_refused(site: Site, run: str) -> None:
+    token = ask(site, f"{TES}/tasks", page_size=7)["next_page_token"]
+    with site.stage.client(site.cast.researcher) as client:
+        answer = client.http.get(f"{TES}/tasks", params={"page_token": token, "state": "COMPLETE"})
+        assert (answer.status_code, "another caller or filter" in answer.json()["msg"]) == (400, True)
+        with site.stage.client(site.cast.first_steward) as steward:
+            assert steward.http.get(f"{TES}/tasks", params={"page_token": token}).status_code == 400
+        assert client.http.get(f"{TES}/tasks", params={"page_token": token}).status_code == 200
+
+
 def test_tes_lists_page_by_page_without_gap_or_repeat(site: Site, run: str) -> None:
     every, token = [], None
     for _ in range(200):

@@ -6,7 +6,7 @@ import pytest
 
 from strongroom.errors import BadRequest
 from strongroom.settings import Tes
-from tes.admission import plan, resources
+from tes.admission import kept, plan, resources
 from tes.schemas import NewTask, Resources
 
 RUN = "a" * 32
@@ -48,7 +48,7 @@ def executor(**changes: Any) -> dict[str, Any]:
         (executor(env={"LD_PRELOAD": "/run/work/x.so"}), "env"),
         (executor(env={"A B": "x"}), "env"),
         (executor(stdout="/etc/passwd"), "stdout"),
-        (executor(ignore_error=True), "ignore_error"),
+        ({"resources": {"backend_parameters": {"Walltime_Seconds": "1", "walltime_seconds": "2"}}}, "twice"),
         ({"executors": [{"image": IMAGE, "command": ["true"]}] * 17}, "executors"),
         ({"inputs": [{"path": "/run/work/a", "url": "file:///etc/shadow"}]}, "inputs[0].url"),
         ({"inputs": [{"path": "/run/work/a", "url": "https://example.org/a"}]}, "inputs[0].url"),
@@ -115,3 +115,20 @@ def test_more_scratch_than_memory_needs_encrypted_disk() -> None:
     for too_much in (Resources(ram_gb=5, disk_gb=1), Resources(ram_gb=2, disk_gb=101)):
         with pytest.raises(BadRequest, match="100 GB of disk_gb"):
             resources(too_much, with_disk)
+
+
+def test_backend_parameters_have_no_case_and_strangers_are_passed_over_with_a_word() -> None:
+    asked = {"backend_parameters": {"WallTime_Seconds": "60", "VMSize": "large"}}
+    made = plan(a_task(resources=asked), run=RUN, limits=LIMITS)
+    assert made["seconds"] == 60
+    assert made["warnings"] == ["Not a backend parameter here, passed over: VMSize"]
+    assert kept({"resources": asked}) == {"resources": {"backend_parameters": {"walltime_seconds": "60"}}}
+    with pytest.raises(BadRequest, match="VMSize is not supported"):
+        plan(a_task(resources=asked | {"backend_parameters_strict": True}), run=RUN, limits=LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("asked", "planned"), [({}, False), ({"ignore_error": True}, True), ({"ignore_error": None}, False)]
+)
+def test_an_executor_that_may_fail_says_so_in_the_plan(asked: dict[str, Any], planned: bool) -> None:
+    assert plan(a_task(**executor(**asked)), run=RUN, limits=LIMITS)["executors"][0]["ignore_error"] is planned
