@@ -67,11 +67,11 @@ def _delegate(parent: Path, wanted: frozenset[str]) -> frozenset[str]:
 
 
 class Group:
-    """The cgroups of one attempt, named by our process id so that `sweep` finds those of the dead."""
+    """The cgroups of one attempt, named after our process and its birth so that `sweep` finds those of the dead."""
 
     def __init__(self) -> None:
         found = hierarchies()
-        name = f"{os.getpid()}-task"
+        name = f"{os.getpid()}-{_born(os.getpid())}"
         self._v1 = {controller: parent / name for controller, parent in found.v1.items()}
         self._v2 = found.v2 / name if found.v2 else None
         self.folders = list(dict.fromkeys([*self._v1.values(), *([self._v2] if self._v2 else [])]))
@@ -148,16 +148,15 @@ def sweep() -> None:
     found = hierarchies()
     parents = {*found.v1.values(), *([found.v2] if found.v2 else [])}
     for folder in [folder for parent in parents for folder in parent.iterdir() if folder.is_dir()]:
-        pid = folder.name.split("-", 1)[0]
-        if pid.isdigit() and not _is_supervisor(int(pid)):
+        pid, _, born = folder.name.partition("-")
+        if pid.isdigit() and _born(int(pid)) != born:
             _empty(folder)
 
 
-def _is_supervisor(pid: int) -> bool:
-    try:
-        return b"sandbox" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
+def _born(pid: int) -> str:
+    # In the kernel's ticks since its start: another process that has this number later has another.
+    fields = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return fields[19] if fields else ""
 
 
 def _empty(folder: Path) -> None:

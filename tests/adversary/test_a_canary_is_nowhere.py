@@ -118,9 +118,9 @@ def in_memory(pid: int, canary: Canary) -> bool:
 
 
 def supervisors(site: Site) -> list[int]:
-    """Return the processes that the zygote forked, one for each attempt that runs."""
+    """Return the processes that the zygote forked and that have a task: one that waits has a first process alone."""
     (dispatcher,) = processes(site, "dispatcher")
-    return [pid for zygote in children(dispatcher) for pid in children(zygote)]
+    return [pid for zygote in children(dispatcher) for pid in children(zygote) if len(family(pid)) > 2]
 
 
 def family(pid: int) -> list[int]:

@@ -37,6 +37,7 @@ V2_REPORTS = ("memory.events", "memory.peak", "cpu.stat")
 def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, v1: bool, v2: bool) -> tuple[Group, Path]:
     """Return a group of a node with these hierarchies, and the folder that stands for them."""
     monkeypatch.setattr("os.getpid", lambda: 7)
+    monkeypatch.setattr(cgroups, "_born", lambda _: "task")
     found_v1 = {}
     for controller, names in V1.items() if v1 else ():
         found_v1[controller] = tmp_path / controller

@@ -80,17 +80,19 @@ def test_the_sweep_takes_what_dead_supervisors_left(lab: Lab) -> None:
     assert parents
     gone = subprocess.Popen(["true"])
     gone.wait()
-    left = [parent / f"{gone.pid}-left" for parent in parents]
-    kept = [parent / f"{zygote().process.pid}-kept" for parent in parents]
-    for group in (*left, *kept):
+    left = [parent / f"{gone.pid}-1" for parent in parents]
+    left += [parent / f"{zygote().process.pid}-1" for parent in parents]  # of a process that had this number before
+    for group in left:
         group.mkdir()
+    kept = cgroups.Group()
     with subprocess.Popen(["sleep", "100"]) as orphan:
         (left[0] / "cgroup.procs").write_text(str(orphan.pid))
         supervisor.sweep()
         assert orphan.wait(5) == -signal.SIGKILL
     assert not any(group.exists() for group in left)
-    for group in kept:
-        group.rmdir()
+    assert all(group.exists() for group in kept.folders)
+    kept.remove()
+    assert not any(group.exists() for group in kept.folders)
 
 
 def test_bubblewrap_is_the_pinned_one_or_new_and_never_setuid() -> None:
