@@ -57,7 +57,7 @@ docs: .venv/made .venvs/docs/made ## Write the generated pages and build the sit
 	.venvs/docs/bin/mkdocs build --strict
 	$(call say,The site is in site/index.html)
 
-kubernetes: .venvs/debian.made ## Build the Kubernetes that tests run against, once for all clones
+kubernetes: ## Build the Kubernetes that tests run against, once for all clones
 	@tests/services/kubernetes/build
 
 clean: ## Remove what make made here: environments, caches, site (never strongroom-data)

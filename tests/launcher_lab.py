@@ -1,4 +1,4 @@
-"""Runs the launcher for real, as the first process of a namespace on this host, with the host's programs as its image."""
+"""Runs the launcher for real, as the first process of a namespace, with this host's programs as its image."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ PYTHON = "/usr/bin/python3.11"
 
 @cache
 def built(*without: str) -> Path:
-    """Compile the launcher with the Makefile's flags, these walls taken away; one folder a test run holds them all."""
+    """Compile the launcher with the Makefile's flags and without these walls (functions of walls.c)."""
     program = Path(_programs().name) / "-".join(("launcher", *without))
     wraps = [f"-Wl,--wrap={wall}" for wall in without]
     flags = ["-static", "-s", "-O2", "-Wall", "-Wextra", "-Werror"]

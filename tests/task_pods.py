@@ -1,4 +1,4 @@
-"""Makes pods of a task as Strongroom will: stage, executors behind the launcher, seal; all under Pod Security `restricted`."""
+"""Makes pods of one task for tests: stage, executors behind the launcher, seal; Pod Security `restricted`."""
 
 import base64
 import hashlib
@@ -51,7 +51,7 @@ def a_pod(
 ) -> Object:
     """Return a pod whose `stage` runs a script and gives these orders, and whose `seal` prints how each one ended."""
     give = "".join(
-        f"echo {base64.b64encode(one).decode()} | base64 -d > /control/{n}/part && mv /control/{n}/part /control/{n}/order\n"
+        f"cd /control/{n}; echo {base64.b64encode(one).decode()} | base64 -d > part && mv part order\n"
         for n, one in enumerate(executors)
     )
     folders = " ".join(f"/control/{n}" for n in range(len(executors)))

@@ -1,4 +1,4 @@
-"""A task in a pod cannot speak through its launcher, reach the network, or leave a byte outside of memory (T9, T10, T26)."""
+"""A task in a pod cannot speak through its launcher, reach the network, or leave a byte outside of memory."""
 
 import json
 import os
@@ -25,6 +25,8 @@ def room() -> Iterator[Room]:
 
 
 def test_t9_a_task_makes_a_careless_launcher_open_a_socket(room: Room) -> None:
+    if os.uname().machine != "x86_64":
+        return  # the attack is written for its registers
     careless = built("be_opaque", "be_silent", "refuse_calls")
     attack = python(MAKE_THE_LAUNCHER_SPEAK)
     found = json.loads(room.run(*attack, launcher=careless, options=[WITHOUT_LANDLOCK]).stdout)
@@ -43,6 +45,8 @@ def test_t9_a_task_makes_a_careless_launcher_open_a_socket(room: Room) -> None:
     ],
 )
 def test_t9_not_this_one_and_one_wall_alone_would_do(room: Room, without: list[str], options: list[str]) -> None:
+    if os.uname().machine != "x86_64":
+        return
     attack = python(MAKE_THE_LAUNCHER_SPEAK)
     found = json.loads(room.run(*attack, launcher=built(*without), options=options).stdout)
     assert found == {"own_socket": found["own_socket"], "attached": "EPERM"}
@@ -59,7 +63,7 @@ def test_t9_no_socket_of_any_family_but_unix(room: Room) -> None:
 def test_t9_what_reaches_round_the_filter_is_refused(room: Room) -> None:
     calls = {"ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "io_uring_setup"}
     without = json.loads(room.run(*python(UNPRIVILEGED), launcher=built("refuse_calls")).stdout)
-    assert {without[name] for name in calls - {"io_uring_setup"}} == {"worked"}
+    assert {without[name] for name in calls} == {"worked"}
     found = json.loads(room.run(*python(UNPRIVILEGED)).stdout)
     assert {found[name] for name in calls} == {"EPERM"}
 
@@ -69,7 +73,7 @@ def test_t9_foreign_tables_of_calls_kill(room: Room, abi: str) -> None:
     if os.uname().machine != "x86_64":
         return  # only x86 has more than one
     attack = python(MACHINE_CODE.format(code=FOREIGN[abi]))
-    assert room.run(*attack, launcher=built("refuse_calls")).lines["cause"] in {"exited", "signal"}
+    assert room.run(*attack, launcher=built("refuse_calls")).stdout == "alive\n"
     ended = room.run(*attack)
     assert (ended.lines["signal"], ended.stdout) == (str(int(signal.SIGSYS)), "")
 

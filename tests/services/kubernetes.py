@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 from services import kubernetes_files as files
-from services.kubernetes_files import Place
+from services.kubernetes_keys import client_context
+from services.kubernetes_place import Place
 
 BUILD = Path(__file__).parent / "kubernetes" / "build"
 SLOTS = range(8)  # clusters that this machine can have at once
@@ -26,14 +27,14 @@ Object = dict[str, Any]
 class Cluster:
     """One cluster; `start` and `stop`, or a `with`.
 
-    Its first process has namespaces of its own for processes, mounts and network, and ends when our end of its standard
-    input closes: so everything dies with us, even by kill -9. What then may be left, folders and cgroups, is removed by
-    whoever takes the slot next.
+    Its first process has namespaces of its own for processes, mounts and network, and ends when our end of its
+    standard input closes: so everything dies with us, even by kill -9. What then may be left, a folder and empty
+    cgroups, is removed by whoever takes the slot next.
     """
 
     def __init__(self) -> None:
         self._slot, number = _free_slot()
-        self.place = Place(Path(f"/tmp/strongroom-kubernetes-{number}"), number)
+        self.place = Place.numbered(number)
         self.kubeconfig = self.place.keys / "admin.kubeconfig"
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._first: subprocess.Popen[bytes] | None = None
@@ -57,11 +58,11 @@ class Cluster:
             self._unshare()
             self._connect()
             self.api = httpx.Client(
-                base_url=self.place.server, verify=files.client_context(self.place), timeout=60, trust_env=False
+                base_url=self.place.server, verify=client_context(self.place), timeout=60, trust_env=False
             )
             self.restart("etcd")
             self.restart("kube-apiserver")
-            self.until(self._is_ready, "the API server is ready")
+            self.until(self.is_ready, "the API server is ready")
             self.restart("containerd")
             self.until(self._has_containerd, "containerd answers")
             self.import_image(self.place.pause, files.PAUSE)
@@ -136,8 +137,14 @@ class Cluster:
         self.until(lambda: self.api.get(account).is_success, "the namespace has its account")
         return path
 
+    def is_ready(self) -> bool:
+        """Say whether the API server answers and has all that it needs."""
+        with contextlib.suppress(httpx.TransportError):
+            return self.api.get("/readyz").text == "ok"
+        return False
+
     def until(self, happened: Callable[[], Any], what: str) -> Any:
-        """Wait until this is true, and return it; raises with the ends of all logs when a daemon died or time is up."""
+        """Wait until this is true, and return it; raises with ends of logs when a daemon died or time is up."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             if found := happened():
@@ -148,11 +155,6 @@ class Cluster:
         raise AssertionError(f"{PATIENCE} s were not enough until {what}:\n{self._logs(list(self._daemons))}")
 
     # How it is made
-
-    def _is_ready(self) -> bool:
-        with contextlib.suppress(httpx.TransportError):
-            return self.api.get("/readyz").text == "ok"
-        return False
 
     def _has_containerd(self) -> bool:
         return subprocess.run(self._inside(["ctr", "version"]), check=False, capture_output=True).returncode == 0

@@ -1,7 +1,6 @@
 """Gives tests one real Kubernetes for the whole session; where it cannot start, they fail."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from services.kubernetes import Cluster

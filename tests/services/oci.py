@@ -14,7 +14,7 @@ MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 
 
 def write_archive(path: Path, files: Mapping[str, bytes | str], *, command: Sequence[str] = ()) -> str:
-    """Write an image of one layer: executable files, or symbolic links where the content is text; return its digest."""
+    """Write an image of one layer: executables, or symbolic links where the content is text; return its digest."""
     layer = _layer(files)
     about = {
         "architecture": MACHINE,
