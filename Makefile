@@ -25,12 +25,12 @@ define environment
 	umask 022; $(UV) pip sync -q --python $(1)/bin/python --require-hashes $(2)
 endef
 
-.PHONY: help setup demo test check bench serve docs clean
+.PHONY: help setup demo test check bench serve docs kubernetes clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: .venv/made .venvs/engine-snakemake/made ## Debian packages, uv, and the environments of services and engines
+setup: .venv/made .venvs/engine-snakemake/made .venvs/launcher/launcher ## Debian packages, uv, and the environments of services and engines
 
 demo: setup ## The whole path on real data: submit, compute, review, release, compare
 	$(BIN)/strongroom demo
@@ -57,6 +57,9 @@ docs: .venv/made .venvs/docs/made ## Write the generated pages and build the sit
 	.venvs/docs/bin/mkdocs build --strict
 	$(call say,The site is in site/index.html)
 
+kubernetes: ## Build the Kubernetes that tests run against, once for all clones
+	@tests/services/kubernetes/build
+
 clean: ## Remove what make made here: environments, caches, site (never strongroom-data)
 	rm -rf .venv .venvs site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -82,6 +85,12 @@ clean: ## Remove what make made here: environments, caches, site (never strongro
 	$(call say,Making $(@D): Snakemake, apart from the services)
 	@$(call environment,$(@D),$<)
 	@touch $@
+
+# Static, as it must run in any image; `-s`, as it must fit into a ConfigMap.
+.venvs/launcher/launcher: $(wildcard images/launcher/*.[ch]) .venvs/debian.made
+	$(call say,Making $@: the first process of an executor in a pod)
+	@mkdir -p $(@D)
+	@gcc -static -s -O2 -Wall -Wextra -Werror -o $@ $(filter %.c,$^)
 
 .venvs/docs/made: docs/requirements.lock .venvs/uv/made
 	$(call say,Making $(@D): MkDocs)

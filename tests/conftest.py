@@ -12,6 +12,7 @@ import structlog
 structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())  # standard output is for answers
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+pytest_plugins = ["services.kubernetes_fixture"]
 
 
 @pytest.fixture(scope="session")
