@@ -17,8 +17,8 @@ from sandbox.denials import Witness
 from sandbox.mounts import Stage, Work
 from sandbox.processes import FirstProcess
 from sandbox.spec import Executor, Limits, WallsName
-from sandbox.steps import Means, Orders, memory, orders_of, plain_file
-from sandbox.walls import Trace, open_walls
+from sandbox.steps import Means, Orders, Trace, memory, orders_of, plain_file
+from sandbox.walls import open_walls
 
 Cause = Literal["exited", "deadline", "out_of_memory", "signal", "disk_full", "canceled", "system"]
 _CHUNK = 1 << 16

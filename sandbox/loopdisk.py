@@ -11,7 +11,6 @@ from pathlib import Path
 
 from sandbox import kernel
 from sandbox.kernel import MS_NODEV, MS_NOSUID
-from sandbox.scratch import ScratchError
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PATIENCE = 20.0
@@ -22,6 +21,10 @@ _GET_FREE, _CONFIGURE, _AUTOCLEAR = 0x4C82, 0x4C0A, 4  # linux/loop.h
 _SHUTDOWN, _NO_FLUSH = 0x8004587D, 2  # EXT4_IOC_SHUTDOWN
 _FEATURES = "^has_journal,^resize_inode"
 _OPTIONS = "noinit_itable,nobarrier"  # nothing here outlives us, so nothing need reach the disk in order
+
+
+class ScratchError(Exception):
+    """This node cannot give that scratch; the sentence says what the operator can do."""
 
 
 @contextlib.contextmanager

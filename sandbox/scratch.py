@@ -5,10 +5,6 @@ from typing import Protocol, assert_never
 from sandbox.spec import ScratchSpace
 
 
-class ScratchError(Exception):
-    """This node cannot give that scratch; the sentence says what the operator can do."""
-
-
 class Scratch(Protocol):
     """Space for what a task writes: sized, seen in the task's mount namespace alone, and never plain on a disk."""
 

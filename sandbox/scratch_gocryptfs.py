@@ -15,8 +15,7 @@ from pathlib import Path
 
 from sandbox import kernel, loopdisk
 from sandbox.kernel import MS_NODEV, MS_NOSUID
-from sandbox.loopdisk import PATH, PATIENCE
-from sandbox.scratch import ScratchError
+from sandbox.loopdisk import PATH, PATIENCE, ScratchError
 from sandbox.scratch_tmpfs import mount_memory
 
 _SCRYPT = "10"  # the least: a password of 256 random bits needs no stretching

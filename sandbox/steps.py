@@ -1,11 +1,11 @@
-"""Holds the orders of a first process, and the steps on its way into any walls."""
+"""Takes a first process into any walls, from its orders to what is told of its end."""
 
 import os
 import resource
 import signal
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -15,9 +15,43 @@ from sandbox.fields import WORK
 from sandbox.mounts import Stage, Work
 from sandbox.spec import Executor, Limits, WallsName
 
-NO_STREAM, NO_STREAM_SAID = 126, b"A stream of this executor cannot be opened.\n"
+IN_SANDBOX_UID = 1000
+RUN_SIZE = 1 << 20
+_DEFAULTS = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/tmp",  # noqa: S108 - the task's own
+    "LANG": "C.UTF-8",
+}
 _NO_DUMP = 1  # a limit of 0 would still feed a core handler behind a pipe
 _OPEN_FILES = 4096
+
+
+class WallsError(Exception):
+    """This node cannot put up these walls; the sentence says what the operator can do."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What is left of an executor whose processes are dead: a status file, a wait status, and its first words."""
+
+    stage: Stage
+    status: int
+    outcome: int
+    said: bytes  # on standard error; where walls are, they speak first
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The command's own exit code, or None when it was killed or our fault kept it from starting; and its fault."""
+
+    exit_code: int | None
+    reason: str | None = None
+
+
+# The task's own fault, told as a shell would.
+NO_STREAM = Verdict(126, "A stream of this executor cannot be opened.")
+NO_FOLDER = Verdict(126, "The working folder of this executor is not there.")
+NO_COMMAND = Verdict(127, "The command of this executor is not there.")
 
 
 @dataclass(frozen=True)
@@ -83,8 +117,8 @@ def connect(work: str, executor: Executor, streams: tuple[int, int]) -> None:
     try:
         _connect(work, executor, streams)
     except OSError:
-        os.write(streams[1], NO_STREAM_SAID)
-        os._exit(NO_STREAM)
+        os.write(streams[1], f"{NO_STREAM.reason}\n".encode())
+        os._exit(NO_STREAM.exit_code or 1)
 
 
 def memory(content: bytes) -> int:
@@ -133,3 +167,8 @@ def _write(path: str, content: bytes) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     os.write(fd, content)
     os.close(fd)
+
+
+def environment(executor: Executor) -> Mapping[str, str]:
+    """Return all that a command finds in its environment."""
+    return {**_DEFAULTS, **dict(executor.env)}

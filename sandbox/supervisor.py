@@ -22,13 +22,15 @@ from sandbox.fields import WORK, SpecError
 from sandbox.fuse import MAX_READ, View
 from sandbox.inputs import Bodies, BodyError
 from sandbox.keys import Canceled, Keys, KeysError
+from sandbox.loopdisk import ScratchError
 from sandbox.mounts import MountError, Stage, Work
 from sandbox.processes import FirstProcess
-from sandbox.scratch import ScratchError, open_scratch
+from sandbox.scratch import open_scratch
 from sandbox.seal import Plain, SealedOutput
 from sandbox.signing import AttemptKey
 from sandbox.spec import Executor, Inline, KeyFile, Spec, parse_spec, spec_digest
-from sandbox.walls import WallsError, open_walls
+from sandbox.steps import WallsError
+from sandbox.walls import open_walls
 
 LOGS = f"{WORK}/.strongroom"
 _TOO_MUCH = "The outputs are larger, or more, than this task may write."

@@ -8,8 +8,22 @@ from sandbox import landlock
 from sandbox.fields import RUN, WORK
 from sandbox.mounts import Stage, join_work
 from sandbox.spec import Executor, Spec
-from sandbox.steps import Means, Orders, become, connect, limit, memory
-from sandbox.walls import IN_SANDBOX_UID, NO_COMMAND, NO_FOLDER, NO_STREAM, RUN_SIZE, Trace, Verdict, environment
+from sandbox.steps import (
+    IN_SANDBOX_UID,
+    NO_COMMAND,
+    NO_FOLDER,
+    NO_STREAM,
+    RUN_SIZE,
+    Means,
+    Orders,
+    Trace,
+    Verdict,
+    become,
+    connect,
+    environment,
+    limit,
+    memory,
+)
 
 _LONGEST_STATUS = 1 << 16
 _FAULTS = {b"bwrap: Can't chdir to ": NO_FOLDER, b"bwrap: execvp ": NO_COMMAND}

@@ -16,17 +16,21 @@ from sandbox import cgroups, kernel, landlock, seccomp
 from sandbox.fields import RUN, WORK
 from sandbox.mounts import Stage, join_work
 from sandbox.spec import Limits, Spec, WallsName
-from sandbox.steps import NO_STREAM_SAID, Means, Orders, become, connect, limit
-from sandbox.walls import (
+from sandbox.steps import (
     IN_SANDBOX_UID,
     NO_COMMAND,
     NO_FOLDER,
     NO_STREAM,
     RUN_SIZE,
+    Means,
+    Orders,
     Trace,
     Verdict,
     WallsError,
+    become,
+    connect,
     environment,
+    limit,
 )
 
 NAMESPACES = ("pid", "network", "ipc", "uts", "mount", "user", "cgroup")
@@ -100,7 +104,8 @@ class Runtime:
         code, said = os.WEXITSTATUS(trace.outcome), complaints(Path(_bundle(trace.stage), "log"))
         if said:
             return next((fault for words, fault in _FAULTS.items() if words in said), Verdict(None))
-        return NO_STREAM if code == NO_STREAM.exit_code and trace.said.startswith(NO_STREAM_SAID) else Verdict(code)
+        streamless = code == NO_STREAM.exit_code and trace.said.startswith(str(NO_STREAM.reason).encode())
+        return NO_STREAM if streamless else Verdict(code)
 
 
 RUNTIMES = {

@@ -20,13 +20,13 @@ ALLOW_ALL = struct.pack("<HBBI", seccomp.RETURN, 0, 0, seccomp.ALLOW)
 
 def run_without(lab: Lab, weakenings: Sequence[Weakening], *commands: Sequence[str], **changes: Any) -> Ended:
     """Run an attempt as `Lab.run` does, in a supervisor of its own whose walls are weakened first."""
-    with launched_without(weakenings, lab.spec(*commands, **changes)) as channel:
+    with launched_without(weakenings, lab.spec(*commands, **changes)) as (_, channel):
         return lab.ended(wait(channel))
 
 
 @contextlib.contextmanager
-def launched_without(weakenings: Sequence[Weakening], spec: dict[str, Any]) -> Iterator[socket.socket]:
-    """Give the channel of an attempt whose supervisor weakens its walls first."""
+def launched_without(weakenings: Sequence[Weakening], spec: dict[str, Any]) -> Iterator[tuple[int, socket.socket]]:
+    """Give a supervisor that weakens its walls first, and the channel of its attempt."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     pid = os.fork()
     if pid == 0:
@@ -41,7 +41,7 @@ def launched_without(weakenings: Sequence[Weakening], spec: dict[str, Any]) -> I
     with ours:
         wire.send_raw(ours, json.dumps(spec).encode())
         try:
-            yield ours
+            yield pid, ours
         finally:
             ours.close()
             os.waitpid(pid, 0)

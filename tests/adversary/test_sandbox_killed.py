@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -12,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from sandbox_lab import UID, Lab, shell, wait, wait_for
-from weaker_walls import Weakening, not_apart
+from weaker_walls import Weakening, launched_without, not_apart
 
-from sandbox import supervisor, wire
+from sandbox import supervisor
 from sandbox.zygote import SPARES, start
 
 WORK = "trap '' TERM HUP INT; (setsid sleep 50 &); cp in.txt out.txt; cp in.txt /tmp/x; sleep 0.15; exit 0"
@@ -38,8 +37,8 @@ def tasks() -> list[str]:
     return [state for state in found.stdout.split() if not state.startswith("Z")]  # the dead wait for their reaper
 
 
-def eventually(check: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 10
+def eventually(check: Callable[[], bool], *, within: float = 10) -> bool:
+    end = time.monotonic() + within
     while time.monotonic() < end:
         if check():
             return True
@@ -77,8 +76,7 @@ def test_a_supervisor_killed_while_bubblewrap_starts_leaves_nothing(lab: Lab) ->
     # bubblewrap's own bond to its parent has gaps of a few hundred microseconds; they are found without our wall.
     def left(milliseconds: float, *weakenings: Weakening) -> bool:
         kill_while_starting(lab, milliseconds, weakenings)
-        time.sleep(0.03)
-        found = bool(tasks())
+        found = not eventually(lambda: not tasks(), within=2)
         subprocess.run(["pkill", "-KILL", "-u", str(UID)], check=False)
         assert eventually(lambda: not tasks())
         return found
@@ -90,23 +88,10 @@ def test_a_supervisor_killed_while_bubblewrap_starts_leaves_nothing(lab: Lab) ->
 
 
 def kill_while_starting(lab: Lab, milliseconds: float, weakenings: Sequence[Weakening]) -> None:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    pid = os.fork()
-    if pid == 0:
-        try:
-            ours.close()
-            for weaken in weakenings:
-                weaken()
-            supervisor.main(lambda: theirs)
-        finally:
-            os._exit(1)
-    theirs.close()
-    with ours:
-        wire.send_raw(ours, json.dumps(lab.spec(shell("sleep 20"))).encode())
-        wait_for(ours, "started")
+    with launched_without(weakenings, lab.spec(shell("sleep 20"))) as (pid, channel):
+        wait_for(channel, "started")
         time.sleep(milliseconds / 1000)
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
 
 
 def test_a_killed_zygote_takes_its_supervisors_along(lab: Lab) -> None:

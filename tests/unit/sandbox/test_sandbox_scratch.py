@@ -169,7 +169,7 @@ def test_the_hosts_disk_holds_no_canary_of_content_name_or_link(lab: Lab, driver
 
 
 def test_the_same_search_finds_a_canary_where_the_kernel_does_not_encrypt(lab: Lab) -> None:
-    with launched_without([no_encryption_of_files], planted(lab, "fscrypt")) as channel:
+    with launched_without([no_encryption_of_files], planted(lab, "fscrypt")) as (_, channel):
         wait_for(channel, "started")
         until_asleep()
         raw = backing(lab)
@@ -196,7 +196,7 @@ def test_an_extended_attribute_which_fscrypt_leaves_in_clear_cannot_be_set(lab: 
         wait_for(channel, "started")
         until_asleep()
         assert CANARY.encode() not in backing(lab)
-    with launched_without([no_filter], spec) as channel:
+    with launched_without([no_filter], spec) as (_, channel):
         wait_for(channel, "started")
         until_asleep()
         assert CANARY.encode() in backing(lab)
