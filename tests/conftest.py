@@ -1,4 +1,4 @@
-"""What all tests share: the folder of tests on the path, and one real Strongroom for those that need a whole one."""
+"""What all tests share: the folder of tests on the path, one real Strongroom and one real SLURM for those in need."""
 
 import shutil
 import sys
@@ -36,3 +36,12 @@ def site(sources: tuple[list[Path], list[Path]]) -> "Iterator[object]":
     finally:
         whole.stage.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def slurm() -> "Iterator[object]":
+    """A whole running SLURM cluster; see `services.slurm.Slurm`."""
+    from services.slurm import Slurm
+
+    with Slurm() as cluster:
+        yield cluster

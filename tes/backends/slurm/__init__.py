@@ -1,0 +1,1 @@
+"""Speaks with a site's SLURM: one contract, a driver for its commands and one for slurmrestd."""
