@@ -15,7 +15,10 @@ from tes.backends.slurm.client import Job, JobState, SlurmRefused, SlurmUnavaila
 ME = pwd.getpwuid(os.geteuid()).pw_name
 JOB = Job(name="tes-1-1", user=ME, script="#!/bin/sh\n", cpus=1, memory_mb=1)
 # Gives the delimiter that the driver asked for to the rows that a command is to print.
-MARKED = r"""mark=$(printf '%s\n' "$@" | grep -oE '@[0-9a-f]{16}@' | head -n 1); printf "$(cat "$0.rows")" | sed "s/|/$mark/g" """
+MARKED = (
+    r"""mark=$(printf '%s\n' "$@" | grep -oE '@[0-9a-f]{16}@' | head -n 1); """
+    r"""printf "$(cat "$0.rows")" | sed "s/|/$mark/g" """
+)
 
 
 def commands(tmp_path: Path, **bodies: str) -> Cli:
