@@ -178,7 +178,9 @@ def _wait(line: socket.socket, group: Group, witness: Witness | None, *, parent:
         message = wire.recv(line)
         if message is not None:
             orders = orders_of(message)
-            open_walls(orders.walls).enter(orders, Means(status, (stdout, stderr), parent, strict, witness))
+            open_walls(orders.walls).enter(
+                orders, Means(status, (stdout, stderr), parent, line.fileno(), strict, witness)
+            )
     except BaseException as error:  # nothing may return from this child
         if stderr >= 0:
             os.write(stderr, f"The walls could not be built ({type(error).__name__}).\n".encode())

@@ -67,9 +67,16 @@ class FirstProcess:
         self._over.wait()
 
 
-def is_dead(process: int) -> bool:
-    """Say whether the process of this pidfd is dead; in another PID namespace, getppid cannot tell."""
-    return bool(select.select([process], [], [], 0)[0])
+def is_dead(process: int, line: int) -> bool:
+    """Say whether the process of this pidfd, with its end of `line`, dies or is dead; getppid cannot tell it here.
+
+    Its last thread closes the line before the kernel looks for whom to send PDEATHSIG to: without the line, a child
+    that asks for the signal just then would get none, and live on.
+    """
+    poll = select.poll()
+    poll.register(process, select.POLLIN)
+    poll.register(line, select.POLLIN)  # nothing more is ever said on it, so it is readable at its end alone
+    return bool(poll.poll(0))
 
 
 def kill_all(pid: int, *, at_once: Callable[[], None], spared: frozenset[int] = frozenset()) -> int:

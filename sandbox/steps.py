@@ -78,6 +78,7 @@ class Means:
     status: int  # where walls write how the command ended
     streams: tuple[int, int]
     parent: int  # pidfd of the supervisor
+    line: int  # our end of the socket that its orders came by
     strict: int  # our seccomp program, to be read by whoever loads it
     witness: Witness | None
 
@@ -129,7 +130,7 @@ def memory(content: bytes) -> int:
     return fd
 
 
-def become(program: str, command: Sequence[str], *, keep: Sequence[int], parent: int) -> NoReturn:
+def become(program: str, command: Sequence[str], *, keep: Sequence[int], means: Means) -> NoReturn:
     """Become `program` with an empty environment and no descriptor but the streams and those to keep."""
     kernel.keep_from_exec(3)
     for fd in keep:
@@ -137,7 +138,7 @@ def become(program: str, command: Sequence[str], *, keep: Sequence[int], parent:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     kernel.die_with_parent(signal.SIGKILL)  # last: a change of credentials forgets it
-    if processes.is_dead(parent):
+    if processes.is_dead(means.parent, means.line):
         sys.exit(1)
     os.execve(program, list(command), {})  # noqa: S606 - no shell is what we want
 

@@ -69,7 +69,7 @@ def enter(orders: Orders, means: Means) -> NoReturn:
     options_fd = memory(b"".join(option.encode() + b"\0" for option in options))
     # Options by descriptor and an empty environment: /proc/1 of the task tells nothing of the host.
     command = ["bwrap", "--args", str(options_fd), "--", *orders.executor.command]
-    become(stage.program, command, keep=(filter_fd, options_fd, means.status), parent=means.parent)
+    become(stage.program, command, keep=(filter_fd, options_fd, means.status), means=means)
 
 
 def verdict(trace: Trace) -> Verdict:

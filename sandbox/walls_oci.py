@@ -91,7 +91,7 @@ class Runtime:
         if not self.own_kernel:
             landlock.restrict(loopback=orders.loopback)
         command = [self.name, *places, *self.options, "run", "--bundle", str(bundle), "task"]
-        become(str(find(self.name)), command, keep=(), parent=means.parent)
+        become(str(find(self.name)), command, keep=(), means=means)
 
     def _largest_file(self, limits: Limits) -> int:
         # A kernel of its own keeps all of the task's memory in one file, and holds the task to the limit by itself.

@@ -13,7 +13,7 @@ import pytest
 from sandbox_lab import UID, Lab, shell, wait, wait_for
 from weaker_walls import Weakening, launched_without, not_apart
 
-from sandbox import supervisor
+from sandbox import cgroups, supervisor
 from sandbox.zygote import SPARES, start
 
 WORK = "trap '' TERM HUP INT; (setsid sleep 50 &); cp in.txt out.txt; cp in.txt /tmp/x; sleep 0.15; exit 0"
@@ -46,12 +46,18 @@ def eventually(check: Callable[[], bool], *, within: float = 10) -> bool:
     return False
 
 
+def groups_of(pid: int) -> list[str]:
+    found = cgroups.hierarchies()
+    parents = [*found.v1.values(), *([found.v2] if found.v2 else [])]
+    return [name for parent in parents for name in os.listdir(parent) if name.startswith(f"{pid}-")]
+
+
 def nothing_is_left(pid: int, lab: Lab) -> None:
     assert eventually(lambda: not Path(f"/proc/{pid}").exists())
     assert eventually(lambda: not tasks())
     assert "fuse.view" not in Path("/proc/mounts").read_text()
     supervisor.sweep()
-    assert list(Path("/sys/fs/cgroup").glob(f"**/strongroom/{pid}-*")) == []
+    assert groups_of(pid) == []
     for body in lab.bodies.iterdir():  # only whole bodies have names
         assert body.name in ("out.txt.c4gh", "stdout.0.c4gh", "stderr.0.c4gh") or body.name.startswith(".")
         body.unlink()
@@ -142,7 +148,7 @@ def test_the_task_is_what_is_killed(lab: Lab) -> None:
         with channel:
             wait_for(channel, "started")
             assert eventually(lambda: bool(tasks()))
-            assert list(Path("/sys/fs/cgroup").glob(f"**/strongroom/{pid}-*"))
+            assert groups_of(pid)
             assert "fuse.view" in Path(f"/proc/{pid}/mounts").read_text()
             os.kill(pid, signal.SIGKILL)
             nothing_is_left(pid, lab)
