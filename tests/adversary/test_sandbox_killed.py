@@ -4,14 +4,15 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sandbox_lab import UID, Lab, shell, wait, wait_for
-from weaker_walls import Weakening, launched_without, not_apart
+from weaker_walls import launched_without, not_apart
 
 from sandbox import cgroups, supervisor
 from sandbox.zygote import SPARES, start
@@ -80,24 +81,33 @@ def test_a_supervisor_killed_at_any_moment_leaves_nothing(lab: Lab) -> None:
 
 def test_a_supervisor_killed_while_bubblewrap_starts_leaves_nothing(lab: Lab) -> None:
     # bubblewrap's own bond to its parent has gaps of a few hundred microseconds; they are found without our wall.
-    def left(milliseconds: float, *weakenings: Weakening) -> bool:
-        kill_while_starting(lab, milliseconds, weakenings)
+    def left() -> bool:
         found = not eventually(lambda: not tasks(), within=2)
         subprocess.run(["pkill", "-KILL", "-u", str(UID)], check=False)
         assert eventually(lambda: not tasks())
         return found
 
+    def without(milliseconds: float) -> bool:
+        with launched_without([not_apart], lab.spec(shell("sleep 20"))) as (pid, channel):
+            kill_while_starting(pid, channel, milliseconds)
+        return left()
+
+    def with_it(milliseconds: float) -> bool:
+        pid, channel = lab.launch(lab.spec(shell("sleep 20")))
+        with channel:
+            kill_while_starting(pid, channel, milliseconds)
+        return left()
+
     moments = [number % 40 / 4 for number in range(400)]
-    assert any(left(moment, not_apart) for moment in moments)
-    assert not any(left(moment) for moment in moments[:80])
+    assert any(map(without, moments))
+    assert not any(map(with_it, moments[:80]))
     supervisor.sweep()
 
 
-def kill_while_starting(lab: Lab, milliseconds: float, weakenings: Sequence[Weakening]) -> None:
-    with launched_without(weakenings, lab.spec(shell("sleep 20"))) as (pid, channel):
-        wait_for(channel, "started")
-        time.sleep(milliseconds / 1000)
-        os.kill(pid, signal.SIGKILL)
+def kill_while_starting(pid: int, channel: socket.socket, milliseconds: float) -> None:
+    wait_for(channel, "started")
+    time.sleep(milliseconds / 1000)
+    os.kill(pid, signal.SIGKILL)
 
 
 def test_a_killed_zygote_takes_its_supervisors_along(lab: Lab) -> None:
