@@ -1,7 +1,6 @@
 """Hands queued tasks to the backend and writes down what becomes of them: a process of its own."""
 
 import select
-import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,6 @@ from strongroom.database import now, open_database, reading, transaction
 from strongroom.errors import NotAllowed, StrongroomError
 from strongroom.folders import folder_digest
 from strongroom.settings import Settings
-from tes import inspections
 from tes.backends import Backend, Launch, Report, Tell
 from tes.launch import Keys, Place, task_spec
 from tes.node import Node
@@ -270,14 +268,3 @@ def after(state: TaskState, cause: Cause, exit_code: int | None, *, again: bool)
 def _moves(session: orm.Session, task: Task, states: Sequence[TaskState]) -> Iterator[Entry]:
     for state in states:
         yield move(session, task, state, actor=ACTOR)
-
-
-def main(settings: Settings) -> None:
-    """Be the dispatcher process."""
-    from tes.backends.local import Local
-
-    backend = Local(settings.sockets / "signer.sock")
-    dispatcher = Dispatcher(settings, backend)
-    dispatcher.recover()
-    threading.Thread(target=inspections.serve, args=(dispatcher,), daemon=True).start()
-    dispatcher.run()

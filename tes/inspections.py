@@ -4,7 +4,7 @@ import re
 import threading
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archive import bodies
 from sandbox import images
@@ -13,10 +13,8 @@ from strongroom.doors import Caller, Message, listen
 from strongroom.doors import serve as serve_door
 from strongroom.errors import BadRequest, Unavailable
 from tes.backends import Launch, Report, Tell
+from tes.dispatcher import Dispatcher
 from tes.launch import Place, inspection_spec
-
-if TYPE_CHECKING:
-    from tes.dispatcher import Dispatcher
 
 KINDS = frozenset({"repack", "check", "view"})
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -24,7 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 PATIENCE = 30
 
 
-def serve(dispatcher: "Dispatcher") -> None:
+def serve(dispatcher: Dispatcher) -> None:
     """Answer the airlock for ever."""
     settings = dispatcher.settings
     door = listen(settings.sockets / "inspect.sock")
@@ -37,7 +35,7 @@ def serve(dispatcher: "Dispatcher") -> None:
     serve_door(door, allowed={0, settings.uids.services}, answer=answer)
 
 
-def inspect(dispatcher: "Dispatcher", asked: Message) -> Message:
+def inspect(dispatcher: Dispatcher, asked: Message) -> Message:
     """Run one inspection to its end and return what its sandbox reported."""
     check_asked(asked)
     settings = dispatcher.settings

@@ -29,9 +29,9 @@ def main(name: Name) -> None:
 
             signer.main(settings)
         case "dispatcher":
-            from tes import dispatcher
+            from tes import app
 
-            dispatcher.main(settings)
+            app.main(settings)
         case "worker":
             _work(settings)
         case "api":

@@ -1,0 +1,40 @@
+"""Makes page tokens and reads back its own: where a list goes on, for one caller and one filter."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from strongroom.canonical import digest
+from strongroom.errors import BadRequest
+
+
+def token(last: str, *, caller: str, listing: Mapping[str, Any]) -> str:
+    """Return the token of the page after the row with the id `last`; `listing` names the list and its filter.
+
+    A token holds an id that its page showed already, and no count of rows: those of others are nobody's business.
+    """
+    return base64.urlsafe_b64encode(json.dumps([last, _bound(caller, listing)]).encode()).decode()
+
+
+def last_of(token: str, *, caller: str, listing: Mapping[str, Any]) -> str:
+    """Return the id in a token that was made for this caller and this list; raise `BadRequest` for any other.
+
+    The list goes on after that row if it is in the list at all: who asks must look.
+    """
+    try:
+        last, bound = json.loads(base64.urlsafe_b64decode(token.encode("ascii")))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise refused() from error
+    if not isinstance(last, str) or bound != _bound(caller, listing):
+        raise refused()
+    return last
+
+
+def refused() -> BadRequest:
+    """Return what is said of a token that does not belong to the list."""
+    return BadRequest("page_token: not a token of this list and filter; leave it out to start again.")
+
+
+def _bound(caller: str, listing: Mapping[str, Any]) -> str:
+    return digest({"caller": caller, "listing": dict(listing)})[:32]
