@@ -172,7 +172,7 @@ def _become(room: Room, executor: Executor, streams: Mapping[str, int], *, statu
             os.setresgid(room.stage.uid, room.stage.uid, room.stage.uid)
             os.setresuid(room.stage.uid, room.stage.uid, room.stage.uid)
         try:
-            _connect(room.work.path, executor, streams)
+            _connect({**room.stage.folders, WORK: room.work.path}, executor, streams)
         except OSError:
             os.write(streams["stderr"], b"A stream of this executor cannot be opened.\n")
             os._exit(_NO_STREAM)
@@ -217,21 +217,22 @@ def _limit(limits: Limits) -> None:
         resource.setrlimit(name, (allowed, allowed))
 
 
-def _connect(work: str, executor: Executor, streams: Mapping[str, int]) -> None:
-    folder = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _connect(folders: Mapping[str, str], executor: Executor, streams: Mapping[str, int]) -> None:
     writing = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     for number, path, flags, otherwise in (
         (0, executor.stdin, os.O_RDONLY, os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)),
         (1, executor.stdout, writing, streams["stdout"]),
         (2, executor.stderr, writing, streams["stderr"]),
     ):
-        os.dup2(otherwise if path is None else _plain_file(folder, path, flags), number)
+        os.dup2(otherwise if path is None else _plain_file(folders, path, flags), number)
 
 
-def _plain_file(folder: int, path: str, flags: int) -> int:
+def _plain_file(folders: Mapping[str, str], path: str, flags: int) -> int:
     # An earlier executor may have put a link or a FIFO there.
     mode = 0o644 if flags & os.O_CREAT else 0
-    fd = kernel.open_beneath(folder, path.removeprefix(WORK + "/"), flags | os.O_NONBLOCK | os.O_NOFOLLOW, mode=mode)
+    top = next(top for top in folders if path.startswith(f"{top}/"))
+    folder = os.open(folders[top], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = kernel.open_beneath(folder, path.removeprefix(f"{top}/"), flags | os.O_NONBLOCK | os.O_NOFOLLOW, mode=mode)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         raise OSError
     return fd

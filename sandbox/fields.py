@@ -104,6 +104,12 @@ class Fields:
         check_path(value, f"{self.where}.{name}")
         return Path(value)
 
+    def task_path(self, name: str) -> str:
+        """Return a path inside the task."""
+        value = self.text(name)
+        check_path(value, f"{self.where}.{name}")
+        return value
+
     def work_path(self, name: str) -> str:
         """Return a path below the task's work folder."""
         value = self.work_folder(name)
@@ -113,8 +119,7 @@ class Fields:
 
     def work_folder(self, name: str) -> str:
         """Return the task's work folder, or a path below it."""
-        value = self.text(name)
-        check_path(value, f"{self.where}.{name}")
+        value = self.task_path(name)
         if not f"{value}/".startswith(f"{WORK}/"):
             raise SpecError(f"{self.where}.{name}: a path of a task lies below {WORK}.")
         return value

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -107,7 +107,8 @@ def _attempt(raw: bytes, channel: socket.socket, group: list[cgroups.Group], *, 
     bubblewrap = find_bubblewrap()
     space = open_scratch(spec.scratch, attempt=spec.attempt)
     stage = mounts.build(spec, uid, bubblewrap=bubblewrap, scratch=space, beside=_in_sight(spec))
-    scratch = os.open(stage.upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    opening = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    folders = {path: os.open(staged, opening) for path, staged in stage.folders.items()}
     group.append(cgroups.Group(spec.attempt, spec.limits, scratch_in_memory=space.in_memory))
     unlocked = source.unlock()
     bodies = Bodies(unlocked.bodies)
@@ -117,12 +118,12 @@ def _attempt(raw: bytes, channel: socket.socket, group: list[cgroups.Group], *, 
     room = replace(room, witness=witness, keepers=space.keepers)
     wire.send(channel, {"type": "started"})
     ended = _run(room, spec)
-    result = _result(ended, bodies)
+    result = _result(ended, bodies, forgiven=spec.executors[len(ended) - 1].ignore_error)
     result.cpu_seconds = round(_cpu_seconds(group[0]), 3)
     result.peak_memory_bytes = group[0].peak_memory()
     if result.cause not in ("canceled", "system"):
         try:
-            _take(result, spec, _Left(scratch, ended, unlocked.recipient, source))
+            _take(result, spec, _Left(folders, ended, unlocked.recipient, source))
         except TooMuch:
             result.cause, result.exit_code, result.reason = "disk_full", None, _TOO_MUCH
     space.close()
@@ -162,15 +163,18 @@ def _lay_inputs(spec: Spec, stage: Stage, bodies: Bodies) -> Work:
 def _run(room: Room, spec: Spec) -> list[Ended]:
     ended = []
     for executor in spec.executors:
-        ended.append(executors.run(room, executor))
-        if ended[-1].cause != "exited" or ended[-1].exit_code != 0:
+        stage = replace(room.stage, root=executor.root)
+        mounts.check_mount_points(stage)
+        ended.append(executors.run(replace(room, stage=stage), executor))
+        if ended[-1].cause != "exited" or (ended[-1].exit_code != 0 and not executor.ignore_error):
             break  # TES 1.1: executors run in order until one fails
     return ended
 
 
-def _result(ended: Sequence[Ended], bodies: Bodies) -> Result:
+def _result(ended: Sequence[Ended], bodies: Bodies, *, forgiven: bool) -> Result:
     last = ended[-1]
-    result = Result(last.cause, last.exit_code, _REASONS[last.cause])
+    exit_code = 0 if forgiven and last.cause == "exited" else last.exit_code
+    result = Result(last.cause, exit_code, _REASONS[last.cause])
     result.executors = [{"exit_code": one.exit_code, "start": one.start, "end": one.end} for one in ended]
     if last.cause == "canceled":
         bodies.stop()
@@ -183,7 +187,7 @@ def _result(ended: Sequence[Ended], bodies: Bodies) -> Result:
 class _Left:
     """What a dead task left, and with whom it is sealed and registered."""
 
-    scratch: int
+    folders: Mapping[str, int]
     ended: Sequence[Ended]
     recipient: bytes
     source: Keys
@@ -191,11 +195,11 @@ class _Left:
 
 def _take(result: Result, spec: Spec, left: _Left) -> None:
     inputs = {given.path for given in spec.inputs}
-    found = collect.collect(left.scratch, spec.outputs, inputs=inputs, limits=spec.limits)
+    found = collect.collect(left.folders, spec.outputs, inputs=inputs, limits=spec.limits)
     if spec.answer is not None:
-        answer = collect.read_answer(left.scratch, spec.answer)
+        answer = collect.read_answer(left.folders, spec.answer)
         result.answer = base64.b64encode(answer).decode() if answer is not None else None
-    plains = [Plain(one.path, "output", _opener(left.scratch, one.path)) for one in found.files]
+    plains = [Plain(one.path, "output", _opener(left.folders, one.path)) for one in found.files]
     plains += _logs(left.ended)
     sealed = _seal(spec, plains, left.recipient)
     if sealed:
@@ -212,8 +216,8 @@ def _seal(spec: Spec, plains: Sequence[Plain], recipient: bytes) -> list[SealedO
     return seal.seal_objects(plains, spec.bodies, recipient, padded=spec.kind == "task")
 
 
-def _opener(scratch: int, path: str) -> Callable[[], io.FileIO]:
-    return lambda: io.FileIO(collect.open_found(scratch, path), "rb")
+def _opener(folders: Mapping[str, int], path: str) -> Callable[[], io.FileIO]:
+    return lambda: io.FileIO(collect.open_found(folders, path), "rb")
 
 
 def _logs(ended: Sequence[Ended]) -> list[Plain]:
