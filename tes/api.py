@@ -1,8 +1,6 @@
 """Speaks GA4GH TES 1.1 over HTTP, and the few private verbs of a run's gateway."""
 
 import asyncio
-import base64
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -10,15 +8,19 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from fastapi import APIRouter, Body, FastAPI, Header, Query, Request
 from sqlalchemy import orm
+from sqlalchemy.sql.base import ExecutableOption
 from starlette.concurrency import run_in_threadpool
 
 import strongroom
+from strongroom import paging
 from strongroom.bells import Bell, ring
 from strongroom.database import reading, transaction
-from strongroom.errors import BadRequest, NotAllowed, NotFound
+from strongroom.errors import NotAllowed, NotFound
 from strongroom.http import Who
 from strongroom.identity import Person, ServicePerson
 from tes import submission
+from tes.admission import BACKEND_PARAMETERS
+from tes.listing import Wanted, query_of, zipped
 from tes.schemas import Change, Changes, CreatedTask, NewTask, View
 from tes.store import Task, attempts_of, find, last_attempt
 from tes.tasks import TERMINAL, TaskState
@@ -26,6 +28,8 @@ from tes.views import shown
 
 PREFIX = "/ga4gh/tes/v1"
 MOST_PER_PAGE = 2048
+# All that MINIMAL and a place in a list need: requests and plans are long, and stay where they are.
+COLUMNS = (orm.load_only(Task.id, Task.number, Task.state, Task.name, Task.person),)
 router = APIRouter(prefix=PREFIX)
 
 
@@ -40,8 +44,8 @@ def service_info(request: Request) -> dict[str, Any]:
         "description": "Runs the tasks of vetted workflows inside walls; tasks are created by runs (WES).",
         "organization": {"name": "Strongroom", "url": settings.base_url},
         "version": strongroom.__version__,
-        "storage": ["strongroom://object/", "strongroom://run/"],
-        "tesResources_backend_parameters": ["walltime_seconds"],
+        "storage": ["strongroom://object/", "strongroom://run/", "strongroom://dataset/"],
+        "tesResources_backend_parameters": list(BACKEND_PARAMETERS),
     }
 
 
@@ -77,24 +81,27 @@ def list_tasks(
     who: Who,
     view: View = "MINIMAL",
     page_size: Annotated[int, Query(ge=1, lt=MOST_PER_PAGE)] = 256,
-    page_token: str | None = None,
-    name_prefix: str | None = None,
+    page_token: str = "",
+    name_prefix: str = "",
     state: TaskState | None = None,
+    tag_key: Annotated[list[str] | None, Query()] = None,
+    tag_value: Annotated[list[str] | None, Query()] = None,
 ) -> dict[str, Any]:
-    """List tasks, newest first (GET /tasks); a person sees the tasks of own runs only."""
-    query = sa.select(Task).order_by(Task.number.desc()).limit(page_size + 1)
-    if isinstance(who, Person):
-        query = query.where(Task.person == who.id)
-    if page_token:
-        query = query.where(Task.number < _number(page_token))
-    if name_prefix:
-        query = query.where(Task.name.startswith(name_prefix, autoescape=True))
-    if state is not None:
-        query = query.where(Task.state == state.value)
+    """List tasks, newest first, or by name below a prefix (GET /tasks); a person sees the tasks of own runs only."""
+    wanted = Wanted(
+        person=who.id if isinstance(who, Person) else None,
+        name_prefix=name_prefix,
+        state=state.value if state is not None else None,
+        tags=zipped(tag_key or [], tag_value or []),
+    )
     with reading(request.app.state.engine) as session:
-        rows = list(session.scalars(query))
-        page = [_shown(session, row, view=view, who=who) for row in rows[:page_size]]
-    token = _token(rows[page_size - 1].number) if len(rows) > page_size else ""
+        after = _last(session, page_token, who, wanted) if page_token else None
+        query = query_of(wanted, after).limit(page_size + 1)
+        rows = list(session.scalars(query.options(*COLUMNS) if view == "MINIMAL" else query))
+        attempts = attempts_of(session, [row.id for row in rows[:page_size]] if view != "MINIMAL" else [])
+    page = [shown(row, attempts.get(row.id, []), view=view, who=who) for row in rows[:page_size]]
+    more = len(rows) > page_size
+    token = paging.token(page[-1]["id"], caller=who.id, listing=wanted.listing()) if more else ""
     return {"tasks": page, "next_page_token": token}
 
 
@@ -102,7 +109,9 @@ def list_tasks(
 def get_task(request: Request, who: Who, task_id: str, view: View = "MINIMAL") -> dict[str, Any]:
     """Return one task (GET /tasks/{id}); another person's task is as unknown as one that never was."""
     with reading(request.app.state.engine) as session:
-        return _shown(session, _own(session, task_id, who), view=view, who=who)
+        task = _own(session, task_id, who, *(COLUMNS if view == "MINIMAL" else ()))
+        attempts = attempts_of(session, [task.id])[task.id] if view != "MINIMAL" else []
+    return shown(task, attempts, view=view, who=who)
 
 
 @router.post("/tasks/{task_id}:cancel")
@@ -194,15 +203,18 @@ def _change(session: orm.Session, task: Task) -> Change:
     )
 
 
-def _own(session: orm.Session, task_id: str, who: Person | ServicePerson) -> Task:
-    task = find(session, task_id)
+def _own(session: orm.Session, task_id: str, who: Person | ServicePerson, *options: ExecutableOption) -> Task:
+    task = find(session, task_id, *options)
     if task is None or (isinstance(who, Person) and task.person != who.id):
         raise NotFound("There is no such task.")
     return task
 
 
-def _shown(session: orm.Session, task: Task, *, view: View, who: Person | ServicePerson) -> dict[str, Any]:
-    return shown(task, attempts_of(session, task.id) if view != "MINIMAL" else [], view=view, who=who)
+def _last(session: orm.Session, token: str, who: Person | ServicePerson, wanted: Wanted) -> Task:
+    try:
+        return _own(session, paging.last_of(token, caller=who.id, listing=wanted.listing()), who, *COLUMNS)
+    except NotFound as error:
+        raise paging.refused() from error
 
 
 def _only_services(who: Person | ServicePerson) -> None:
@@ -213,14 +225,3 @@ def _only_services(who: Person | ServicePerson) -> None:
 def _tell(state: Any) -> None:
     ring(state.settings.sockets / "dispatcher.bell")
     ring(state.settings.sockets / "tasks.bell")
-
-
-def _token(number: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps({"before": number}).encode()).decode()
-
-
-def _number(token: str) -> int:
-    try:
-        return int(json.loads(base64.urlsafe_b64decode(token))["before"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadRequest("page_token: not a token of this list; leave it out to start again.") from error

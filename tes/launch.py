@@ -10,19 +10,32 @@ from typing import Any
 from archive.bodies import BodyFacts
 from strongroom.errors import NotFound
 from strongroom.settings import Settings
-from tes.admission import GIB, WORK
+from tes.admission import GIB, STREAMS
+from tes.files import WORK
 
 INTERPRETER = "import sys; sys.path.insert(0, '/run/checks'); from checks.jail import main; main()"
 
 
 @dataclass(frozen=True)
+class Image:
+    """An image as it lies on this node: unpacked, with the environment that it asks for."""
+
+    rootfs: Path
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Place:
-    """Where an attempt runs: its kernel uid, the unpacked image, and the folders mounted read-only."""
+    """Where an attempt runs: its kernel uid, its images by digest, and the folders mounted read-only."""
 
     uid: int
-    rootfs: Path
+    images: Mapping[str, Image]
     code: Mapping[str, Path]
-    image_env: Mapping[str, str]
+
+    @property
+    def first(self) -> Image:
+        """The image of the first executor."""
+        return next(iter(self.images.values()))
 
 
 @dataclass(frozen=True)
@@ -49,20 +62,13 @@ def task_spec(
         "scratch_bytes": plan["scratch"],
         "wall_seconds": plan["seconds"],
     }
-    executors = [
-        {
-            "command": e["command"],
-            "workdir": e["workdir"],
-            "env": {**place.image_env, **e["env"]},
-            **{stream: e[stream] for stream in ("stdin", "stdout", "stderr")},
-        }
-        for e in plan["executors"]
-    ]
+    executors = [_executor(one, place.images[one["image"]]) for one in plan["executors"]]
     return _spec(
         kind="task",
         attempt=attempt,
         inputs=[_task_input(given, facts, settings) for given in plan["inputs"]],
         outputs=plan["outputs"],
+        volumes=plan["volumes"],
         executors=executors,
         limits=limits,
         answer=None,
@@ -109,7 +115,7 @@ def inspection_spec(
             {
                 "command": ["/usr/bin/python3", "-I", "-B", "-c", INTERPRETER],
                 "workdir": WORK,
-                "env": dict(place.image_env),
+                "env": dict(place.first.env),
                 "stdin": None,
                 "stdout": None,
                 "stderr": None,
@@ -132,7 +138,7 @@ def _spec(*, limits: dict[str, Any], place: Place, keys: Keys, settings: Setting
     spec = {
         "version": 1,
         **parts,
-        "rootfs": str(place.rootfs),
+        "rootfs": str(place.first.rootfs),
         "uid": place.uid,
         "code_mounts": [{"source": str(source), "path": path} for path, source in place.code.items()],
         "limits": {
@@ -147,6 +153,17 @@ def _spec(*, limits: dict[str, Any], place: Place, keys: Keys, settings: Setting
         "keys": {"type": "broker", "socket": str(keys.socket), "broker_public_key": keys.public_key},
     }
     return json.dumps(spec, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _executor(planned: Mapping[str, Any], image: Image) -> dict[str, Any]:
+    return {
+        "command": planned["command"],
+        "workdir": planned["workdir"],
+        "env": {**image.env, **planned["env"]},
+        "ignore_error": planned["ignore_error"],
+        "rootfs": str(image.rootfs),
+        **{stream: planned[stream] for stream in STREAMS},
+    }
 
 
 def _scratch(plan: Mapping[str, Any], settings: Settings) -> dict[str, str]:

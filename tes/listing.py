@@ -1,0 +1,105 @@
+"""Finds one page of tasks: what is asked for, in an order that an index gives."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from strongroom.errors import BadRequest
+from tes.store import Task, TaskTag
+
+_LAST_LETTER, _SURROGATES = 0x10FFFF, range(0xD800, 0xE000)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A filter of GET /tasks; the parts hold together. `person` is None for our own services, who see all."""
+
+    person: str | None
+    name_prefix: str = ""
+    state: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()  # an empty value is any value
+
+    def listing(self) -> dict[str, Any]:
+        """Return what a page token is bound to."""
+        return {
+            "of": "tasks",
+            "name_prefix": self.name_prefix,
+            "state": self.state,
+            "tags": [list(tag) for tag in self.tags],
+        }
+
+
+def zipped(keys: list[str], values: list[str]) -> tuple[tuple[str, str], ...]:
+    """Return the tags that `tag_key` and `tag_value` ask for (TES 1.1): a key without a value takes any."""
+    if len(values) > len(keys):
+        raise BadRequest("tag_value: there are more values than keys.")
+    if len(set(keys)) != len(keys):
+        raise BadRequest("tag_key: a key stands there twice.")
+    return tuple(zip(keys, [*values, *[""] * (len(keys) - len(values))], strict=True))
+
+
+def query_of(wanted: Wanted, after: Task | None) -> sa.Select[Task]:
+    """Return the query for the tasks that come after `after`: by name if one is asked for, else the newest first."""
+    if wanted.name_prefix:
+        return _by_name(wanted, after)
+    if wanted.tags and wanted.person is not None:
+        return _by_tag(wanted, wanted.person, after)
+    query = _tagged(sa.select(Task), wanted.tags)
+    if wanted.person is not None:
+        query = query.where(Task.person == wanted.person)
+    if wanted.state is not None:
+        query = query.where(Task.state == wanted.state)
+    if after is not None:
+        query = query.where(Task.number < after.number)
+    return query.order_by(Task.number.desc())
+
+
+def _by_name(wanted: Wanted, after: Task | None) -> sa.Select[Task]:
+    query = _tagged(sa.select(Task), wanted.tags).where(Task.name >= wanted.name_prefix)
+    if (beyond := after_all_with(wanted.name_prefix)) is not None:
+        query = query.where(Task.name < beyond)
+    if wanted.person is not None:
+        query = query.where(Task.person == wanted.person)
+    if wanted.state is not None:
+        query = query.where(_aside(Task.state) == wanted.state)
+    if after is not None:
+        query = query.where(sa.tuple_(Task.name, Task.number) > (after.name, after.number))
+    return query.order_by(Task.name, Task.number)
+
+
+def _by_tag(wanted: Wanted, person: str, after: Task | None) -> sa.Select[Task]:
+    (key, value), *others = wanted.tags
+    query = sa.select(Task).join(TaskTag, TaskTag.task == Task.number)
+    query = query.where(TaskTag.person == person, TaskTag.key == key)
+    if value:
+        query = query.where(TaskTag.value == value)
+    if wanted.state is not None:
+        query = query.where(_aside(Task.state) == wanted.state)
+    if after is not None:
+        query = query.where(TaskTag.task < after.number)
+    return _tagged(query, tuple(others)).order_by(TaskTag.task.desc())
+
+
+def _tagged(query: sa.Select[Task], tags: tuple[tuple[str, str], ...]) -> sa.Select[Task]:
+    for key, value in tags:
+        other = orm.aliased(TaskTag)
+        has = sa.select(other.task).where(other.task == Task.number, other.key == key)
+        query = query.where((has.where(other.value == value) if value else has).exists())
+    return query
+
+
+def _aside(column: orm.InstrumentedAttribute[str]) -> sa.ColumnElement[str]:
+    # Hides the column from the planner: it must walk the index that gives the order, for a sort would read all rows.
+    return column + ""
+
+
+def after_all_with(prefix: str) -> str | None:
+    """Return the first text after all that begin with `prefix`, letter by letter; None when nothing comes after."""
+    while prefix and ord(prefix[-1]) == _LAST_LETTER:
+        prefix = prefix[:-1]
+    if not prefix:
+        return None
+    following = ord(prefix[-1]) + 1
+    return prefix[:-1] + chr(_SURROGATES.stop if following in _SURROGATES else following)
