@@ -43,9 +43,17 @@ def zipped(keys: list[str], values: list[str]) -> tuple[tuple[str, str], ...]:
 def query_of(wanted: Wanted, after: Task | None) -> sa.Select[Task]:
     """Return the query for the tasks that come after `after`: by name if one is asked for, else the newest first."""
     if wanted.name_prefix:
-        return _by_name(wanted, after)
+        query = _by_name(wanted, after)
+    elif wanted.tags and wanted.person is not None:
+        query = _by_tag(wanted, wanted.person, after)
+    else:
+        query = _by_number(wanted, after)
     if wanted.tags and wanted.person is not None:
-        return _by_tag(wanted, wanted.person, after)
+        query = query.where(Task.coarse.is_(False))  # T4: an engine's tags are not shown, so they answer nothing
+    return query
+
+
+def _by_number(wanted: Wanted, after: Task | None) -> sa.Select[Task]:
     query = _tagged(sa.select(Task), wanted.tags)
     if wanted.person is not None:
         query = query.where(Task.person == wanted.person)
