@@ -20,7 +20,7 @@ from strongroom.http import Who
 from strongroom.identity import Person, ServicePerson
 from tes import submission
 from tes.admission import BACKEND_PARAMETERS
-from tes.listing import Wanted, query_of, zipped
+from tes.listing import Wanted, page, zipped
 from tes.schemas import Change, Changes, CreatedTask, NewTask, View
 from tes.store import Task, attempts_of, find, last_attempt
 from tes.tasks import TERMINAL, TaskState
@@ -96,13 +96,13 @@ def list_tasks(
     )
     with reading(request.app.state.engine) as session:
         after = _last(session, page_token, who, wanted) if page_token else None
-        query = query_of(wanted, after).limit(page_size + 1)
-        rows = list(session.scalars(query.options(*COLUMNS) if view == "MINIMAL" else query))
+        options = COLUMNS if view == "MINIMAL" else ()
+        rows = page(session, wanted, after=after, size=page_size + 1, options=options)
         attempts = attempts_of(session, [row.id for row in rows[:page_size]] if view != "MINIMAL" else [])
-    page = [shown(row, attempts.get(row.id, []), view=view, who=who) for row in rows[:page_size]]
+    tasks = [shown(row, attempts.get(row.id, []), view=view, who=who) for row in rows[:page_size]]
     more = len(rows) > page_size
-    token = paging.token(page[-1]["id"], caller=who.id, listing=wanted.listing()) if more else ""
-    return {"tasks": page, "next_page_token": token}
+    token = paging.token(rows[page_size - 1].id, caller=who.id, listing=wanted.listing()) if more else ""
+    return {"tasks": tasks, "next_page_token": token}
 
 
 @router.get("/tasks/{task_id}")
@@ -212,9 +212,12 @@ def _own(session: orm.Session, task_id: str, who: Person | ServicePerson, *optio
 
 def _last(session: orm.Session, token: str, who: Person | ServicePerson, wanted: Wanted) -> Task:
     try:
-        return _own(session, paging.last_of(token, caller=who.id, listing=wanted.listing()), who, *COLUMNS)
+        last = _own(session, paging.last_of(token, caller=who.id, listing=wanted.listing()), who, *COLUMNS)
     except NotFound as error:
         raise paging.refused() from error
+    if not last.name.startswith(wanted.name_prefix):
+        raise paging.refused()
+    return last
 
 
 def _only_services(who: Person | ServicePerson) -> None:

@@ -1,10 +1,12 @@
 """Finds one page of tasks: what is asked for, in an order that an index gives."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import orm
+from sqlalchemy.sql.base import ExecutableOption
 
 from strongroom.errors import BadRequest
 from tes.store import Task, TaskTag
@@ -40,17 +42,28 @@ def zipped(keys: list[str], values: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple(zip(keys, [*values, *[""] * (len(keys) - len(values))], strict=True))
 
 
-def query_of(wanted: Wanted, after: Task | None) -> sa.Select[Task]:
-    """Return the query for the tasks that come after `after`: by name if one is asked for, else the newest first."""
+def page(
+    session: orm.Session, wanted: Wanted, *, after: Task | None, size: int, options: Sequence[ExecutableOption] = ()
+) -> list[Task]:
+    """Return the tasks that come after `after`: by name if one is asked for, else the newest first."""
+    found: list[Task] = []
+    for query in queries(wanted, after):
+        found += session.scalars(query.limit(size - len(found)).options(*options))
+    return found
+
+
+def queries(wanted: Wanted, after: Task | None) -> list[sa.Select[Task]]:
+    """Return the queries whose answers make the list, one after the other; each enters its index at one place."""
     if wanted.name_prefix:
-        query = _by_name(wanted, after)
+        found = _by_name(wanted, after)
     elif wanted.tags and wanted.person is not None:
-        query = _by_tag(wanted, wanted.person, after)
+        found = [_by_tag(wanted, wanted.person, after)]
     else:
-        query = _by_number(wanted, after)
+        found = [_by_number(wanted, after)]
     if wanted.tags and wanted.person is not None:
-        query = query.where(Task.coarse.is_(False))  # T4: an engine's tags are not shown, so they answer nothing
-    return query
+        # T4: an engine's tags are not shown, so they answer nothing.
+        found = [query.where(Task.coarse.is_(False)) for query in found]
+    return found
 
 
 def _by_number(wanted: Wanted, after: Task | None) -> sa.Select[Task]:
@@ -64,17 +77,19 @@ def _by_number(wanted: Wanted, after: Task | None) -> sa.Select[Task]:
     return query.order_by(Task.number.desc())
 
 
-def _by_name(wanted: Wanted, after: Task | None) -> sa.Select[Task]:
-    query = _tagged(sa.select(Task), wanted.tags).where(Task.name >= wanted.name_prefix)
-    if (beyond := after_all_with(wanted.name_prefix)) is not None:
-        query = query.where(Task.name < beyond)
+def _by_name(wanted: Wanted, after: Task | None) -> list[sa.Select[Task]]:
+    query = _tagged(sa.select(Task), wanted.tags)
     if wanted.person is not None:
         query = query.where(Task.person == wanted.person)
     if wanted.state is not None:
         query = query.where(_aside(Task.state) == wanted.state)
-    if after is not None:
-        query = query.where(sa.tuple_(Task.name, Task.number) > (after.name, after.number))
-    return query.order_by(Task.name, Task.number)
+    query = query.order_by(Task.name, Task.number)
+    beyond = after_all_with(wanted.name_prefix)
+    within = query.where(Task.name < beyond) if beyond is not None else query
+    if after is None:
+        return [within.where(Task.name >= wanted.name_prefix)]
+    # Many tasks may have one name: first the rest of those.
+    return [query.where(Task.name == after.name, Task.number > after.number), within.where(Task.name > after.name)]
 
 
 def _by_tag(wanted: Wanted, person: str, after: Task | None) -> sa.Select[Task]:
