@@ -105,3 +105,15 @@ class Service:
     def cancel(self, task: str) -> httpx.Response:
         """Cancel a task."""
         return self.http.post(f"{TASKS}/{task}:cancel")
+
+
+def only(ended: dict[str, Any]) -> dict[str, Any]:
+    """Return the log of a task's one attempt."""
+    (log,) = ended["logs"]
+    found: dict[str, Any] = log
+    return found
+
+
+def reasons(ended: dict[str, Any]) -> str:
+    """Return what the system says of a task."""
+    return " ".join(only(ended)["system_logs"])
