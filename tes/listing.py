@@ -99,9 +99,9 @@ def _by_tag(wanted: Wanted, person: str, after: Task | None) -> sa.Select[Task]:
     if value:
         query = query.where(TaskTag.value == value)
     if wanted.state is not None:
-        query = query.where(_aside(Task.state) == wanted.state)
+        query = query.where(Task.state == wanted.state)
     if after is not None:
-        query = query.where(TaskTag.task < after.number)
+        query = query.where(TaskTag.task < after.number, Task.number < after.number)  # said of both sides of the join
     return _tagged(query, tuple(others)).order_by(TaskTag.task.desc())
 
 
