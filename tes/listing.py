@@ -48,6 +48,8 @@ def query(wanted: Filter, *, before: int | None, most: int) -> sa.Select[Task]:
         found = found.where(Task.name.startswith(wanted.name_prefix, autoescape=True))
     if wanted.state is not None:
         found = found.where(Task.state == wanted.state.value)
+    if wanted.tags and wanted.person is not None:
+        found = found.where(Task.coarse.is_(False))  # T4: their tags are not shown, so no list answers guesses
     for key, value in wanted.tags:
         tag = sa.select(TaskTag.number).where(TaskTag.number == Task.number, TaskTag.key == key)
         found = found.where((tag.where(TaskTag.value == value) if value else tag).exists())
