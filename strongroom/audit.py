@@ -58,6 +58,10 @@ class Event(StrEnum):
     VOTE_CAST = "vote.cast"
     RELEASE_MADE = "release.made"
     RELEASE_DOWNLOADED = "release.downloaded"
+    RELEASE_DELIVERED = "release.delivered"
+    DELIVERY_REFUSED = "delivery.refused"
+    TASK_FEDERATED = "task.federated"
+    TASK_REFUSED = "task.refused"
     LOG_HEAD_SIGNED = "log.head_signed"
 
 

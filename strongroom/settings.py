@@ -1,11 +1,14 @@
 """One frozen tree of settings, read once from a TOML file and `STRONGROOM_…` variables."""
 
+import base64
 import ipaddress
 import os
+import re
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -13,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from strongroom.errors import StrongroomError
 
 SOURCE = Path(__file__).resolve().parent.parent
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9][0-9]{0,4})?")
 
 
 class SettingsRefused(StrongroomError):
@@ -147,6 +151,67 @@ class Vetting(_Part):
     workflows: Path = Field(SOURCE / "workflows", description="Folder of workflow sources: NAME/VERSION.")
 
 
+class FederatedClient(_Part):
+    """A network whose TES clients may create tasks here, and what they may ask for."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Short name; its end users are SUBJECT@NAME here."
+    )
+    issuer: str = Field(
+        max_length=300,
+        description="The exact `iss` claim; keys are found below it by OIDC discovery, over https or on loopback.",
+    )
+    audience: str = Field(min_length=1, description="The exact `aud` claim that its tokens must carry.")
+    project: str = Field(description="The project that its tasks belong to.")
+    datasets: tuple[str, ...] = Field((), description="Datasets of that project that its tasks may read.")
+    recipient: str = Field(description="X25519 public key in base64 that everything released to it is sealed to.")
+    cores: float = Field(1.0, gt=0, description="Most cores of a task.")
+    ram_gb: float = Field(2.0, gt=0, description="Most memory of a task.")
+    disk_gb: float = Field(2.0, gt=0, description="Most scratch of a task.")
+    seconds: int = Field(3600, gt=0, description="Longest life of a task.")
+    open_tasks: int = Field(10, gt=0, description="Most tasks that have not ended.")
+    creates_per_minute: int = Field(30, gt=0, description="Most attempts to create a task, good or bad, a minute.")
+    output_hosts: tuple[str, ...] = Field(
+        (), description="HOST or HOST:PORT that released outputs may be delivered to; the port is 443 else."
+    )
+    input_hosts: tuple[str, ...] = Field(
+        (), description="HOST or HOST:PORT that inputs may come from; none is fetched by this version."
+    )
+
+    @model_validator(mode="after")
+    def _is_well_formed(self) -> "FederatedClient":
+        try:
+            raw = base64.b64decode(self.recipient, validate=True)
+        except ValueError:
+            raw = b""
+        if len(raw) != 32:
+            raise ValueError("recipient: an X25519 public key, 32 bytes in base64.")
+        if any(not _HOST.fullmatch(host) for host in (*self.output_hosts, *self.input_hosts)):
+            raise ValueError("output_hosts, input_hosts: HOST or HOST:PORT in small letters, no pattern, no URL.")
+        if self.input_hosts:
+            raise ValueError("input_hosts: this version fetches no inputs from other sites; leave it out.")
+        return self
+
+
+class Federation(_Part):
+    """Which other networks' TES clients are served."""
+
+    clients: tuple[FederatedClient, ...] = Field((), description="The clients; docs/guides/federation.md has them.")
+    hosts: tuple[str, ...] = Field(
+        (), description="Names of this site in drs:// URLs of inputs, besides the address that it listens on."
+    )
+    keys_floor_seconds: float = Field(
+        30.0, ge=1, description="Least time between two fetches of one issuer's keys, whoever asks for them."
+    )
+    keys_seconds: float = Field(3600.0, gt=0, description="How long an issuer's keys are believed without a look.")
+    delivery_seconds: float = Field(600.0, gt=0, description="Longest time that one delivery of a file may take.")
+    unsafe_hosts: tuple[str, ...] = Field(
+        (),
+        description="HOST:PORT that may have a private address and speak plain http, for tests; "
+        "refused in production.",
+    )
+
+
 class Settings(BaseSettings):
     """The whole tree; `load` reads it."""
 
@@ -167,6 +232,7 @@ class Settings(BaseSettings):
     wes: Wes = Wes()
     airlock: Airlock = Airlock()
     vetting: Vetting = Vetting()
+    federation: Federation = Federation()
 
     @classmethod
     def settings_customise_sources(
@@ -201,6 +267,24 @@ class Settings(BaseSettings):
             raise ValueError("Each issuer has a name of its own, and `development` is taken.")
         return self
 
+    @model_validator(mode="after")
+    def _clients_stay_apart(self) -> "Settings":
+        # T29: an end user of one client is never somebody who signs in here, or comes through another client.
+        names = [client.name for client in self.federation.clients]
+        taken = {"development", *(issuer.name for issuer in self.identity.issuers)}
+        if len(set(names)) < len(names) or taken & set(names):
+            raise ValueError("Each federated client has a name of its own, which is no issuer's.")
+        ways = [(client.issuer, client.audience) for client in self.federation.clients]
+        known = {(issuer.issuer, issuer.audience) for issuer in self.identity.issuers}
+        if len(set(ways)) < len(ways) or known & set(ways):
+            raise ValueError("Each federated client has an issuer and audience of its own.")
+        if self.mode == "production" and self.federation.unsafe_hosts:
+            raise ValueError("federation.unsafe_hosts is for tests and refused in production.")
+        for client in self.federation.clients:
+            if not _is_secure(client.issuer, loopback=self.mode != "production"):
+                raise ValueError("A federated client's issuer is an https URL, or a loopback one for development.")
+        return self
+
     @property
     def database(self) -> str:
         """The SQLAlchemy URL in force."""
@@ -225,6 +309,17 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """Where people reach the HTTP surface."""
         return f"http://{self.http.host}:{self.http.port}"
+
+
+def _is_secure(url: str, *, loopback: bool) -> bool:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    if parts.query or parts.fragment or parts.username is not None:
+        return False
+    return bool(host) and (parts.scheme == "https" or (loopback and parts.scheme == "http" and _is_loopback(host)))
 
 
 def _is_loopback(host: str) -> bool:

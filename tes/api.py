@@ -6,18 +6,19 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Body, FastAPI, Header, Query, Request
+from fastapi import APIRouter, Body, Depends, FastAPI, Header, Query, Request
 from sqlalchemy import orm
 from starlette.concurrency import run_in_threadpool
 
 import strongroom
 from strongroom import paging
 from strongroom.bells import Bell, ring
+from strongroom.clients import WhoOrClient
 from strongroom.database import reading, transaction
 from strongroom.errors import NotAllowed, NotFound
 from strongroom.http import Who
 from strongroom.identity import Person, ServicePerson
-from tes import submission
+from tes import federation, submission
 from tes.admission import PARAMETERS
 from tes.listing import Filter, query, zipped
 from tes.schemas import Change, Changes, CreatedTask, NewTask, View
@@ -28,6 +29,16 @@ from tes.views import shown
 PREFIX = "/ga4gh/tes/v1"
 MOST_PER_PAGE = 2048
 router = APIRouter(prefix=PREFIX)
+
+
+async def creator_asks(request: Request, who: WhoOrClient) -> Person | ServicePerson:
+    """Return who creates; a federated client's attempts are counted before anything else of them is read."""
+    if isinstance(who, Person) and who.client is not None:
+        request.app.state.federation.check_pace(who)
+    return who
+
+
+Creator = Annotated[Person | ServicePerson, Depends(creator_asks)]
 
 
 @router.get("/service-info")
@@ -49,7 +60,7 @@ def service_info(request: Request) -> dict[str, Any]:
 @router.post("/tasks")
 def create_task(
     request: Request,
-    who: Who,
+    who: Creator,
     task: Annotated[NewTask, Body()],
     idempotency_key: Annotated[str, Header()] = "",
     strongroom_run: Annotated[str, Header()] = "",
@@ -57,6 +68,10 @@ def create_task(
 ) -> CreatedTask:
     """Create a task (POST /tasks); the same Idempotency-Key and body give the same task."""
     state = request.app.state
+    if isinstance(who, Person) and who.client is not None:
+        made_for_client: str = state.federation.create(who, task, key=idempotency_key)
+        ring(state.settings.sockets / "dispatcher.bell")
+        return CreatedTask(id=made_for_client)
     with transaction(state.engine) as session:
         made = submission.create(
             session,
@@ -75,7 +90,7 @@ def create_task(
 @router.get("/tasks")
 def list_tasks(
     request: Request,
-    who: Who,
+    who: WhoOrClient,
     view: View = "MINIMAL",
     page_size: Annotated[int, Query(ge=1, lt=MOST_PER_PAGE)] = 256,
     page_token: str = "",
@@ -86,24 +101,25 @@ def list_tasks(
 ) -> dict[str, Any]:
     """List tasks, newest first (GET /tasks); a person sees the tasks of own runs only."""
     person = who.id if isinstance(who, Person) else None
-    wanted = Filter(person, name_prefix, state, zipped(tag_key, tag_value))
+    own_tags = isinstance(who, Person) and who.client is not None
+    wanted = Filter(person, name_prefix, state, zipped(tag_key, tag_value), own_tags)
     before = paging.place(page_token, **wanted.described()) if page_token else None
     with reading(request.app.state.engine) as session:
         rows = list(session.scalars(query(wanted, before=before, most=page_size + 1)))
-        page = [_shown(session, row, view=view, who=who) for row in rows[:page_size]]
+        page = [_shown(request, session, row, view=view, who=who) for row in rows[:page_size]]
     more = len(rows) > page_size
     return {"tasks": page, "next_page_token": paging.token(rows[-2].number, **wanted.described()) if more else ""}
 
 
 @router.get("/tasks/{task_id}")
-def get_task(request: Request, who: Who, task_id: str, view: View = "MINIMAL") -> dict[str, Any]:
+def get_task(request: Request, who: WhoOrClient, task_id: str, view: View = "MINIMAL") -> dict[str, Any]:
     """Return one task (GET /tasks/{id}); another person's task is as unknown as one that never was."""
     with reading(request.app.state.engine) as session:
-        return _shown(session, _own(session, task_id, who), view=view, who=who)
+        return _shown(request, session, _own(session, task_id, who), view=view, who=who)
 
 
 @router.post("/tasks/{task_id}:cancel")
-def cancel_task(request: Request, who: Who, task_id: str) -> dict[str, Any]:
+def cancel_task(request: Request, who: WhoOrClient, task_id: str) -> dict[str, Any]:
     """Cancel one task (POST /tasks/{id}:cancel)."""
     state = request.app.state
     with transaction(state.engine) as session:
@@ -199,7 +215,12 @@ def _own(session: orm.Session, task_id: str, who: Person | ServicePerson) -> Tas
     return task
 
 
-def _shown(session: orm.Session, task: Task, *, view: View, who: Person | ServicePerson) -> dict[str, Any]:
+def _shown(
+    request: Request, session: orm.Session, task: Task, *, view: View, who: Person | ServicePerson
+) -> dict[str, Any]:
+    if isinstance(who, Person) and who.client is not None:
+        delivered = request.app.state.federation.delivered(session, task.run) if view != "MINIMAL" else []
+        return federation.shown(task, view=view, delivered=delivered)
     return shown(task, attempts_of(session, task.id) if view != "MINIMAL" else [], view=view, who=who)
 
 

@@ -21,6 +21,7 @@ class Filter:
     name_prefix: str
     state: TaskState | None
     tags: tuple[tuple[str, str], ...]
+    own_tags: bool = False  # a federated client's tags are its own words, and nothing of ours
 
     def described(self) -> dict[str, Any]:
         """Return the filter as a page token remembers it."""
@@ -48,7 +49,7 @@ def query(wanted: Filter, *, before: int | None, most: int) -> sa.Select[Task]:
         found = found.where(Task.name.startswith(wanted.name_prefix, autoescape=True))
     if wanted.state is not None:
         found = found.where(Task.state == wanted.state.value)
-    if wanted.tags and wanted.person is not None:
+    if wanted.tags and wanted.person is not None and not wanted.own_tags:
         found = found.where(Task.coarse.is_(False))  # T4: their tags are not shown, so no list answers guesses
     for key, value in wanted.tags:
         tag = sa.select(TaskTag.number).where(TaskTag.number == Task.number, TaskTag.key == key)

@@ -32,7 +32,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _SLOT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # A free string reaches a shell sooner or later: strings are enums, or match a pattern made of these letters only.
-_SAFE_PATTERN = re.compile(r"\^(?:[A-Za-z0-9._-]|\[[A-Za-z0-9._-]+\](?:\{[0-9]+(?:,[0-9]+)?\})?)+\$")
+SAFE_PATTERN = re.compile(r"\^(?:[A-Za-z0-9._-]|\[[A-Za-z0-9._-]+\](?:\{[0-9]+(?:,[0-9]+)?\})?)+\$")
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _check_closed(name: str, rule: Any) -> None:
         raise BadRequest(f"manifest.yaml: parameter {name} needs a schema of its own.")
     if rule.get("type") in ("integer", "number", "boolean") or "enum" in rule:
         return
-    if rule.get("type") == "string" and _SAFE_PATTERN.fullmatch(str(rule.get("pattern", ""))):
+    if rule.get("type") == "string" and SAFE_PATTERN.fullmatch(str(rule.get("pattern", ""))):
         return
     raise BadRequest(
         f"manifest.yaml: parameter {name} is a number, a boolean, an enum, or a string of plain letters by pattern."
