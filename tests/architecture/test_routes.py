@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from strongroom.clients import client_asks
 from strongroom.http import person_asks, who_asks
 from strongroom.settings import Settings
 
@@ -50,7 +51,7 @@ def nameless(found: list[tuple[str, APIRoute]]) -> set[str]:
     return {
         f"{sorted(route.methods or ())} {path}"
         for path, route in found
-        if path not in OPEN | BY_LINK and not {who_asks, person_asks} & set(asks(route.dependant))
+        if path not in OPEN | BY_LINK and not {who_asks, person_asks, client_asks} & set(asks(route.dependant))
     }
 
 
