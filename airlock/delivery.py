@@ -109,8 +109,6 @@ def arrived(session: orm.Session, run: str) -> list[Arrived]:
 @queue.sweep
 def waiting(context: Context) -> Iterator[tuple[str, str]]:
     """Find federated requests that passed their scan, and released files that are not delivered."""
-    if not context.settings.federation.clients:
-        return
     with reading(context.engine) as session:
         due = sa.select(Delivery.id).where(Delivery.state == S.WAITING.value, Delivery.next_try <= now())
         due = due.join(ReleaseRequest, ReleaseRequest.id == Delivery.request).limit(MOST_AT_ONCE)

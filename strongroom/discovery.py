@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ class _Known:
     keys: tuple[Jwk, ...] = ()
     fetched: float = float("-inf")  # monotonic seconds of the last success
     tried: float = float("-inf")  # and of the last attempt, good or bad
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class IssuerKeys:
@@ -44,26 +45,24 @@ class IssuerKeys:
         """Return the issuer's keys; they are fetched when old, or when none has this id and the floor has passed."""
         with self._lock:
             known = self._known.setdefault(issuer, _Known())
+        with known.lock:  # who comes meanwhile waits for this fetch instead of making another one
             moment = self._clock()
             old = moment - known.fetched > self._life
             strange = not any(key.get("kid") == kid for key in known.keys)
-            if (not old and not strange) or moment - known.tried < self._floor:
-                return self._usable(known, old=old)
-            known.tried = moment
+            if (old or strange) and moment - known.tried >= self._floor:
+                known.tried = moment
+                self._fetch(issuer, known)
+            return self._usable(known)
+
+    def _fetch(self, issuer: str, known: _Known) -> None:
         try:
-            found = self._get(issuer)
+            known.keys, known.fetched = self._get(issuer), known.tried
         except StrongroomError as error:
             log.warning("issuer.unreachable", issuer=issuer, detail=error.detail or error.sentence)
-            return self._usable(known, old=old)
-        with self._lock:
-            known.keys, known.fetched = found, moment
-        return found
 
-    def _usable(self, known: _Known, *, old: bool) -> tuple[Jwk, ...]:
-        if not known.keys:
-            raise Unavailable("The issuer of this token cannot be asked for its keys now; try again in a minute.")
+    def _usable(self, known: _Known) -> tuple[Jwk, ...]:
         # What was withdrawn long ago must not live on because the issuer cannot be reached.
-        if old and self._clock() - known.fetched > 2 * self._life:
+        if not known.keys or self._clock() - known.fetched > 2 * self._life:
             raise Unavailable("The issuer of this token cannot be asked for its keys now; try again in a minute.")
         return known.keys
 

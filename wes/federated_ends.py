@@ -26,8 +26,6 @@ log = structlog.get_logger()
 @queue.sweep
 def ended(context: Context) -> Iterator[tuple[str, str]]:
     """Find federated tasks that ended though their runs are open still."""
-    if not context.settings.federation.clients:
-        return
     with reading(context.engine) as session:
         waiting = tasks.unsettled(session, most=MOST_AT_ONCE)
     yield from ((SETTLE, task) for task in waiting)

@@ -55,14 +55,20 @@ class Federation:
     def create(self, person: Person, task: NewTask, *, key: str) -> str:
         """Return the id of a task made for this end user, or of the one that this key made; refusals are audited."""
         try:
-            with transaction(self.engine) as session:
-                return create(session, person, task, key=key, settings=self.settings)
+            try:
+                return self._create(person, task, key=key)
+            except sa.exc.IntegrityError:  # another create with this key was quicker: it is there now
+                return self._create(person, task, key=key)
         except (NotAllowed, BadRequest) as refusal:
             client = _client(self.settings, person)
             facts = {"client": client.name, "issuer": person.issuer, "reason": refusal.sentence[:300]}
             with transaction(self.engine) as session:
                 audit.append(session, Entry(Event.TASK_REFUSED, person.id, "task", client.project, facts))
             raise
+
+    def _create(self, person: Person, task: NewTask, *, key: str) -> str:
+        with transaction(self.engine) as session:
+            return create(session, person, task, key=key, settings=self.settings)
 
     def delivered(self, session: orm.Session, run: str) -> list[Delivered]:
         """Return what of a federated run reached its place."""
