@@ -36,6 +36,7 @@ class Event(StrEnum):
     RUN_SUBMITTED = "run.submitted"
     RUN_REFUSED = "run.refused"
     RUN_STATE = "run.state"
+    RUN_REMOTE = "run.remote"
     RUN_TASK_REFUSED = "run.task_refused"
     DECISION_RECORDED = "decision.recorded"
     DECISION_CLOSED = "decision.closed"

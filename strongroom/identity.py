@@ -16,12 +16,14 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
 from strongroom.errors import NotSignedIn
-from strongroom.settings import FederatedClient, Settings
+from strongroom.networks import FederatedClient
+from strongroom.settings import Settings
 
 ALGORITHMS = ["ES256", "RS256"]  # GA4GH AAI 1.2: nothing else
 _SUBJECT = re.compile(r"[!-?A-~]{1,120}")  # visible ASCII without @, which parts subject and issuer
 KeysOf = Callable[[str, str | None], Iterable[dict[str, Any]]]
 DEVELOPMENT = "development"
+SITE_TOKEN_SECONDS = 300
 DEVELOPMENT_ISSUER = "urn:strongroom:development-issuer"
 DEVELOPMENT_AUDIENCE = "strongroom"
 
@@ -172,6 +174,48 @@ def mint_token(settings: Settings, subject: str) -> str:
         "jti": secrets.token_hex(16),
     }
     return jwt.encode({"alg": "ES256"}, claims, key)
+
+
+def make_federation_issuer(settings: Settings) -> tuple[Path, ...]:
+    """Make the key (0600) that tokens for other sites are signed with, if there is none; return what was made."""
+    file = _federation_file(settings)
+    if file.exists():
+        return ()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    key = ECKey.generate_key("P-256", {"kid": secrets.token_hex(8)}, private=True)
+    return (file,) if _write(file, key.as_dict(private=True), mode=0o600) else ()
+
+
+def federation_keys(settings: Settings) -> dict[str, Any]:
+    """Return the JWKS by which other sites verify our tokens; public parts only."""
+    key = _federation_key(settings)
+    return {"keys": [{**key.as_dict(private=False), "alg": "ES256", "use": "sig"}]}
+
+
+def token_for_site(settings: Settings, person: str, audience: str) -> str:
+    """Return a token that tells another site whom a task is for: SUBJECT/ISSUER of a person here, for minutes."""
+    key = _federation_key(settings)
+    moment = int(time.time())
+    claims: dict[str, Any] = {
+        "iss": settings.federation_issuer,
+        "aud": audience,
+        "sub": person.replace("@", "/"),
+        "iat": moment,
+        "exp": moment + SITE_TOKEN_SECONDS,
+        "jti": secrets.token_hex(16),
+    }
+    return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key)
+
+
+def _federation_key(settings: Settings) -> ECKey:
+    try:
+        return ECKey.import_key(json.loads(_federation_file(settings).read_text()))
+    except OSError as error:
+        raise NotSignedIn("This site speaks for nobody at other sites; name them in federation.sites.") from error
+
+
+def _federation_file(settings: Settings) -> Path:
+    return settings.home / "keys" / "federation-issuer.json"
 
 
 def _private_file(settings: Settings) -> Path:

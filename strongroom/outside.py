@@ -6,7 +6,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from strongroom.errors import BadRequest, NotAllowed, Unavailable
 LONGEST_URL = 4096
 LARGEST_JSON = 256 << 10
 JSON_SECONDS = 5.0
+SITE_SECONDS = 30.0
 _PLAIN = re.compile(r"[!-\[\]-~]+")  # visible ASCII without the backslash, which clients read in different ways
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -108,19 +109,27 @@ def resolved(place: Place, *, unsafe: Collection[str]) -> Address:
     return addresses[0]
 
 
-def put(place: Place, address: Address, *, chunks: Iterator[bytes], length: int, seconds: float) -> int:
+def put(
+    place: Place,
+    address: Address,
+    *,
+    chunks: Iterator[bytes],
+    length: int,
+    seconds: float,
+    more: Mapping[str, str] | None = None,
+) -> int:
     """Send `length` bytes by PUT to this address under the place's name; return the status of the answer."""
-    at = f"[{address}]" if address.version == 6 else str(address)
     headers = {
-        "Host": place.host if place.port == (443 if place.scheme == "https" else 80) else place.name,
+        "Host": _host(place),
         "Content-Length": str(length),
         "Content-Type": "application/octet-stream",
+        **(more or {}),
     }
     end = time.monotonic() + seconds
     with _client(min(30.0, seconds)) as client:
         request = client.build_request(
             "PUT",
-            f"{place.scheme}://{at}:{place.port}{place.target}",
+            _at(place, address),
             content=_in_time(chunks, end),
             headers=headers,
             extensions={"sni_hostname": place.host},
@@ -133,12 +142,59 @@ def put(place: Place, address: Address, *, chunks: Iterator[bytes], length: int,
     return answer.status_code
 
 
+def ask_json(
+    method: str,
+    place: Place,
+    address: Address,
+    *,
+    token: str,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+) -> tuple[int, Any]:
+    """Return status and JSON of another site's answer; the token goes to this very address and nowhere else."""
+    said = {
+        "Host": _host(place),
+        "Authorization": f"Bearer {token}",
+        "Accept-Encoding": "identity",
+        **(headers or {}),
+    }
+    try:
+        with (
+            _client(SITE_SECONDS) as client,
+            client.stream(
+                method, _at(place, address), json=body, headers=said, extensions={"sni_hostname": place.host}
+            ) as answer,
+        ):
+            return answer.status_code, json.loads(_small(answer, SITE_SECONDS) or b"null")
+    except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, ValueError, RecursionError) as error:
+        raise Unavailable(
+            "The other site does not answer.", detail=f"{place.shown}: {type(error).__name__}"
+        ) from error
+
+
+def _at(place: Place, address: Address) -> str:
+    at = f"[{address}]" if address.version == 6 else str(address)
+    return f"{place.scheme}://{at}:{place.port}{place.target}"
+
+
+def _host(place: Place) -> str:
+    return place.host if place.port == (443 if place.scheme == "https" else 80) else place.name
+
+
+def _small(answer: httpx.Response, seconds: float) -> bytes:
+    end, raw = time.monotonic() + seconds, b""
+    for piece in answer.iter_raw():
+        raw += piece
+        if len(raw) > LARGEST_JSON or time.monotonic() > end:
+            raise Unavailable("This address answers too much or too slowly.")
+    return raw
+
+
 def get_json(url: str, *, loopback: bool) -> Any:
     """Return the JSON behind a URL of https (or of loopback, if so allowed), within bounds and without redirects."""
     place = parse_place(url, "url")
     if place.scheme != "https" and not (loopback and _is_loopback(place.host)):
         raise Unavailable("This address is not asked: it is neither https nor loopback.", detail=place.shown)
-    end, raw = time.monotonic() + JSON_SECONDS, b""
     try:
         with (
             _client(JSON_SECONDS) as client,
@@ -148,11 +204,7 @@ def get_json(url: str, *, loopback: bool) -> Any:
         ):
             if answer.status_code != 200 or "content-encoding" in answer.headers:
                 raise Unavailable("This address did not answer as it should.", detail=str(answer.status_code))
-            for piece in answer.iter_raw():
-                raw += piece
-                if len(raw) > LARGEST_JSON or time.monotonic() > end:
-                    raise Unavailable("This address answers too much or too slowly.", detail=place.shown)
-        return json.loads(raw)
+            return json.loads(_small(answer, JSON_SECONDS))
     except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, ValueError, RecursionError) as error:
         raise Unavailable("This address does not answer.", detail=f"{place.shown}: {type(error).__name__}") from error
 

@@ -1,22 +1,18 @@
 """One frozen tree of settings, read once from a TOML file and `STRONGROOM_…` variables."""
 
-import base64
-import ipaddress
 import os
-import re
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from strongroom.errors import StrongroomError
+from strongroom.networks import Federation, is_loopback, is_secure
 
 SOURCE = Path(__file__).resolve().parent.parent
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9][0-9]{0,4})?")
 
 
 class SettingsRefused(StrongroomError):
@@ -151,67 +147,6 @@ class Vetting(_Part):
     workflows: Path = Field(SOURCE / "workflows", description="Folder of workflow sources: NAME/VERSION.")
 
 
-class FederatedClient(_Part):
-    """A network whose TES clients may create tasks here, and what they may ask for."""
-
-    name: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Short name; its end users are SUBJECT@NAME here."
-    )
-    issuer: str = Field(
-        max_length=300,
-        description="The exact `iss` claim; keys are found below it by OIDC discovery, over https or on loopback.",
-    )
-    audience: str = Field(min_length=1, description="The exact `aud` claim that its tokens must carry.")
-    project: str = Field(description="The project that its tasks belong to.")
-    datasets: tuple[str, ...] = Field((), description="Datasets of that project that its tasks may read.")
-    recipient: str = Field(description="X25519 public key in base64 that everything released to it is sealed to.")
-    cores: float = Field(1.0, gt=0, description="Most cores of a task.")
-    ram_gb: float = Field(2.0, gt=0, description="Most memory of a task.")
-    disk_gb: float = Field(2.0, gt=0, description="Most scratch of a task.")
-    seconds: int = Field(3600, gt=0, description="Longest life of a task.")
-    open_tasks: int = Field(10, gt=0, description="Most tasks that have not ended.")
-    creates_per_minute: int = Field(30, gt=0, description="Most attempts to create a task, good or bad, a minute.")
-    output_hosts: tuple[str, ...] = Field(
-        (), description="HOST or HOST:PORT that released outputs may be delivered to; the port is 443 else."
-    )
-    input_hosts: tuple[str, ...] = Field(
-        (), description="HOST or HOST:PORT that inputs may come from; none is fetched by this version."
-    )
-
-    @model_validator(mode="after")
-    def _is_well_formed(self) -> "FederatedClient":
-        try:
-            raw = base64.b64decode(self.recipient, validate=True)
-        except ValueError:
-            raw = b""
-        if len(raw) != 32:
-            raise ValueError("recipient: an X25519 public key, 32 bytes in base64.")
-        if any(not _HOST.fullmatch(host) for host in (*self.output_hosts, *self.input_hosts)):
-            raise ValueError("output_hosts, input_hosts: HOST or HOST:PORT in small letters, no pattern, no URL.")
-        if self.input_hosts:
-            raise ValueError("input_hosts: this version fetches no inputs from other sites; leave it out.")
-        return self
-
-
-class Federation(_Part):
-    """Which other networks' TES clients are served."""
-
-    clients: tuple[FederatedClient, ...] = Field((), description="The clients; docs/guides/federation.md has them.")
-    hosts: tuple[str, ...] = Field(
-        (), description="Names of this site in drs:// URLs of inputs, besides the address that it listens on."
-    )
-    keys_floor_seconds: float = Field(
-        30.0, ge=1, description="Least time between two fetches of one issuer's keys, whoever asks for them."
-    )
-    keys_seconds: float = Field(3600.0, gt=0, description="How long an issuer's keys are believed without a look.")
-    delivery_seconds: float = Field(600.0, gt=0, description="Longest time that one delivery of a file may take.")
-    unsafe_hosts: tuple[str, ...] = Field(
-        (),
-        description="HOST:PORT that may have a private address and speak plain http, for tests; "
-        "refused in production.",
-    )
-
-
 class Settings(BaseSettings):
     """The whole tree; `load` reads it."""
 
@@ -252,7 +187,7 @@ class Settings(BaseSettings):
         if self.identity.development_issuer:
             if self.mode == "production":
                 raise ValueError("The development issuer is refused in production; name your OIDC issuer.")
-            if not _is_loopback(self.http.host):
+            if not is_loopback(self.http.host):
                 raise ValueError(
                     "The development issuer is accepted on a loopback address only; "
                     "bind 127.0.0.1 or turn identity.development_issuer off."
@@ -280,9 +215,9 @@ class Settings(BaseSettings):
             raise ValueError("Each federated client has an issuer and audience of its own.")
         if self.mode == "production" and self.federation.unsafe_hosts:
             raise ValueError("federation.unsafe_hosts is for tests and refused in production.")
-        for client in self.federation.clients:
-            if not _is_secure(client.issuer, loopback=self.mode != "production"):
-                raise ValueError("A federated client's issuer is an https URL, or a loopback one for development.")
+        urls = [client.issuer for client in self.federation.clients] + [site.url for site in self.federation.sites]
+        if not all(is_secure(url, loopback=self.mode != "production") for url in urls):
+            raise ValueError("Issuers of clients and sites have https URLs, or loopback ones for development.")
         return self
 
     @property
@@ -306,27 +241,19 @@ class Settings(BaseSettings):
         return self.home / "sockets"
 
     @property
+    def federation_url(self) -> str:
+        """Where other sites reach this one."""
+        return self.federation.url.rstrip("/") or self.base_url
+
+    @property
+    def federation_issuer(self) -> str:
+        """The `iss` of tokens that this site makes for other sites; its keys are found below it."""
+        return f"{self.federation_url}/federation"
+
+    @property
     def base_url(self) -> str:
         """Where people reach the HTTP surface."""
         return f"http://{self.http.host}:{self.http.port}"
-
-
-def _is_secure(url: str, *, loopback: bool) -> bool:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        return False
-    if parts.query or parts.fragment or parts.username is not None:
-        return False
-    return bool(host) and (parts.scheme == "https" or (loopback and parts.scheme == "http" and _is_loopback(host)))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def load(file: Path | None = None) -> Settings:

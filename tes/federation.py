@@ -15,7 +15,8 @@ from archive import decisions
 from strongroom.database import now
 from strongroom.errors import Conflict, TooMany
 from strongroom.identity import Person
-from strongroom.settings import FederatedClient, Tes
+from strongroom.networks import FederatedClient
+from strongroom.settings import Tes
 from tes import admission, submission
 from tes.admission import WORK
 from tes.profiles import Ceiling, Template, image_digest, resources_of

@@ -19,8 +19,9 @@ from strongroom.canonical import digest
 from strongroom.database import transaction
 from strongroom.errors import BadRequest, NotAllowed, NotFound, TooMany
 from strongroom.identity import Person
+from strongroom.networks import FederatedClient
 from strongroom.projects import Role
-from strongroom.settings import FederatedClient, Settings
+from strongroom.settings import Settings
 from tes import federation as tasks
 from tes.federation import Admitted, Delivered, NewTask
 from tes.profiles import Fit, Given, Misfit, fit

@@ -10,6 +10,7 @@ import yaml
 
 from airlock.contract import Contract, parse_contract
 from strongroom.errors import BadRequest
+from wes.remote import RemoteRule, parse_remote
 
 FIELDS = frozenset(
     [
@@ -26,6 +27,7 @@ FIELDS = frozenset(
         "outputs",
         "targets",
         "schema",
+        "remote",
     ]
 )
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -64,6 +66,7 @@ class Manifest:
     slots: tuple[Slot, ...]
     parameters: dict[str, Any]
     contract: Contract
+    remote: dict[str, RemoteRule]
 
 
 def parse_manifest(text: str) -> Manifest:
@@ -92,6 +95,7 @@ def parse_manifest(text: str) -> Manifest:
         slots=tuple(_slot(s) for s in raw.get("inputs") or ()),
         parameters=_parameters(raw.get("parameters") or {"type": "object", "additionalProperties": False}),
         contract=parse_contract(raw.get("outputs") or []),
+        remote=parse_remote(raw.get("remote") or {}),
     )
 
 

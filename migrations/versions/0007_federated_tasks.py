@@ -52,9 +52,49 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("deliveries") as batch_op:
         batch_op.create_index("ix_deliveries_state_next", ["state", "next_try"])
+    _other_sites()
+
+
+def _other_sites() -> None:
+    op.create_table(
+        "inbox_tickets",
+        sa.Column("ticket_sha256", sa.String(length=64), nullable=False),
+        sa.Column("dataset", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=300), nullable=False),
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("expires", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("object", sa.String(length=32), nullable=True),
+        sa.ForeignKeyConstraint(["dataset"], ["datasets.id"], name=op.f("fk_inbox_tickets_dataset")),
+        sa.PrimaryKeyConstraint("ticket_sha256", name=op.f("pk_inbox_tickets")),
+    )
+    op.create_table(
+        "remote_jobs",
+        sa.Column("task", sa.String(length=32), nullable=False),
+        sa.Column("run", sa.String(length=32), nullable=False),
+        sa.Column("key", sa.String(length=100), nullable=False),
+        sa.Column("rule", sa.String(length=100), nullable=False),
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("request", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("tickets", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("theirs", sa.String(length=200), nullable=True),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("canceled", sa.Boolean(), nullable=False),
+        sa.Column("outputs", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("trouble", sa.String(length=300), nullable=True),
+        sa.Column("next_try", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["run"], ["runs.id"], name=op.f("fk_remote_jobs_run")),
+        sa.PrimaryKeyConstraint("task", name=op.f("pk_remote_jobs")),
+    )
+    with op.batch_alter_table("remote_jobs") as batch_op:
+        batch_op.create_index(batch_op.f("ix_remote_jobs_run"), ["run"])
+        batch_op.create_index(batch_op.f("ix_remote_jobs_state"), ["state"])
 
 
 def downgrade() -> None:
     """Go back."""
+    op.drop_table("remote_jobs")
+    op.drop_table("inbox_tickets")
     op.drop_table("deliveries")
     op.drop_table("federated_tasks")

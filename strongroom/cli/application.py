@@ -12,11 +12,13 @@ import access.api
 import access.keys
 import airlock.api
 import archive.api
+import archive.inbox
 import tes.api
 import tes.measures
 import wes.api
 import wes.derivation
 import wes.federation
+import wes.issuer
 from strongroom import http, identity, queue
 from strongroom.cli.metrics import text as metrics_text
 from strongroom.clients import issuer_keys
@@ -41,6 +43,8 @@ def application(settings: Settings) -> FastAPI:
     for router in (
         wes.api.router,
         wes.derivation.router,
+        wes.issuer.router,
+        archive.inbox.router,
         tes.api.router,
         archive.api.router,
         airlock.api.router,

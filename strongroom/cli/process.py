@@ -12,7 +12,14 @@ from strongroom.doors import listen
 from strongroom.settings import Settings, load
 
 # They register their jobs when they load:
-JOBS = ("airlock.taking", "airlock.release", "airlock.delivery", "wes.supervisor", "wes.federated_ends")
+JOBS = (
+    "airlock.taking",
+    "airlock.release",
+    "airlock.delivery",
+    "wes.supervisor",
+    "wes.federated_ends",
+    "wes.remote_jobs",
+)
 Name = Literal["broker", "signer", "dispatcher", "worker", "api"]
 
 

@@ -20,7 +20,7 @@ ONE_IMPORTER = {
 DOORS = {
     "access": set[str](),
     "airlock": {"airlock.intake", "airlock.contract", "airlock.policy", "airlock.delivery"},
-    "archive": {"archive.decisions", "archive.bodies", "archive.datasets"},
+    "archive": {"archive.decisions", "archive.bodies", "archive.datasets", "archive.inbox"},
     "tes": {"tes.federation", "tes.profiles"},
     "wes": set[str](),
 }
