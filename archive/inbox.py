@@ -53,6 +53,13 @@ def open_ticket(session: orm.Session, *, dataset: str, name: str, site: str, sec
     return word
 
 
+def close_ticket(session: orm.Session, word: str) -> None:
+    """Let nothing in by this ticket any more; what came stays."""
+    row = session.get(InboxTicket, _digest(word))
+    if row is not None and row.object is None:
+        row.expires = now()
+
+
 def received(session: orm.Session, word: str) -> Received | None:
     """Return the file that a ticket let in, None before it came."""
     row = session.get(InboxTicket, _digest(word))

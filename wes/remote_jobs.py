@@ -208,7 +208,10 @@ def _moved(session: orm.Session, row: RemoteJob, to: S) -> None:
     if to is before:
         return
     row.state = step(STEPS, before, to).value
-    row.ended = now() if to in ENDED else None
+    if to in ENDED:
+        row.ended = now()
+        for word in row.tickets.values():
+            inbox.close_ticket(session, word)
     project = session.scalars(sa.select(Run.project).where(Run.id == row.run)).one()
     facts = {"run": row.run, "site": row.site, "from": before.value, "to": to.value, "theirs": row.theirs}
     audit.append(session, Entry(Event.RUN_REMOTE, ACTOR, row.task, project, facts))

@@ -1,5 +1,9 @@
-"""A run at A has a task at B, where the data is: B's stewards decide, and only headers and what they released cross."""
+"""A run at A has a task at B, where the data is: only headers and what B's stewards released cross."""
 
+import base64
+import hashlib
+import io
+import json
 import shutil
 import tempfile
 import time
@@ -8,6 +12,9 @@ from pathlib import Path
 
 import pytest
 from two_sites import SNAKEFILE, TwoSites
+
+from sandbox.crypt4gh import new_private_key, public_key_of, seal_stream
+from strongroom.cli.run import WES
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +70,7 @@ def test_t29_of_the_data_nothing_crosses_but_what_was_released(sites: TwoSites) 
 def test_t29_a_ticket_lets_one_file_in_and_no_stranger(sites: TwoSites) -> None:
     before = sites.rows(sites.a, "select count(*) from dataset_files")
     ((tickets,),) = sites.rows(sites.a, "select tickets from remote_jobs limit 1")
-    spent = tickets.split('"')[3]
+    (spent,) = json.loads(tickets).values()
     assert sites.put("", b"x").status_code == 404
     assert sites.put("guess", b"x").status_code == 404
     assert sites.put(spent, b"crypt4gh" + b"\0" * 100).status_code == 200  # spent: passed over
@@ -92,8 +99,6 @@ def test_t29_no_file_of_a_run_goes_along_to_another_site(sites: TwoSites, tmp_pa
 
 
 def test_a_run_that_is_canceled_cancels_its_task_there(sites: TwoSites, tmp_path: Path) -> None:
-    from strongroom.cli.run import WES
-
     run = sites.a.submit(sites.vet_workflow(tmp_path / "w", "slow", "slow"), {"inputs": {}})
     ((theirs,),) = sites.eventually(
         "select theirs from remote_jobs where run = ? and state = 'RUNNING'", sites.a, run
@@ -102,11 +107,41 @@ def test_a_run_that_is_canceled_cancels_its_task_there(sites: TwoSites, tmp_path
         client.post(f"{WES}/runs/{run}/cancel")
     assert sites.a.ended(run) == "CANCELED"
     sites.eventually("select id from tasks where id = ? and state = 'CANCELED'", sites.b, theirs)
+    ((tickets,),) = sites.rows(sites.a, "select tickets from remote_jobs where run = ?", run)
+    (ticket,) = json.loads(tickets).values()
+    assert sites.put(ticket, b"x").status_code == 409  # nothing comes home to a run that is over
+
+
+def test_t29_what_comes_by_a_ticket_is_sealed_to_the_inbox_or_refused(sites: TwoSites) -> None:
+    run = sites.a.submit("abroad/1.0.0", {"inputs": {}})
+    query = "select tickets from remote_jobs where run = ? and state = 'RUNNING'"
+    ((tickets,),) = sites.eventually(query, sites.a, run)
+    (ticket,) = json.loads(tickets).values()
+    stranger = public_key_of(new_private_key())
+    body = io.BytesIO()
+    sealed = seal_stream(io.BytesIO(b"poison").readinto, body.write, stranger)
+    note = io.BytesIO()
+    start = seal_stream(io.BytesIO(hashlib.sha256(b"poison").digest()).readinto, note.write, stranger)
+    digest = base64.b64encode(start.header + note.getvalue()).decode()
+    whole = sealed.header + body.getvalue()
+    before = sites.rows(sites.a, "select count(*) from dataset_files")
+    for raw, headers in (
+        (b"", {}),
+        (b"plain text, not sealed", {}),
+        (whole, {}),
+        (whole, {"Strongroom-Digest": "x"}),
+        (whole, {"Strongroom-Digest": digest}),
+        (whole[:-1], {"Strongroom-Digest": digest}),
+        (sealed.header, {"Strongroom-Digest": digest}),
+    ):
+        answer = sites.put(ticket, raw, **headers)
+        assert 400 <= answer.status_code < 500, (raw[:20], answer.text)
+    assert sites.rows(sites.a, "select count(*) from dataset_files") == before
+    sites.release_at_b()
+    assert sites.a.ended(run) == "COMPLETE"
 
 
 def remote_events(sites: TwoSites) -> list[dict]:
     """Return what A's log says of jobs at other sites."""
-    import json
-
     found = sites.rows(sites.a, "select body from audit_events where event = 'run.remote' order by seq")
     return [json.loads(body) for (body,) in found]
