@@ -25,6 +25,7 @@ from wes.store import RemoteJob, Run
 ADVANCE = "wes.advance_remote"
 MOST_AT_ONCE = 64
 LONGEST_PAUSE = timedelta(minutes=5)
+LEASE = timedelta(seconds=2 * outside.SITE_SECONDS)  # of one try, which asks once
 ACTOR = "wes.remote"
 OVER = [state.value for state in ENDED]
 # The site's word on the left; its COMPLETE is not ours, for stewards there decide after it.
@@ -124,7 +125,7 @@ def advance(context: Context, task: str) -> None:
         row = session.get(RemoteJob, task)
         if row is None or row.state in OVER or row.next_try > now():
             return
-        row.next_try = now() + timedelta(seconds=120)  # the lease of this try
+        row.next_try = now() + LEASE
         person = session.scalars(sa.select(Run.person).where(Run.id == row.run)).one()
     try:
         _step(context, row, person)

@@ -3,7 +3,9 @@
 import json
 import subprocess
 
+import pytest
 from federation_scene import Federated
+from official import check
 
 from strongroom.settings import SOURCE
 
@@ -49,3 +51,27 @@ def test_what_py_tes_asked_for_is_delivered_when_two_stewards_agree(federated: F
     federated.approve(federated.request_of(task))
     raw = federated.eventually(lambda: federated.outside.taken.get("py-tes-delivered"), "nothing was delivered")
     assert federated.opened(raw).startswith("group\tpeople")
+
+
+@pytest.mark.parametrize("mode", ["all", "fail"])
+def test_a_federated_task_is_shown_as_the_official_file_says(federated: Federated, mode: str) -> None:
+    tags = {"batch": f"official-{mode}"}
+    body = federated.task(f"official-{mode}", executors=[federated.executor(mode)], tags=tags)
+    task = federated.created(body)
+    check("tes", "tesTask", federated.ask("GET", f"/tasks/{task}", view="FULL").json())
+    federated.ended(task)
+    for view in ("MINIMAL", "BASIC", "FULL"):
+        whole = federated.ask("GET", f"/tasks/{task}", view=view).json()
+        if view == "MINIMAL":
+            assert set(whole) == {"id", "state"}
+        else:
+            check("tes", "tesTask", whole)
+            assert (whole["name"], whole["tags"]) == ("count", tags)
+        listed = federated.ask("GET", "/tasks", view=view, tag_key="batch", tag_value=tags["batch"]).json()
+        assert listed["tasks"] == [whole]
+        if view != "MINIMAL":
+            check("tes", "tesListTasksResponse", listed)
+    for view in ("full", "ALL"):
+        assert federated.ask("GET", f"/tasks/{task}", view=view).status_code == 400
+    assert federated.ask("POST", f"/tasks/{task}:cancel").json() == {}
+    assert federated.ask("GET", f"/tasks/{task}").json()["state"] == federated.ended(task)["state"]
