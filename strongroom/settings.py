@@ -66,9 +66,30 @@ class Uids(_Part):
 Walls = Literal["bubblewrap", "crun", "runsc"]
 
 
+class Nodes(_Part):
+    """The door through which nodes of a cluster reach the dispatcher; it is open with such a backend only."""
+
+    host: str = Field("127.0.0.1", description="Address to bind.")
+    port: int = Field(8443, description="TCP port; TLS by a private CA of Strongroom's own.")
+    address: str = Field("", description="HOST:PORT by which nodes reach it; empty means the address it is bound to.")
+
+    @property
+    def reached_at(self) -> tuple[str, int]:
+        """Host and port that nodes are told."""
+        host, _, port = (self.address or f"{self.host}:{self.port}").rpartition(":")
+        return host, int(port)
+
+
 class Tes(_Part):
     """How many tasks run at once, and how large they may be."""
 
+    backend: Literal["local", "slurm", "kubernetes"] = Field(
+        "local", description="Where tasks run: on this host, or on the nodes of a cluster."
+    )
+    stuck_seconds: float = Field(
+        3600.0,
+        description="Longest that a task waits in a cluster for what will not come by itself, as a larger node.",
+    )
     cores: float = Field(float(os.cpu_count() or 1), description="Cores that running tasks share.")
     cores_ahead: float = Field(
         1.0,
@@ -164,6 +185,7 @@ class Settings(BaseSettings):
     identity: Identity = Identity()
     uids: Uids = Uids()
     tes: Tes = Tes()
+    nodes: Nodes = Nodes()
     wes: Wes = Wes()
     airlock: Airlock = Airlock()
     vetting: Vetting = Vetting()

@@ -12,9 +12,10 @@ from strongroom.database import reading
 from strongroom.doors import Caller, Message, listen
 from strongroom.doors import serve as serve_door
 from strongroom.errors import BadRequest, Unavailable
-from tes.backends import Launch, Report, Tell
+from tes.backends import Launch, Tell
 from tes.dispatcher import Dispatcher
 from tes.launch import Place, inspection_spec
+from tes.reports import Report
 
 KINDS = frozenset({"repack", "check", "view"})
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -65,7 +66,7 @@ def inspect(dispatcher: Dispatcher, asked: Message) -> Message:
 
     try:
         dispatcher.backend.submit(
-            Launch(attempt, spec, {**order, "objects": objects, "image": image}),
+            Launch(attempt, spec, {**order, "objects": objects, "image": image}, {}),
             Tell(started=lambda: None, ended=ended),
         )
         done.wait(settings.airlock.check_seconds + PATIENCE)

@@ -71,6 +71,10 @@ class Attempt(Base):
     started: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
     ended: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
     report: orm.Mapped[dict[str, Any] | None] = orm.mapped_column(Json)
+    # Of attempts that outlive the dispatcher: what they were started with, who took them, and what they claimed with.
+    launch: orm.Mapped[dict[str, Any] | None] = orm.mapped_column(Json)
+    begun: orm.Mapped[dict[str, Any] | None] = orm.mapped_column(Json)
+    claim: orm.Mapped[dict[str, Any] | None] = orm.mapped_column(Json)
 
 
 _LAST_SEQ = sa.select(sa.func.max(Base.metadata.tables["tasks"].c.seq))
