@@ -110,10 +110,15 @@ class Fields:
         check_path(value, f"{self.where}.{name}")
         return Path(value)
 
-    def work_path(self, name: str) -> str:
-        """Return a path below the task's work folder."""
+    def task_path(self, name: str) -> str:
+        """Return a path inside the task."""
         value = self.text(name)
         check_path(value, f"{self.where}.{name}")
+        return value
+
+    def work_path(self, name: str) -> str:
+        """Return a path below the task's work folder."""
+        value = self.task_path(name)
         if not value.startswith(f"{WORK}/"):
             raise SpecError(f"{self.where}.{name}: a path of a task lies below {WORK}.")
         return value

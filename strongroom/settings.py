@@ -28,6 +28,10 @@ class Http(_Part):
 
     host: str = Field("127.0.0.1", description="Address to bind; loopback unless a TLS proxy stands in front.")
     port: int = Field(8080, description="TCP port of the whole HTTP surface.")
+    origins: list[str] = Field(
+        default_factory=list,
+        description="Web origins (https://portal.example.org) whose pages may read answers (CORS).",
+    )
 
 
 class Issuer(_Part):
