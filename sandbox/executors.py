@@ -106,7 +106,7 @@ def _first_words(room: Room, executor: Executor) -> bytes:
     if executor.stderr is None:
         return b""
     try:
-        with open(plain_file(room.stage.folders, executor.stderr, os.O_RDONLY), "rb") as file:
+        with open(plain_file(room.stage.fixed, executor.stderr, os.O_RDONLY), "rb") as file:
             return file.read(_FIRST_WORDS)
     except OSError:
         return b""

@@ -54,6 +54,15 @@ class Stage:
         return {WORK: self.upper, **{path: staged for staged, path in self.volumes}}
 
     @property
+    def fixed(self) -> Mapping[str, str]:
+        """What streams are opened below, by its path in the task: no task can put a link in its place.
+
+        A volume in /tmp is a folder like any other there, which a task can move away.
+        """
+        tmp = f"{self.place}/scratch/tmp"
+        return {WORK: self.upper, "/tmp": tmp, **{path: staged for staged, path in self.mounted}}  # noqa: S108
+
+    @property
     def upper(self) -> str:
         """What the task writes below its work folder: the only place that outputs are taken from."""
         return f"{self.place}/scratch/work"

@@ -117,7 +117,7 @@ def limit(limits: Limits, *, largest_file: int) -> None:
 def connect(orders: Orders, streams: tuple[int, int]) -> None:
     """Put the executor's streams at 0, 1 and 2; ends this process when one of them cannot be opened."""
     try:
-        _connect({**orders.stage.folders, WORK: orders.work.path}, orders.executor, streams)
+        _connect({**orders.stage.fixed, WORK: orders.work.path}, orders.executor, streams)
     except OSError:
         os.write(streams[1], f"{NO_STREAM.reason}\n".encode())
         os._exit(NO_STREAM.exit_code or 1)

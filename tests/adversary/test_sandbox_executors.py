@@ -211,6 +211,22 @@ def test_the_folder_above_a_volume_cannot_be_moved_away_for_the_next_executor(la
     assert ended.files["/vol/A/x"] == b"x\n"
 
 
+@pytest.mark.parametrize("volume", ["/tmp/v", "/tmp/deep/v"])
+@pytest.mark.parametrize("host", ["/etc", "/run/work"])
+def test_no_stream_is_opened_through_a_link_that_took_the_place_of_a_volume(lab: Lab, volume: str, host: str) -> None:
+    top = "/".join(volume.split("/")[:3])
+    swap = f"mv {top} /tmp/away && mkdir -p {os.path.dirname(volume)} && ln -s {host} {volume}"
+    for stream in ({"stdin": f"{volume}/passwd"}, {"stdout": f"{volume}/new"}, {"stderr": f"{volume}/new"}):
+        ended = run(lab, executor(shell(swap)), executor(shell("cat"), **stream), volumes=[volume])
+        assert codes(ended) == [0, 126], ended.message
+        assert "stream" in ended.message["reason"]
+        assert not Path(host, "new").exists()
+    moved = run(
+        lab, executor(shell(f"echo x > {volume}/x; {swap}")), volumes=[volume], outputs=[output(f"{volume}/x")]
+    )
+    assert moved.files == {f"{volume}/x": b"x\n"}
+
+
 # Wildcards
 
 

@@ -36,6 +36,9 @@ CONTRADICTIONS = {
     "outputs[0].path_prefix": {"outputs": [{"path": "/run/work/*", "url": "RUN"}]},
     "executors[0].stdout": {"executors": [{"image": OTHERS, "command": ["true"], "stdout": "out"}]},
     "volumes[0]": {"volumes": ["data"]},
+    "inputs[0].type": {"inputs": [{"path": "/run/work/a", "content": "x", "type": "DIRECTORY"}]},
+    "inputs[0].content": {"inputs": [{"path": "/run/work/a", "content": "x" * ((1 << 20) + 1)}]},
+    "inputs[1].path": {"inputs": [{"path": f"/run/work/{path}", "content": "x"} for path in ("a", "a/b")]},
     "named once": {"inputs": [{"path": "/run/work/a", "content": "x"}] * 2},
 }
 
@@ -153,6 +156,16 @@ def test_40_filters_hold_together_and_bad_ones_are_refused(tes: Service, rich: s
         assert status(tes, f"{TASKS}?{bad}") == 400
 
 
+def test_40_tags_of_coarse_tasks_answer_no_question_of_a_person(tes: Service) -> None:
+    mark = uuid.uuid4().hex
+    coarse = tes.create(tes.task(name=mark, tags={"carrier": mark}), coarse=True)
+    for query in ({"tag_key": "carrier"}, {"tag_key": "carrier", "tag_value": mark}):
+        assert coarse not in [one["id"] for one in listed(tes, name_prefix=mark, **query)["tasks"]]
+        assert listed(tes, **query)["tasks"] == []
+        assert [one["id"] for one in tes.http.get(TASKS, params=query).json()["tasks"]] == [coarse]
+    assert [one["id"] for one in listed(tes, name_prefix=mark)["tasks"]] == [coarse]
+
+
 @pytest.mark.parametrize("query", [{}, {"name_prefix": "page"}, {"tag_key": "paged"}, {"state": "COMPLETE"}])
 def test_41_pages_are_full_without_gap_or_repeat(tes: Service, query: dict[str, str]) -> None:
     marker = uuid.uuid4().hex
@@ -201,7 +214,7 @@ def test_52_unknown_backend_parameters_are_warned_of_and_not_kept(tes: Service) 
 def test_52_service_info_names_storage_and_backend_parameters(tes: Service) -> None:
     info = tes.http.get("/ga4gh/tes/v1/service-info").json()
     check("tes", "tesServiceInfo", info)
-    assert info["tesResources_backend_parameters"] == ["walltime_seconds"]
+    assert info["tesResources_backend_parameters"] == ["walltime_seconds", "writable_root"]
     assert "strongroom://run/" in info["storage"]
 
 

@@ -12,9 +12,12 @@ from sqlalchemy import orm
 
 from strongroom.database import Base, now, open_database, reading, transaction
 from strongroom.errors import BadRequest
+from strongroom.identity import Person
+from tes.api import PLACE
 from tes.listing import Wanted, after_all_with, page, queries, zipped
 from tes.store import Task, TaskTag, attempts_of
 from tes.tasks import TaskState
+from tes.views import shown
 
 RUTH, RITA = "ruth@development", "rita@development"
 STATES = [TaskState.COMPLETE, TaskState.EXECUTOR_ERROR, TaskState.COMPLETE, TaskState.QUEUED]
@@ -239,6 +242,16 @@ def test_the_end_of_a_prefix_parts_what_has_it_from_what_has_not(prefix: str, te
     assert text.startswith(prefix) == (prefix <= text and (beyond is None or text < beyond))
     assert prefix <= prefix + text
     assert beyond is None or prefix + text < beyond
+
+
+def test_a_minimal_list_reads_no_request_and_no_plan(filled: sa.Engine) -> None:
+    statements: list[str] = []
+    sa.event.listen(filled, "before_cursor_execute", lambda *a: statements.append(a[2]))
+    with reading(filled) as session:
+        rows = page(session, Wanted(RUTH), after=None, most=10, options=PLACE)
+        assert [shown(row, [], view="MINIMAL", who=Person(RUTH))["id"] for row in rows]
+    assert [one for one in statements if "SELECT" in one]
+    assert not any(column in one for one in statements for column in ("request", "plan", "body_digest"))
 
 
 def test_attempts_are_read_for_a_whole_page_at_once(engine: sa.Engine) -> None:
