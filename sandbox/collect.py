@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sandbox import kernel
-from sandbox.fields import LONGEST_PATH
+from sandbox.fields import LONGEST_PATH, is_below
 from sandbox.patterns import has_wildcards, matches
 from sandbox.spec import Limits, Output, OutputType
 
@@ -109,7 +109,7 @@ class _Place:
 
 def _placed(folders: Mapping[str, int], path: str) -> tuple[_Place, str]:
     """Return in which folder `path` lies, and the path from there."""
-    top = next(top for top in folders if f"{path}/".startswith(f"{top}/"))
+    top = next(top for top in folders if is_below(path, top))
     return _Place(top, folders[top]), path.removeprefix(top).removeprefix("/") or "."
 
 

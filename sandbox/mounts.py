@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from sandbox import kernel
 from sandbox.bubblewrap import Bubblewrap
-from sandbox.fields import WORK
+from sandbox.fields import WORK, is_below
 from sandbox.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_SLAVE
 from sandbox.scratch import Scratch
 from sandbox.scratch_tmpfs import mount_memory
@@ -19,6 +19,7 @@ from sandbox.spec import Inline, Spec
 _PLACES = ("/media", "/srv", "/mnt", "/opt")
 _CLOSED = MS_NOSUID | MS_NODEV
 _INODES = 65_536
+_TMP = "/tmp"  # noqa: S108 - the task's own
 _IMAGE_FOLDERS = ("run", "tmp", "proc", "dev")
 
 
@@ -46,7 +47,7 @@ class Stage:
     @property
     def mounted(self) -> Sequence[tuple[str, str]]:
         """The volumes that are mounted: those in /tmp are folders of it, which all executors share anyhow."""
-        return [(staged, path) for staged, path in self.volumes if not _is_in_tmp(path)]
+        return [(staged, path) for staged, path in self.volumes if not is_below(path, _TMP)]
 
     @property
     def folders(self) -> Mapping[str, str]:
@@ -60,7 +61,7 @@ class Stage:
         A volume in /tmp is a folder like any other there, which a task can move away.
         """
         tmp = f"{self.place}/scratch/tmp"
-        return {WORK: self.upper, "/tmp": tmp, **{path: staged for staged, path in self.mounted}}  # noqa: S108
+        return {WORK: self.upper, _TMP: tmp, **{path: staged for staged, path in self.mounted}}
 
     @property
     def upper(self) -> str:
@@ -164,11 +165,7 @@ def check_mount_points(stage: Stage) -> None:
 
 
 def _staged(place: str, number: int, path: str) -> str:
-    return f"{place}/scratch{path}" if _is_in_tmp(path) else f"{place}/scratch/volumes/{number}"
-
-
-def _is_in_tmp(path: str) -> bool:
-    return f"{path}/".startswith("/tmp/")  # noqa: S108 - the task's own
+    return f"{place}/scratch{path}" if is_below(path, _TMP) else f"{place}/scratch/volumes/{number}"
 
 
 def write_inline(stage: Stage, inputs: Sequence[Inline]) -> None:

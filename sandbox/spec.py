@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
 from sandbox.crypt4gh import body_length_of, segments_of
-from sandbox.fields import MOST_ENTRIES, RUN, WORK, Fields, SpecError, check_path
+from sandbox.fields import MOST_ENTRIES, RUN, TAKEN, WORK, Fields, SpecError, check_path, is_below
 from sandbox.patterns import has_wildcards
 
 VERSION = 1
@@ -20,7 +20,6 @@ OutputType = Literal["FILE", "DIRECTORY"]
 Driver = Literal["tmpfs", "gocryptfs", "fscrypt"]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HEX = re.compile(r"[0-9a-f]{64}")
-_TAKEN = (RUN, "/proc", "/dev")  # what the walls themselves put there
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -221,7 +220,7 @@ def _check_whole(spec: Spec) -> None:
     if any(str(parent) in taken for path in inputs for parent in PurePosixPath(path).parents):
         raise SpecError("inputs: one lies below another.")
     _check_distinct("volumes", spec.volumes)
-    if any(_is_below(one, other) for one in spec.volumes for other in spec.volumes if one != other):
+    if any(is_below(one, other) for one in spec.volumes for other in spec.volumes if one != other):
         raise SpecError("volumes: one lies below another.")
     _check_inside(spec)
     if taken & set(outputs):  # decision 16: never a path that is an input
@@ -232,17 +231,13 @@ def _check_inside(spec: Spec) -> None:
     folders = (WORK, *spec.volumes)
     for executor in spec.executors:
         for path in (executor.stdin, executor.stdout, executor.stderr):
-            if path is not None and not any(path != folder and _is_below(path, folder) for folder in folders):
+            if path is not None and not any(path != folder and is_below(path, folder) for folder in folders):
                 raise SpecError(f"executors: a stream lies below {WORK} or below a volume.")
     for output in spec.outputs:
-        if output.path == WORK or not any(_is_below(output.path, folder) for folder in folders):
+        if output.path == WORK or not any(is_below(output.path, folder) for folder in folders):
             raise SpecError(f"outputs: a path lies below {WORK} or in a volume.")
-        if output.wildcards and not any(_is_below(output.folder, folder) for folder in folders):
+        if output.wildcards and not any(is_below(output.folder, folder) for folder in folders):
             raise SpecError(f"outputs: wildcards stand below {WORK} or below a volume.")
-
-
-def _is_below(path: str, folder: str) -> bool:
-    return f"{path}/".startswith(f"{folder}/")
 
 
 def _check_distinct(name: str, paths: Sequence[str]) -> None:
@@ -284,8 +279,8 @@ def _output(given: Fields) -> Output:
 
 def _volume(path: str) -> str:
     check_path(path, "volumes")
-    if any(_is_below(path, taken) for taken in _TAKEN):
-        raise SpecError(f"volumes: none lies in {', '.join(_TAKEN)}.")
+    if any(is_below(path, taken) for taken in TAKEN):
+        raise SpecError(f"volumes: none lies in {', '.join(TAKEN)}.")
     return path
 
 

@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.fields import SpecError, check_folder
+from sandbox.fields import WORK
 from strongroom.errors import BadRequest
 from strongroom.settings import Tes
 from tes import files
-from tes.files import WORK, task_path
+from tes.files import plain_path, task_path
 from tes.schemas import Executor, NewTask, Resources
 
 GIB, LEAST = 1 << 30, 1 << 20
@@ -110,14 +110,6 @@ def images_of(plan: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(executor["image"] for executor in plan["executors"]))
 
 
-def _folder(path: str, field: str) -> str:
-    try:
-        check_folder(path, field)
-    except SpecError as error:
-        raise BadRequest(str(error)) from error
-    return path
-
-
 def _executor(n: int, executor: Executor, folders: Collection[str]) -> dict[str, Any]:
     where = f"executors[{n}]"
     if not _IMAGE.fullmatch(executor.image):
@@ -131,11 +123,15 @@ def _executor(n: int, executor: Executor, folders: Collection[str]) -> dict[str,
     return {
         "image": executor.image,
         "command": list(executor.command),
-        "workdir": _folder(executor.workdir, f"{where}.workdir") if executor.workdir else None,
+        "workdir": _workdir(executor.workdir, f"{where}.workdir"),
         "env": env,
         "ignore_error": bool(executor.ignore_error),
         **{name: _stream(getattr(executor, name), f"{where}.{name}", folders) for name in STREAMS},
     }
+
+
+def _workdir(path: str | None, field: str) -> str | None:
+    return plain_path(path, field) if path and path != "/" else path or None
 
 
 def _stream(path: str | None, field: str, folders: Collection[str]) -> str | None:

@@ -6,16 +6,14 @@ from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from sandbox.fields import TAKEN, WORK, SpecError, check_path, is_below
 from sandbox.patterns import has_wildcards
 from strongroom.errors import BadRequest
 from tes.schemas import Input, Output
 
-WORK = "/run/work"
 MOST_CONTENT = 1 << 20
 MOST_FILES = 20_000
 MOST_VOLUMES = 16
-LONGEST_PATH, LONGEST_NAME = 1024, 255
-_TAKEN = ("/run", "/proc", "/dev")
 _OBJECT = re.compile(r"strongroom://object/([0-9a-f]{32})")
 _BELOW = re.compile(r"strongroom://(run|dataset)/([A-Za-z0-9][A-Za-z0-9._-]{0,63})((?:/[^\x00-\x1f\x7f]*)?)")
 
@@ -27,20 +25,29 @@ def url_of(run: str, path: str) -> str:
 
 def volumes(asked: Sequence[str]) -> list[str]:
     """Return the volumes that are asked for, without a slash at their ends."""
-    found = [_plain(path.removesuffix("/"), f"volumes[{n}]") for n, path in enumerate(asked)]
+    found = [plain_path(path.removesuffix("/"), f"volumes[{n}]") for n, path in enumerate(asked)]
     if len(found) > MOST_VOLUMES:
         raise BadRequest(f"volumes: at most {MOST_VOLUMES} are possible.")
     for n, path in enumerate(found):
-        if any(_is_below(path, taken) for taken in _TAKEN):
-            raise BadRequest(f"volumes[{n}]: not in {', '.join(_TAKEN)}; what lies in {WORK} is shared already.")
-        if any(_is_below(path, other) for m, other in enumerate(found) if m != n):
+        if any(is_below(path, taken) for taken in TAKEN):
+            raise BadRequest(f"volumes[{n}]: not in {', '.join(TAKEN)}; what lies in {WORK} is shared already.")
+        if any(is_below(path, other) for m, other in enumerate(found) if m != n):
             raise BadRequest(f"volumes[{n}]: named twice, or below another.")
     return found
 
 
+def plain_path(path: str, field: str) -> str:
+    """Return `path` if it is absolute and says plainly where it leads."""
+    try:
+        check_path(path, field)
+    except SpecError as error:
+        raise BadRequest(str(error)) from error
+    return path
+
+
 def task_path(path: str, field: str, folders: Collection[str] = (WORK,)) -> str:
     """Return `path` if it is a plain absolute path at or below one of these folders of a task."""
-    if not any(_is_below(_plain(path, field), folder) for folder in folders):
+    if not any(is_below(plain_path(path, field), folder) for folder in folders):
         raise BadRequest(f"{field}: a path in {WORK}" + (" or in a volume." if len(folders) > 1 else "."))
     return path
 
@@ -95,7 +102,7 @@ def _input(where: str, given: Input, run: str) -> dict[str, Any]:
         raise BadRequest(f"{where}.url: a task reads files of its own run.")
     name = found[3].removesuffix("/") if given.type == "DIRECTORY" else found[3]
     if name or given.type == "FILE":
-        _plain(name, f"{where}.url")
+        plain_path(name, f"{where}.url")
     return {"path": path, "type": given.type, "of": found[1], "owner": found[2], "name": name.removeprefix("/")}
 
 
@@ -125,18 +132,3 @@ def _file_path(path: str, kind: str, field: str, folders: Collection[str]) -> st
     if plain == WORK or (plain in folders and kind == "FILE"):
         raise BadRequest(f"{field}: a path below {WORK}.")
     return plain
-
-
-def _plain(path: str, field: str) -> str:
-    first, *parts = path.split("/")
-    if first or not parts or any(part in ("", ".", "..") for part in parts):
-        raise BadRequest(f"{field}: an absolute path without empty parts, '.' and '..'.")
-    if len(path.encode()) > LONGEST_PATH or any(len(part.encode()) > LONGEST_NAME for part in parts):
-        raise BadRequest(f"{field}: at most {LONGEST_PATH} bytes, {LONGEST_NAME} in each part.")
-    if any(c < " " or c == "\x7f" for c in path):
-        raise BadRequest(f"{field}: no control characters.")
-    return path
-
-
-def _is_below(path: str, folder: str) -> bool:
-    return f"{path}/".startswith(f"{folder}/")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from archive.bodies import BodyFacts
+from sandbox.fields import WORK
 from sandbox.images import ImageRecord
 from strongroom.errors import NotFound
 from strongroom.settings import Settings
 from tes.admission import GIB, STREAMS
-from tes.files import WORK
 
 INTERPRETER = "import sys; sys.path.insert(0, '/run/checks'); from checks.jail import main; main()"
 

@@ -12,7 +12,7 @@ from strongroom.errors import BadRequest
 from tes.store import Task, TaskTag
 from tes.tasks import TaskState
 
-MOST_TAGS = 16
+MOST_ASKED = 16  # tags in one filter
 _LAST_LETTER, _SURROGATES = 0x10FFFF, range(0xD800, 0xE000)
 
 
@@ -42,8 +42,8 @@ def zipped(keys: Sequence[str], values: Sequence[str]) -> tuple[tuple[str, str],
     """
     if len(values) > len(keys):
         raise BadRequest("tag_value: more values than tag_key has keys.")
-    if len(keys) > MOST_TAGS or len(set(keys)) != len(keys):
-        raise BadRequest(f"tag_key: each key once, and at most {MOST_TAGS}.")
+    if len(keys) > MOST_ASKED or len(set(keys)) != len(keys):
+        raise BadRequest(f"tag_key: each key once, and at most {MOST_ASKED}.")
     return tuple(zip(keys, [*values, *[""] * (len(keys) - len(values))], strict=True))
 
 

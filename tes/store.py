@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.sql.base import ExecutableOption
 
+from sandbox.fields import WORK
 from strongroom.audit import Entry, Event
 from strongroom.database import Base, Json, UtcTime, now
 from strongroom.states import step
-from tes.files import WORK
 from tes.tasks import STEPS, TERMINAL, TaskState
 
 AT_ONCE = 500

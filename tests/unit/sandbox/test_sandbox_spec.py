@@ -183,6 +183,8 @@ FILE_KEYS = {"type": "key_file", "private_key": "/k", "recipient": KEY}
         ({"volumes": "/vol"}, "not a list"),
         ({"volumes": ["/"]}, "empty"),
         ({"volumes": ["vol"]}, "absolute"),
+        ({"volumes": [""]}, "absolute"),
+        ({"rootfs": ""}, "absolute"),
         ({"volumes": ["/vol/../etc"]}, "`..`"),
         ({"volumes": ["/vol/"]}, "empty"),
         ({"volumes": ["/vol", "/vol"]}, "twice"),
