@@ -118,7 +118,7 @@ class Slurm:
         self._wait(name, daemon.answers)
 
     def settle(self) -> None:
-        """Wait until what slurmctld knows is on disk: killed before that, it forgets it and does it again."""
+        """Wait until slurmctld's memory is on disk: killed before, it forgets seconds of it and does them again."""
         state, before = self.home / "ctld" / "job_state", time.time()
         while time.time() < before + SAVED_WITHIN and state.stat().st_mtime < before:
             time.sleep(0.1)

@@ -76,7 +76,7 @@ class SlurmClient(Protocol):
         """Return what is known of these jobs; one that nobody remembers is missing."""
 
     def cancel(self, job_id: int, *, user: str) -> None:
-        """Kill a job as its user; one that is over or unknown is no error."""
+        """Kill a job as its user; one that is over or unknown is no error, and what is killed still has to end."""
 
     def ping(self) -> None:
         """Return when slurmctld answers."""

@@ -44,7 +44,11 @@ def _rest(url: str | None, user: str, tokens: Path | None) -> SlurmClient:
     if url is None:
         raise SlurmUnavailable("slurmrestd cannot be asked: its address is not set.")
     rest = Rest(url, user=user, tokens=tokens)
-    rest.ping()
+    try:
+        rest.ping()
+    except SlurmUnavailable:
+        rest.close()
+        raise
     return rest
 
 

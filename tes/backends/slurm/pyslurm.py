@@ -1,6 +1,5 @@
 """Reads the states of jobs through the site's own pyslurm, and leaves the rest to SLURM's commands."""
 
-import importlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,7 @@ class PySlurm:
 
     def __post_init__(self) -> None:
         """Refuse to start with a pyslurm that is missing or of another SLURM."""
-        _pyslurm(self.driver.version())
+        _check_fits(self.driver.version())
 
     def submit(self, job: Job) -> int:
         """Leave it to the driver."""
@@ -30,12 +29,13 @@ class PySlurm:
 
     def states(self, ids: Collection[int]) -> dict[int, JobState]:
         """Load slurmctld's jobs once, and ask the driver about those that it has forgotten."""
-        library = importlib.import_module("pyslurm")
+        import pyslurm
+
         try:
-            loaded = library.Jobs.load()
+            loaded = pyslurm.Jobs.load()
             known = ((job_id, loaded.get(job_id)) for job_id in ids)
             found = {job_id: _state(job) for job_id, job in known if job is not None}
-        except library.RPCError as error:
+        except pyslurm.RPCError as error:
             raise unavailable(f"pyslurm: {error}") from error
         forgotten = set(ids) - set(found)
         return {**found, **self.driver.states(forgotten)} if forgotten else found
@@ -49,16 +49,15 @@ class PySlurm:
         self.driver.ping()
 
 
-def _pyslurm(version: str) -> Any:
+def _check_fits(version: str) -> None:
     cure = f"install pyslurm {version}.*, built on this host against its own SLURM, or leave it out"
     try:
-        library = importlib.import_module("pyslurm")
+        import pyslurm
     except ImportError as error:
         raise SlurmUnavailable(f"pyslurm cannot be loaded: {cure}.", detail=str(error)) from error
-    major, minor = (int(part) for part in str(library.__version__).split(".")[:2])
+    major, minor = (int(part) for part in str(pyslurm.__version__).split(".")[:2])
     if f"{major}.{minor}" != version:
         raise SlurmUnavailable(f"pyslurm {major}.{minor} is not for SLURM {version}: {cure}.")
-    return library
 
 
 def _state(job: Any) -> JobState:

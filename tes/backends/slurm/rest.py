@@ -22,6 +22,7 @@ AT_ONCE: Final = 200  # ids in one address
 ASKED_WHY: Final = 20  # waiting jobs whose reason is asked again in one call
 Query = Sequence[tuple[str, str | int]]
 T = TypeVar("T")
+NOTHING: Final[Json] = {}  # this very object: an answer that is empty is another
 
 
 class Rest:
@@ -88,7 +89,7 @@ class Rest:
         return dict(found)
 
     def cancel(self, job_id: int, *, user: str) -> None:
-        """Delete the job as its user: an id that has become another user's job is safe."""
+        """Delete the job as its user: an id that has become another user's is safe (24.11 says nothing of it)."""
         version, _ = self._version()
         self._ask("DELETE", f"/slurm/{version}/job/{job_id}", user=user, silent={UNKNOWN_JOB})
 
@@ -125,7 +126,7 @@ class Rest:
 
     def _jobs(self, path: str, query: Query) -> list[JobState]:
         body = self._ask("GET", path, query=query, silent={UNKNOWN_JOB, NOTHING_FOUND})
-        return _read(rest_bodies.jobs, body) if body else []
+        return [] if body is NOTHING else _read(rest_bodies.jobs, body)
 
     def _version(self) -> tuple[str, bool]:
         """Return the newest version that both sides know, and whether slurmrestd speaks for accounting too."""
@@ -148,12 +149,12 @@ class Rest:
         body: Json | None = None,
         silent: Collection[int] = (),
     ) -> Json:
-        """Return an answer's object, empty when nothing changed or an error is one of the `silent`."""
+        """Return an answer's object, NOTHING when nothing changed or the error is one of the `silent`."""
         headers = self._headers(user or self._user)
         try:
             answer = self._http.request(method, path, params=list(query), json=body, headers=headers)
             if answer.status_code == httpx.codes.NOT_MODIFIED:
-                return {}
+                return NOTHING
             said = answer.json() if answer.content else None
         except (httpx.HTTPError, ValueError, RecursionError) as error:
             raise unavailable(f"{method} {path}: {type(error).__name__}") from error
@@ -162,7 +163,7 @@ class Rest:
             raise unavailable(f"{method} {path}: {answer.status_code}")
         for number, words in rest_bodies.errors(said):
             if number in silent:
-                return {}
+                return NOTHING
             raise refusal(words) if number in SAYS_NO else unavailable(f"{method} {path}: {number} {words}")
         if answer.status_code != httpx.codes.OK:
             raise unavailable(f"{method} {path}: {answer.status_code}")
