@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from strongroom.doors import caller_of
@@ -41,6 +42,11 @@ def new_app(title: str, settings: Settings, *, engine: sa.Engine, issuers: Seque
     """Return an application with our error shapes; rooms include their routers."""
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.settings, app.state.engine, app.state.issuers = settings, engine, tuple(issuers)
+    if settings.http.origins:  # without credentials: a page sends a bearer token of its own, or is nobody
+        methods, headers = ["GET", "POST"], ["Authorization", "Content-Type", "Idempotency-Key"]
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.http.origins, allow_methods=methods, allow_headers=headers
+        )
     app.add_exception_handler(StrongroomError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http_error)

@@ -5,7 +5,7 @@ import os
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from strongroom.errors import StrongroomError
 
 SOURCE = Path(__file__).resolve().parent.parent
+Origin = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$")]
 
 
 class SettingsRefused(StrongroomError):
@@ -28,6 +29,9 @@ class Http(_Part):
 
     host: str = Field("127.0.0.1", description="Address to bind; loopback unless a TLS proxy stands in front.")
     port: int = Field(8080, description="TCP port of the whole HTTP surface.")
+    origins: tuple[Origin, ...] = Field(
+        (), description="Web origins (https://portal.example.org) whose pages may read answers (CORS); never all."
+    )
 
 
 class Issuer(_Part):
