@@ -2,17 +2,13 @@
 
 import os
 import time
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 from site_of_tests import Site
 
-from archive import decisions
 from demo.people import PROJECT
-from strongroom import audit
-from strongroom.database import open_database, transaction
 from wes import catalogue
 
 TASKS = "/ga4gh/tes/v1/tasks"
@@ -33,26 +29,8 @@ class Service:
 
     def new_run(self, *, person: str = "ruth@development") -> str:
         """Record a decision as WES does, without a run that an engine works on."""
-        run = uuid.uuid4().hex
-        engine = open_database(self.site.stage.settings.database)
-        with transaction(engine) as session:
-            entries = decisions.record(
-                session,
-                run=run,
-                person=person,
-                project=PROJECT,
-                workflow="variant-calling",
-                version="1.0.0",
-                workflow_digest=self.vetted.statement.digest,
-                envelope=self.vetted.envelope,
-                images=dict(self.vetted.statement.images),
-                datasets=self.datasets,
-                policy_version=1,
-                seconds=3600,
-            )
-            audit.append(session, *entries)
-        engine.dispose()
-        return run
+        stage = self.site.stage
+        return stage.decide("variant-calling", "1.0.0", person=person, project=PROJECT, datasets=self.datasets)
 
     def url(self, path: str) -> str:
         """Return the URL of a path of this run."""
