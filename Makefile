@@ -30,7 +30,7 @@ endef
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: .venv/made .venvs/engine-snakemake/made .venvs/launcher/launcher ## Debian packages, uv, and the environments of services and engines
+setup: .venv/made .venvs/engine-snakemake/made .venvs/schemathesis/made .venvs/launcher/launcher ## Debian packages, uv, and the environments of services and engines
 
 demo: setup ## The whole path on real data: submit, compute, review, release, compare
 	$(BIN)/strongroom demo
@@ -83,6 +83,11 @@ clean: ## Remove what make made here: environments, caches, site (never strongro
 
 .venvs/engine-snakemake/made: engines/snakemake/requirements.lock .venvs/uv/made
 	$(call say,Making $(@D): Snakemake, apart from the services)
+	@$(call environment,$(@D),$<)
+	@touch $@
+
+.venvs/schemathesis/made: tests/conformance/schemathesis/requirements.lock .venvs/uv/made
+	$(call say,Making $(@D): what attacks our APIs by their OpenAPI files)
 	@$(call environment,$(@D),$<)
 	@touch $@
 

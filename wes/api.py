@@ -38,6 +38,10 @@ TES = "/ga4gh/tes/v1/tasks"
 JSON_FIELDS = ("workflow_params", "tags", "workflow_engine_parameters")
 TEXT_FIELDS = ("workflow_type", "workflow_type_version", "workflow_url", "workflow_engine", "workflow_engine_version")
 REQUIRED = ("workflow_type", "workflow_type_version", "workflow_url")
+# WES 1.1 has fields of JSON and of text side by side in a form; the route reads it field by field.
+_PROPERTIES = {name: {"type": "string"} for name in (*TEXT_FIELDS, *JSON_FIELDS)}
+_SCHEMA = {"type": "object", "properties": _PROPERTIES, "required": list(REQUIRED)}
+FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _SCHEMA}}}}
 router = APIRouter(prefix=PREFIX)
 
 
@@ -64,7 +68,7 @@ def service_info(request: Request) -> dict[str, Any]:
     }
 
 
-@router.post("/runs")
+@router.post("/runs", openapi_extra=FORM)
 async def run_workflow(request: Request, person: SignedIn) -> RunId:
     """Submit a run (POST /runs, multipart/form-data); no attachments, vetted workflows only."""
     form = _form(await _fields(request))

@@ -19,6 +19,7 @@ LOCKS = [
     "docs/requirements.lock",
     "engines/snakemake/requirements.lock",
     "bench/requirements.lock",
+    "tests/conformance/schemathesis/requirements.lock",
 ]
 
 
