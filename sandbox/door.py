@@ -60,6 +60,12 @@ class Door:
         self._idle: list[ssl.SSLSocket] = []
         self._lock = threading.Lock()
 
+    def close(self) -> None:
+        """Let the connections go that nobody uses now."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().close()
+
     def ask(self, message: Message) -> Message:
         """Return the answer; raises `DoorClosed` or `DoorRefused`."""
         with self._line() as line:
