@@ -21,6 +21,10 @@ class DoorClosed(Exception):
     """The dispatcher does not answer; it may later."""
 
 
+class NotReached(DoorClosed):
+    """Nothing of the question has left: it can be asked again without harm."""
+
+
 class DoorRefused(Exception):
     """The dispatcher said no; the sentence is safe to show."""
 
@@ -55,6 +59,12 @@ class Door:
         self._context = papers.context()
         self._idle: list[ssl.SSLSocket] = []
         self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Let the connections go that nobody uses now."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().close()
 
     def ask(self, message: Message) -> Message:
         """Return the answer; raises `DoorClosed` or `DoorRefused`."""
@@ -120,7 +130,7 @@ class Door:
             raw = create_connection(self._address, PATIENCE)
             return self._context.wrap_socket(raw, server_hostname=SERVER)
         except OSError as error:
-            raise DoorClosed("The dispatcher cannot be reached.") from error
+            raise NotReached("The dispatcher cannot be reached.") from error
 
     def _keep(self, line: ssl.SSLSocket) -> None:
         with self._lock:

@@ -54,7 +54,7 @@ def admit(folder: Path, node: str, out: Path) -> None:
 
 
 def dismiss(folder: Path, node: str) -> None:
-    """Let a node in no more: at its next connection."""
+    """Let a node in no more: from its next question on."""
     if not _NODE.fullmatch(node) or not (folder / "admitted" / node).exists():
         raise NotFound("No node of this name is let in.")
     (folder / "admitted" / node).unlink()

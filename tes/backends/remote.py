@@ -77,7 +77,7 @@ class Remote:
         """Take up an attempt: whether it was handed in, only the scheduler knows."""
         # Never placed again: what it does not know of within a minute is lost, and its task gets another attempt.
         begun = self._pledges.is_begun(launch.attempt)
-        self._add(Live(launch, tell, placed=True, begun=begun, started=begun))
+        self._add(Live(launch, tell, placed=True, begun=begun))
 
     def cancel(self, attempt: str) -> None:
         """Have the scheduler kill it, again every few seconds until it is gone."""
