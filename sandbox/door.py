@@ -96,12 +96,6 @@ class Door:
                 left -= len(piece)
             _answer(line)
 
-    def close(self) -> None:
-        """Hang up; a later question connects again."""
-        with self._lock:
-            while self._idle:
-                self._idle.pop().close()
-
     @contextlib.contextmanager
     def _line(self) -> Iterator[ssl.SSLSocket]:
         line = self._take()
