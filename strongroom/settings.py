@@ -1,10 +1,12 @@
 """One frozen tree of settings, read once from a TOML file and `STRONGROOM_…` variables."""
 
 import os
+import re
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -12,7 +14,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from strongroom.errors import StrongroomError
 from strongroom.networks import Federation, is_loopback, is_secure
 
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 SOURCE = Path(__file__).resolve().parent.parent
+Origin = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$")]
 
 
 class SettingsRefused(StrongroomError):
@@ -28,6 +32,9 @@ class Http(_Part):
 
     host: str = Field("127.0.0.1", description="Address to bind; loopback unless a TLS proxy stands in front.")
     port: int = Field(8080, description="TCP port of the whole HTTP surface.")
+    origins: tuple[Origin, ...] = Field(
+        (), description="Web origins (https://portal.example.org) whose pages may read answers (CORS); never all."
+    )
 
 
 class Issuer(_Part):
@@ -66,9 +73,66 @@ class Uids(_Part):
 Walls = Literal["bubblewrap", "crun", "runsc"]
 
 
+class Nodes(_Part):
+    """The door through which nodes of a cluster reach the dispatcher; it is open with such a backend only."""
+
+    host: str = Field("127.0.0.1", description="Address to bind.")
+    port: int = Field(8443, description="TCP port; TLS by a private CA of Strongroom's own.")
+    address: str = Field("", description="HOST:PORT by which nodes reach it; empty means the address it is bound to.")
+
+    @property
+    def reached_at(self) -> tuple[str, int]:
+        """Host and port that nodes are told."""
+        host, _, port = (self.address or f"{self.host}:{self.port}").rpartition(":")
+        return host, int(port)
+
+
+class Slurm(_Part):
+    """How tasks become jobs of a SLURM cluster; it counts with `tes.backend` = `slurm`."""
+
+    driver: Literal["probe", "rest", "cli", "pyslurm"] = Field(
+        "probe", description="How SLURM is spoken to; `probe` is slurmrestd where it answers, else SLURM's commands."
+    )
+    rest_url: str | None = Field(None, description="slurmrestd: unix:/path, https://… or http:// on this host.")
+    rest_user: str = Field("strongroom", description="The user that slurmrestd is read as.")
+    tokens: Path | None = Field(
+        None, description="Folder of slurmrestd's tokens, a file for each user, which the site renews."
+    )
+    conf: Path | None = Field(None, description="The cluster's slurm.conf, if it is not where SLURM looks for it.")
+    users: Mapping[str, str] = Field(
+        {}, description="Project → the cluster's user that its jobs run as; a project without one gets no jobs."
+    )
+    options: tuple[Literal["partition", "account", "qos", "constraint", "gres", "time"], ...] = Field(
+        (), description="Options of sbatch that a task may name in `backend_parameters`."
+    )
+    template: Path | None = Field(
+        None, description="Script that jobs begin with, `#!/bin/sh` by default; our own `exec` line ends it."
+    )
+    joiner: Path = Field(
+        Path("/usr/local/lib/strongroom/joiner"), description="On nodes: the program that a job's script becomes."
+    )
+    agent: Path = Field(Path("/run/strongroom"), description="On nodes: the agent's folder, with its sockets.")
+    pause_seconds: float = Field(0.5, gt=0, description="Pause between two questions for the states of all jobs.")
+
+    @model_validator(mode="after")
+    def _a_user_is_of_one_project(self) -> "Slurm":
+        # T22: what a job of one project can reach is not to be another project's.
+        users = list(self.users.values())
+        if len(set(users)) < len(users) or not all(_USER.fullmatch(user) and user != "root" for user in users):
+            raise ValueError("slurm.users: each project has a user of its own, and none is root.")
+        return self
+
+
 class Tes(_Part):
     """How many tasks run at once, and how large they may be."""
 
+    backend: Literal["local", "slurm", "kubernetes"] = Field(
+        "local", description="Where tasks run: on this host, or on the nodes of a cluster."
+    )
+    stuck_seconds: float = Field(
+        3600.0,
+        description="Longest that a task waits in a cluster for what will not come by itself, as a larger node.",
+    )
     cores: float = Field(float(os.cpu_count() or 1), description="Cores that running tasks share.")
     cores_ahead: float = Field(
         1.0,
@@ -164,6 +228,8 @@ class Settings(BaseSettings):
     identity: Identity = Identity()
     uids: Uids = Uids()
     tes: Tes = Tes()
+    nodes: Nodes = Nodes()
+    slurm: Slurm = Slurm()
     wes: Wes = Wes()
     airlock: Airlock = Airlock()
     vetting: Vetting = Vetting()

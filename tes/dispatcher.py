@@ -1,9 +1,11 @@
 """Hands queued tasks to the backend and writes down what becomes of them: a process of its own."""
 
+import json
 import select
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,18 +18,20 @@ from sandbox.spec import spec_digest
 from strongroom import audit
 from strongroom.audit import Entry, Event
 from strongroom.bells import Bell, ring
-from strongroom.database import now, open_database, reading, transaction
+from strongroom.database import now, reading, transaction
 from strongroom.errors import NotAllowed, StrongroomError
 from strongroom.folders import folder_digest
 from strongroom.settings import Settings
-from tes.backends import Backend, Launch, Report, Tell
-from tes.launch import Keys, Place, task_spec
+from tes.admission import images_of
+from tes.backends import Backend, Launch, Tell
+from tes.launch import Image, Keys, Place, task_spec
 from tes.node import Node
-from tes.store import Attempt, Task, find, move
-from tes.tasks import TERMINAL, Cause, TaskState, outcome
+from tes.reports import Report, report
+from tes.resolution import resolved
+from tes.store import Attempt, Task, find, move, record_outputs
+from tes.tasks import AGAIN, TERMINAL, Cause, TaskState, outcome
 
 ACTOR = "tes.dispatcher"
-MOST_SLOTS = 1024
 MOST_AT_ONCE = 64
 log = structlog.get_logger()
 _TASKS = Task.metadata.tables["tasks"]
@@ -44,32 +48,30 @@ _WAITING = (
 class Dispatcher:
     """The living part: what runs now, and on what."""
 
-    def __init__(self, settings: Settings, backend: Backend) -> None:
+    def __init__(self, settings: Settings, engine: sa.Engine, backend: Backend) -> None:
         self.settings = settings
-        self.engine = open_database(settings.database)
+        self.engine = engine
         self.backend = backend
-        self.node = Node(
-            cores=settings.tes.cores + settings.tes.cores_ahead,
-            memory=int(settings.tes.memory_gb * (1 << 30)),
-            uids=list(range(settings.uids.first_task, settings.uids.first_task + MOST_SLOTS)),
-            disk=int(settings.tes.scratch_disk_gb * (1 << 30)),
-        )
-        self.keys = Keys(settings.sockets / "broker.sock", bodies.broker_public_key(settings))
+        self.node = Node.of(settings, elsewhere=backend.keeps)
+        self.keys = Keys(_broker_socket(settings, backend), bodies.broker_public_key(settings))
         self._bell = settings.sockets / "dispatcher.bell"
         self._running: dict[str, str] = {}  # task -> attempt
-        self._images: dict[str, images.ImageRecord] = {}
+        self._records: dict[str, images.ImageRecord] = {}  # by digest of the image
 
     def recover(self) -> None:
-        """End the attempts of an earlier life: their supervisors died with it; their tasks get another attempt."""
-        self.backend.sweep()
+        """Take up, or end, the attempts of an earlier life; a task whose attempt is lost gets another one."""
         if self.settings.tes.scratch_disk_gb:
             self.settings.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Whatever the driver is now; fscrypt's disks never have a name, so of them nothing can be left.
             scratch_gocryptfs.sweep(self.settings.scratch)
         with reading(self.engine) as session:
-            lost = list(session.scalars(sa.select(Attempt.id).where(Attempt.ended.is_(None))))
-        for attempt in lost:
-            self._ended(attempt, {"cause": Cause.LOST.value, "exit_code": None, "reason": "The node was restarted."})
+            left = list(session.scalars(sa.select(Attempt).where(Attempt.ended.is_(None))))
+        for row in left:
+            if row.backend == self.backend.name and row.launch is not None:
+                self._resume(row)
+            else:
+                self._ended(row.id, report(Cause.LOST, "The node was restarted."))
+        self.backend.sweep()
 
     def run(self) -> None:
         """Work for ever: start what fits, cancel what shall stop; a ring or a second wakes us."""
@@ -110,16 +112,25 @@ class Dispatcher:
         with reading(self.engine) as session:
             decision = decisions.open_decision(session, run)
             sensitivity = decisions.sensitivity(session, decision)
+            plan = {**plan, "inputs": resolved(session, plan["inputs"], decision)}
             objects = [i["object"] for i in plan["inputs"] if "object" in i]
             facts = bodies.facts_of(session, objects, self.settings)
         place = Place(
             uid=uid,
             sensitivity=sensitivity,
-            rootfs=images.open_image(self.settings.images_folder, plan["image"]),
+            images={image: self._image(image) for image in images_of(plan)},
             code={"/run/workflow": self._workflow(decision.workflow_digest)},
-            image=self._image(plan["image"]),
         )
         spec = task_spec(plan, attempt=attempt, facts=facts, place=place, keys=self.keys, settings=self.settings)
+        order = {
+            "kind": "task",
+            "decision": run,
+            "project": decision.project,
+            "person": decision.person,
+            "objects": objects,
+            "images": images_of(plan),
+        }
+        launch = Launch(attempt, spec, order, plan)
         with transaction(self.engine) as session:
             row = find(session, task)
             if row is None or row.state != TaskState.QUEUED.value:
@@ -136,27 +147,30 @@ class Dispatcher:
                     backend=self.backend.name,
                     spec_sha256=spec_digest(spec),
                     started=now(),
+                    launch=_kept(launch) if self.backend.keeps else None,
                 )
             )
             facts_of_start = {"task": task, "number": row.attempts, "spec_sha256": spec_digest(spec)}
             audit.append(session, moved, Entry(Event.ATTEMPT_STARTED, ACTOR, attempt, row.project, facts_of_start))
-            order = {
-                "kind": "task",
-                "decision": row.run,
-                "project": row.project,
-                "person": row.person,
-                "objects": objects,
-                "image": plan["image"],
-            }
-        self._running[task] = attempt
-        size = (*_need(plan), uid)
+        self.backend.submit(launch, self._tell(task, launch, uid=uid))
 
-        def ended(report: Report) -> None:
+    def _resume(self, row: Attempt) -> None:
+        assert row.launch is not None
+        launch = Launch(row.id, row.launch["spec"].encode(), row.launch["order"], row.launch["plan"])
+        uid = json.loads(launch.spec)["uid"]
+        self.node.hold(*_need(launch.plan), uid)
+        self.backend.resume(launch, self._tell(row.task, launch, uid=uid))
+
+    def _tell(self, task: str, launch: Launch, *, uid: int) -> Tell:
+        self._running[task] = launch.attempt
+        size = (*_need(launch.plan), uid)
+
+        def ended(said: Report) -> None:
             self.node.give_back(*size)
             self._running.pop(task, None)
-            self._write_down(attempt, report)
+            self._write_down(launch.attempt, said)
 
-        self.backend.submit(Launch(attempt, spec, order), Tell(started=lambda: self._started(task), ended=ended))
+        return Tell(started=lambda: self._started(task), ended=ended)
 
     def _workflow(self, digest: str) -> Any:
         folder = self.settings.home / "catalogue" / "content" / digest.removeprefix("sha256:")
@@ -164,10 +178,11 @@ class Dispatcher:
             raise NotAllowed("The workflow's stored files are not the ones that were signed.")
         return folder
 
-    def _image(self, digest: str) -> images.ImageRecord:
-        if digest not in self._images:
-            self._images[digest] = images.read_image(self.settings.images_folder, digest)
-        return self._images[digest]
+    def _image(self, digest: str) -> Image:
+        store = self.settings.images_folder
+        if digest not in self._records:
+            self._records[digest] = images.read_image(store, digest)
+        return Image(images.open_image(store, digest), self._records[digest])
 
     def _started(self, task: str) -> None:
         with transaction(self.engine) as session:
@@ -177,39 +192,42 @@ class Dispatcher:
             # No ring: who waits for changes acts on ends only, and sees the rest within a second.
             audit.append(session, move(session, row, TaskState.RUNNING, actor=ACTOR))
 
-    def _write_down(self, attempt: str, report: Report) -> None:
+    def _write_down(self, attempt: str, said: Report) -> None:
         """Record the end of an attempt, however often the database fails: nobody else will tell it again."""
         while True:
             try:
-                return self._ended(attempt, report)
+                return self._ended(attempt, said)
             except sa.exc.DBAPIError:
                 log.exception("attempt.not_written", attempt=attempt)
                 time.sleep(1)
 
-    def _ended(self, attempt: str, report: Report) -> None:
+    def _ended(self, attempt: str, said: Report) -> None:
         with transaction(self.engine) as session:
             row = session.get(Attempt, attempt)
             if row is None or row.ended is not None:
                 return
             task = find(session, row.task)
             assert task is not None
-            row.ended, row.report = now(), report
-            entries = list(self._settle(session, task, row, report))
+            row.ended, row.report = now(), said
+            entries = list(self._settle(session, task, row, said))
             audit.append(session, *entries)
         ring(self.settings.sockets / "tasks.bell")
         ring(self._bell)
 
-    def _settle(self, session: orm.Session, task: Task, attempt: Attempt, report: Report) -> Iterator[Entry]:
-        cause = Cause(report["cause"])
+    def _settle(self, session: orm.Session, task: Task, attempt: Attempt, said: Report) -> Iterator[Entry]:
+        cause = Cause(said["cause"])
         facts = {
             "task": task.id,
             "cause": cause.value,
-            "exit_code": report.get("exit_code"),
-            "outputs": sorted(output["object"] for output in report.get("outputs", [])),
+            "exit_code": said.get("exit_code"),
+            "outputs": sorted(output["object"] for output in said.get("outputs", [])),
         }
         yield Entry(Event.ATTEMPT_ENDED, ACTOR, attempt.id, task.project, facts)
         again = task.attempts < self.settings.tes.attempts
-        yield from _moves(session, task, after(TaskState(task.state), cause, report.get("exit_code"), again=again))
+        states = after(TaskState(task.state), cause, said.get("exit_code"), again=again)
+        if TaskState.COMPLETE in states:
+            record_outputs(session, task, said)
+        yield from _moves(session, task, states)
 
     def _cancel(self, task: str) -> None:
         attempt = self._running.get(task)
@@ -228,7 +246,6 @@ class Dispatcher:
             if row is None or row.state != TaskState.QUEUED.value:
                 return
             row.attempts += 1
-            report = {"cause": Cause.SYSTEM.value, "exit_code": None, "reason": reason}
             session.add(
                 Attempt(
                     id=uuid.uuid4().hex,
@@ -239,11 +256,20 @@ class Dispatcher:
                     backend=self.backend.name,
                     started=now(),
                     ended=now(),
-                    report=report,
+                    report=report(Cause.SYSTEM, reason),
                 )
             )
             audit.append(session, move(session, row, TaskState.SYSTEM_ERROR, actor=ACTOR))
         ring(self.settings.sockets / "tasks.bell")
+
+
+def _broker_socket(settings: Settings, backend: Backend) -> Path:
+    """Return where an attempt asks for its keys: on a node of SLURM its agent carries the words to the broker."""
+    return (settings.slurm.agent if backend.name == "slurm" else settings.sockets) / "broker.sock"
+
+
+def _kept(launch: Launch) -> dict[str, Any]:
+    return {"spec": launch.spec.decode(), "order": launch.order, "plan": launch.plan}
 
 
 def _need(plan: dict[str, Any]) -> tuple[float, int, int]:
@@ -258,7 +284,7 @@ def after(state: TaskState, cause: Cause, exit_code: int | None, *, again: bool)
         return ()
     if state is TaskState.CANCELING:
         return (TaskState.CANCELED,)
-    if cause is Cause.LOST and again:
+    if cause in AGAIN and again:
         return (TaskState.QUEUED,)
     end = outcome(cause, exit_code)
     if end is TaskState.CANCELED:

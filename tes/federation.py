@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from archive import decisions
+from sandbox.fields import WORK
 from strongroom.database import now
 from strongroom.errors import Conflict, TooMany
 from strongroom.identity import Person
 from strongroom.networks import FederatedClient
 from strongroom.settings import Tes
 from tes import admission, submission
-from tes.admission import WORK
 from tes.profiles import Ceiling, Template, image_digest, resources_of
 from tes.schemas import NewTask, View
 from tes.store import FederatedTask, Task, last_attempt

@@ -3,6 +3,10 @@
 import threading
 from dataclasses import dataclass, field
 
+from strongroom.settings import Settings
+
+MOST_SLOTS = 1024
+
 
 @dataclass
 class Node:
@@ -14,6 +18,19 @@ class Node:
     disk: int = 0  # bytes of encrypted scratch
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @classmethod
+    def of(cls, settings: Settings, *, elsewhere: bool) -> "Node":
+        """Return what settings give; where tasks run `elsewhere`, its scheduler counts all but uids."""
+        uids = list(range(settings.uids.first_task, settings.uids.first_task + MOST_SLOTS))
+        if elsewhere:
+            return cls(float("inf"), 1 << 62, uids, disk=1 << 62)
+        return cls(
+            cores=settings.tes.cores + settings.tes.cores_ahead,
+            memory=int(settings.tes.memory_gb * (1 << 30)),
+            uids=uids,
+            disk=int(settings.tes.scratch_disk_gb * (1 << 30)),
+        )
+
     def take(self, cores: float, memory: int, disk: int = 0) -> int | None:
         """Return a uid for something of this size, or None when it does not fit now."""
         with self.lock:
@@ -23,6 +40,14 @@ class Node:
             self.memory -= memory
             self.disk -= disk
             return self.uids.pop()
+
+    def hold(self, cores: float, memory: int, disk: int, uid: int) -> None:
+        """Set aside for what runs already, whether it fits or not."""
+        with self.lock:
+            self.cores -= cores
+            self.memory -= memory
+            self.disk -= disk
+            self.uids = [one for one in self.uids if one != uid]
 
     def give_back(self, cores: float, memory: int, disk: int, uid: int) -> None:
         """Take back what `take` gave."""

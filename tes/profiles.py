@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sandbox.fields import WORK
 from strongroom.errors import BadRequest, NotAllowed
-from tes.admission import MOST_EXECUTORS, WORK, backend_parameters
+from tes.admission import MOST_EXECUTORS, backend_parameters
 from tes.schemas import Executor, NewTask, Resources
 
 DIGEST = re.compile(r"(?:[^@\s]{1,500}@)?(sha256:[0-9a-f]{64})")

@@ -26,8 +26,8 @@ S = TaskState
 STEPS: Final[Steps[TaskState]] = {
     S.QUEUED: frozenset({S.INITIALIZING, S.CANCELED, S.SYSTEM_ERROR}),
     # Back to QUEUED: the platform lost the attempt, and the task gets another one.
-    S.INITIALIZING: frozenset({S.RUNNING, S.SYSTEM_ERROR, S.CANCELING, S.QUEUED}),
-    S.RUNNING: frozenset({S.COMPLETE, S.EXECUTOR_ERROR, S.SYSTEM_ERROR, S.CANCELING, S.QUEUED}),
+    S.INITIALIZING: frozenset({S.RUNNING, S.SYSTEM_ERROR, S.CANCELING, S.PREEMPTED, S.QUEUED}),
+    S.RUNNING: frozenset({S.COMPLETE, S.EXECUTOR_ERROR, S.SYSTEM_ERROR, S.CANCELING, S.PREEMPTED, S.QUEUED}),
     # TES 1.1: a canceled task stays canceled; CANCELING lasts while a process of the task lives.
     S.CANCELING: frozenset({S.CANCELED}),
     S.COMPLETE: frozenset(),
@@ -42,7 +42,7 @@ TERMINAL: Final = frozenset({S.COMPLETE, S.EXECUTOR_ERROR, S.SYSTEM_ERROR, S.CAN
 
 
 class Cause(StrEnum):
-    """Why an attempt ended, as the sandbox reports it; `lost` is ours: no report came."""
+    """Why an attempt ended, as the sandbox reports it; the last two are ours: no report came."""
 
     EXITED = "exited"
     DEADLINE = "deadline"
@@ -52,6 +52,10 @@ class Cause(StrEnum):
     CANCELED = "canceled"
     SYSTEM = "system"
     LOST = "lost"
+    PREEMPTED = "preempted"
+
+
+AGAIN: Final = frozenset({Cause.LOST, Cause.PREEMPTED})  # the platform's doing: the task gets another attempt
 
 
 def outcome(cause: Cause, exit_code: int | None) -> TaskState:
@@ -63,5 +67,7 @@ def outcome(cause: Cause, exit_code: int | None) -> TaskState:
             return S.EXECUTOR_ERROR
         case Cause.CANCELED:
             return S.CANCELED
+        case Cause.PREEMPTED:
+            return S.PREEMPTED
         case Cause.SYSTEM | Cause.LOST:
             return S.SYSTEM_ERROR

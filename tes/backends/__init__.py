@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-Report = dict[str, Any]
+from tes.reports import Report
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Launch:
     attempt: str
     spec: bytes
     order: dict[str, Any]
+    plan: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,25 @@ class Tell:
 
 
 class Backend(Protocol):
-    """Obligations: (1) `submit` starts an attempt at most once; (2) each submitted attempt ends with one report,
-    `lost` when none came; (3) after `cancel` every process of the attempt dies before its report;
-    (4) nothing of an attempt outlives the dispatcher unnoticed: `sweep` at start ends or finds what is left."""
+    """Obligations: (1) `submit` starts an attempt at most once, whatever answers are lost on the way; (2) each
+    submitted attempt ends with one report, `lost` when none came; (3) after `cancel` every process of the attempt is
+    dead before its report; (4) an attempt of an earlier life of the dispatcher is taken up by `resume`, or ends;
+    none is started again; (5) `status` says of each attempt what is known, in the scheduler's own word too."""
 
     name: str
+    keeps: bool  # attempts live on when the dispatcher dies; `resume` takes them up
 
     def submit(self, launch: Launch, tell: Tell) -> None:
         """Start an attempt; return at once."""
 
+    def resume(self, launch: Launch, tell: Tell) -> None:
+        """Take up an attempt that an earlier life submitted, or had on its way; return at once."""
+
     def cancel(self, attempt: str) -> None:
-        """Kill an attempt; an unknown one is no error."""
+        """Kill an attempt; an unknown one is no error, and a second time neither."""
+
+    def status(self, attempt: str) -> str | None:
+        """Return the scheduler's own word for an attempt that has not ended; None: it is not here."""
 
     def sweep(self) -> None:
         """Clean what an earlier life left."""

@@ -5,20 +5,20 @@ import base64
 import pytest
 
 from sandbox.signing import AttemptKey, NotSigned
-from tes.backends.local import own_words
+from tes.reports import own_words
 
 RESULT = {"type": "result", "cause": "exited", "exit_code": 0, "reason": None, "outputs": []}
 
 
 def test_t22_a_result_counts_if_the_claims_key_signed_it() -> None:
     own = AttemptKey()
-    claim = {"signing_key": base64.b64encode(own.public_key).decode()}
-    assert own_words(own.signed(RESULT), claim) == {k: v for k, v in RESULT.items() if k != "type"}
+    key = base64.b64encode(own.public_key).decode()
+    assert own_words(own.signed(RESULT), key) == {k: v for k, v in RESULT.items() if k != "type"}
     for forged in (RESULT, AttemptKey().signed(RESULT), {**own.signed(RESULT), "exit_code": 1}):
         with pytest.raises(NotSigned):
-            own_words(forged, claim)
+            own_words(forged, key)
 
 
 def test_without_a_claim_nothing_but_a_failure_is_believed() -> None:
-    believed = own_words({**RESULT, "reason": "The spec is not JSON."}, {})
+    believed = own_words({**RESULT, "reason": "The spec is not JSON."}, None)
     assert believed == {"cause": "system", "exit_code": None, "reason": "The spec is not JSON."}

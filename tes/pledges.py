@@ -1,0 +1,93 @@
+"""Remembers who began and who claimed each attempt on a cluster, so that it holds after a restart."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from strongroom import audit
+from strongroom.audit import Entry, Event
+from strongroom.database import reading, transaction
+from strongroom.errors import Conflict, NotAllowed, NotFound
+from tes.claims import FIELDS
+from tes.store import Attempt
+
+ACTOR = "tes.dispatcher"
+
+
+@dataclass(frozen=True)
+class Pledges:
+    """The rows of attempts, as the door for nodes needs them."""
+
+    engine: sa.Engine
+
+    def projects(self, attempts: Collection[str]) -> Mapping[str, str]:
+        """Return the project of each of these attempts."""
+        with reading(self.engine) as session:
+            rows = session.execute(sa.select(Attempt.id, Attempt.project).where(Attempt.id.in_(attempts)))
+            return {attempt: project for attempt, project in rows}
+
+    def is_begun(self, attempt: str) -> bool:
+        """Say whether a node fetched the spec of this attempt."""
+        with reading(self.engine) as session:
+            row = session.get(Attempt, attempt)
+            return row is not None and row.begun is not None
+
+    def begin(self, attempt: str, node: str) -> str:
+        """Note that a node takes this attempt, and return its pass; whoever comes second is refused."""
+        taken = secrets.token_hex(32)
+        with transaction(self.engine) as session:
+            row = _open(session, attempt)
+            if row.begun is not None:
+                # A scheduler may start a job twice; the second finds the lease taken and ends.
+                raise Conflict("This attempt was begun before.")
+            row.begun = {"node": node, "pass_sha256": _sha256(taken)}
+        return taken
+
+    def check_pass(self, attempt: str, given: object) -> Attempt:
+        """Return the row if `given` is the pass that its node was handed; raises `NotAllowed`."""
+        with reading(self.engine) as session:
+            row = session.get(Attempt, attempt)
+        begun = (row.begun if row else None) or {}
+        right = isinstance(given, str) and hmac.compare_digest(str(begun.get("pass_sha256")), _sha256(given))
+        if row is None or not right:
+            raise NotAllowed("This is not the pass of that attempt.")
+        return row
+
+    def claim(self, attempt: str, claim: Mapping[str, Any]) -> None:
+        """Remember the claim's keys; an attempt is claimed once (T1)."""
+        with transaction(self.engine) as session:
+            row = _open(session, attempt)
+            if row.claim is not None:
+                raise Conflict("This attempt was claimed before; an attempt is claimed once.")
+            row.claim = {name: str(claim.get(name)) for name in FIELDS}
+
+    def signing_key(self, attempt: str) -> str | None:
+        """Return the key that the attempt's words are signed with, in base64."""
+        with reading(self.engine) as session:
+            row = session.get(Attempt, attempt)
+            return row.claim["signing_key"] if row is not None and row.claim is not None else None
+
+    def refuse(self, attempt: str, node: str | None) -> None:
+        """Write down that somebody who is not where this attempt runs wanted it (T1)."""
+        with transaction(self.engine) as session:
+            row = session.get(Attempt, attempt)
+            project = row.project if row else None
+            said = {"kind": "task", "node": node or "unknown"}
+            audit.append(session, Entry(Event.CLAIM_REFUSED, ACTOR, attempt, project, said))
+
+
+def _open(session: orm.Session, attempt: str) -> Attempt:
+    row = session.get(Attempt, attempt, with_for_update=True)
+    if row is None or row.ended is not None:
+        raise NotFound("There is no such attempt, or it is over.")
+    return row
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
