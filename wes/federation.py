@@ -68,8 +68,9 @@ class Federation:
             raise
 
     def _create(self, person: Person, task: NewTask, *, key: str) -> str:
+        profiles = list(catalogue.profiles(self.settings))  # before the transaction: digests take time, and it locks
         with transaction(self.engine) as session:
-            return create(session, person, task, key=key, settings=self.settings)
+            return create(session, person, task, key=key, profiles=profiles, settings=self.settings)
 
     def delivered(self, session: orm.Session, run: str) -> list[Delivered]:
         """Return what of a federated run reached its place."""
@@ -77,8 +78,19 @@ class Federation:
         return [Delivered(one.url, f"{root}/{one.path}", one.size) for one in delivery.arrived(session, run)]
 
 
-def create(session: orm.Session, person: Person, task: NewTask, *, key: str, settings: Settings) -> str:
-    """Record a federated task with a run, decision and run key of its own; raise what is wrong with the asking."""
+def create(
+    session: orm.Session,
+    person: Person,
+    task: NewTask,
+    *,
+    key: str,
+    profiles: Sequence[VettedProfile],
+    settings: Settings,
+) -> str:
+    """Record a federated task with a run, decision and run key of its own; raise what is wrong with the asking.
+
+    `profiles` are those that are vetted now; the dispatcher and the broker verify the chosen one again.
+    """
     client = _client(settings, person)
     kept_key = tasks.idempotency_key(person.id, key)
     body = digest({"request": task.model_dump(mode="json", exclude_none=True), "person": person.id})
@@ -87,50 +99,58 @@ def create(session: orm.Session, person: Person, task: NewTask, *, key: str, set
         return known.id
     check_rights(session, person, client)
     _check_caps(session, client)
-    vetted, found = chosen(task, list(catalogue.profiles(settings)))
+    vetted, found = chosen(task, profiles)
     granted = inputs(session, client, found.inputs, settings=settings)
     check_outputs(vetted, found, client=client, settings=settings)
-    run = uuid.uuid4().hex
-    policy = projects.open_project(session, client.project).policy_version
     names = sorted({one.dataset for one in granted})
-    recorded = decisions.record(
-        session,
-        run=run,
-        person=person.id,
-        project=client.project,
-        workflow=vetted.statement.workflow,
-        version=vetted.statement.version,
-        workflow_digest=vetted.statement.digest,
-        envelope=vetted.envelope,
-        images=dict(vetted.statement.images),
-        datasets=names,
-        policy_version=policy,
-        seconds=settings.wes.run_seconds,
-    )
+    run, recorded = _decide(session, person, client, vetted=vetted, datasets=names, settings=settings)
     admitted = Admitted(run, kept_key, body, vetted.profile.template, tuple(one.object for one in granted))
     made = tasks.admit(session, task, admitted, client=client, limits=settings.tes)
     profile = f"{vetted.statement.workflow}/{vetted.statement.version}"
+    signed = vetted.statement.digest
     tasks.remember(
-        session,
-        made,
-        person=person,
-        profile=profile,
-        digest=vetted.statement.digest,
-        datasets=names,
-        deliveries=found.outputs,
+        session, made, person=person, profile=profile, digest=signed, datasets=names, deliveries=found.outputs
     )
     facts = {
+        "profile": profile,
+        "digest": signed,
+        "datasets": names,
         "client": client.name,
         "issuer": person.issuer,
-        "profile": profile,
-        "digest": vetted.statement.digest,
-        "datasets": names,
         "run": run,
         "values": dict(found.values),
         "deliveries": {path: delivery.digest_of(url) for path, url in found.outputs.items()},
     }
     audit.append(session, Entry(Event.TASK_FEDERATED, person.id, made.id, client.project, facts), *recorded)
     return made.id
+
+
+def _decide(
+    session: orm.Session,
+    person: Person,
+    client: FederatedClient,
+    *,
+    vetted: VettedProfile,
+    datasets: Sequence[str],
+    settings: Settings,
+) -> tuple[str, list[Entry]]:
+    """Record that a run of its own may use these datasets by this profile; return the run and its audit entries."""
+    run, statement = uuid.uuid4().hex, vetted.statement
+    recorded = decisions.record(
+        session,
+        run=run,
+        person=person.id,
+        project=client.project,
+        workflow=statement.workflow,
+        version=statement.version,
+        workflow_digest=statement.digest,
+        envelope=vetted.envelope,
+        images=dict(statement.images),
+        datasets=datasets,
+        policy_version=projects.open_project(session, client.project).policy_version,
+        seconds=settings.wes.run_seconds,
+    )
+    return run, recorded
 
 
 def check_rights(session: orm.Session, person: Person, client: FederatedClient) -> None:
