@@ -21,7 +21,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from strongroom.doors import caller_of
-from strongroom.errors import NotAllowed, NotSignedIn, StrongroomError
+from strongroom.errors import NotAllowed, NotSignedIn, StrongroomError, TooMany
 from strongroom.identity import Person, ServicePerson, TrustedIssuer, person_of
 from strongroom.settings import Settings
 
@@ -80,7 +80,10 @@ def problem(status: int, sentence: str, *, headers: Mapping[str, str] | None = N
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StrongroomError)
     log.info("refused", status=error.status, reason=error.sentence, detail=error.detail)
-    return problem(error.status, error.sentence)
+    answer = problem(error.status, error.sentence)
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(error.seconds)
+    return answer
 
 
 async def _malformed(_request: Request, error: Exception) -> JSONResponse:

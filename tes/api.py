@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Body, FastAPI, Header, Query, Request
+from fastapi import APIRouter, Body, Depends, FastAPI, Header, Query, Request
 from sqlalchemy import orm
 from sqlalchemy.sql.base import ExecutableOption
 from starlette.concurrency import run_in_threadpool
@@ -14,11 +14,12 @@ from starlette.concurrency import run_in_threadpool
 import strongroom
 from strongroom import paging
 from strongroom.bells import Bell, ring
+from strongroom.clients import WhoOrClient
 from strongroom.database import reading, transaction
 from strongroom.errors import NotAllowed, NotFound
 from strongroom.http import Who
 from strongroom.identity import Person, ServicePerson
-from tes import submission
+from tes import federation, submission
 from tes.admission import PARAMETERS
 from tes.listing import Wanted, page, zipped
 from tes.schemas import Change, Changes, CreatedTask, NewTask, Text, View
@@ -31,6 +32,16 @@ MOST_PER_PAGE = 2048
 # All that MINIMAL and a place in a list need: requests and plans are long, and stay where they are.
 PLACE = (orm.load_only(Task.id, Task.number, Task.state, Task.name, Task.person),)
 router = APIRouter(prefix=PREFIX)
+
+
+async def creator_asks(request: Request, who: WhoOrClient) -> Person | ServicePerson:
+    """Return who creates; a federated client's attempts are counted before anything else of them is read."""
+    if isinstance(who, Person) and who.client is not None:
+        request.app.state.federation.check_pace(who)
+    return who
+
+
+Creator = Annotated[Person | ServicePerson, Depends(creator_asks)]
 
 
 @router.get("/service-info")
@@ -52,7 +63,7 @@ def service_info(request: Request) -> dict[str, Any]:
 @router.post("/tasks")
 def create_task(
     request: Request,
-    who: Who,
+    who: Creator,
     task: Annotated[NewTask, Body()],
     idempotency_key: Annotated[str, Header()] = "",
     strongroom_run: Annotated[str, Header()] = "",
@@ -60,6 +71,10 @@ def create_task(
 ) -> CreatedTask:
     """Create a task (POST /tasks); the same Idempotency-Key and body give the same task."""
     state = request.app.state
+    if isinstance(who, Person) and who.client is not None:
+        made_for_client: str = state.federation.create(who, task, key=idempotency_key)
+        ring(state.settings.sockets / "dispatcher.bell")
+        return CreatedTask(id=made_for_client)
     with transaction(state.engine) as session:
         made = submission.create(
             session,
@@ -78,7 +93,7 @@ def create_task(
 @router.get("/tasks")
 def list_tasks(
     request: Request,
-    who: Who,
+    who: WhoOrClient,
     view: View = "MINIMAL",
     page_size: Annotated[int, Query(ge=1, lt=MOST_PER_PAGE)] = 256,
     page_token: str = "",
@@ -88,26 +103,27 @@ def list_tasks(
     tag_value: Annotated[list[Text], Query()] = [],  # noqa: B006
 ) -> dict[str, Any]:
     """List tasks, newest first, or by name below a prefix (GET /tasks); a person sees the tasks of own runs only."""
-    wanted = Wanted(who.id if isinstance(who, Person) else None, name_prefix, state, zipped(tag_key, tag_value))
+    person, client = (who.id, who.client) if isinstance(who, Person) else (None, None)
+    wanted = Wanted(person, name_prefix, state, zipped(tag_key, tag_value), own_tags=client is not None)
     with reading(request.app.state.engine) as session:
         after = _last(session, page_token, who, wanted) if page_token else None
         rows = page(session, wanted, after=after, most=page_size + 1, options=_columns(view))
-        tasks = _shown(session, rows[:page_size], view=view, who=who)
+        tasks = _shown(request, session, rows[:page_size], view=view, who=who)
     more = len(rows) > page_size
     token = paging.token(rows[-2].id, caller=who.id, listing=wanted.listing()) if more else ""
     return {"tasks": tasks, "next_page_token": token}
 
 
 @router.get("/tasks/{task_id}")
-def get_task(request: Request, who: Who, task_id: str, view: View = "MINIMAL") -> dict[str, Any]:
+def get_task(request: Request, who: WhoOrClient, task_id: str, view: View = "MINIMAL") -> dict[str, Any]:
     """Return one task (GET /tasks/{id}); another person's task is as unknown as one that never was."""
     with reading(request.app.state.engine) as session:
-        (task,) = _shown(session, [_own(session, task_id, who, *_columns(view))], view=view, who=who)
+        (task,) = _shown(request, session, [_own(session, task_id, who, *_columns(view))], view=view, who=who)
     return task
 
 
 @router.post("/tasks/{task_id}:cancel")
-def cancel_task(request: Request, who: Who, task_id: str) -> dict[str, Any]:
+def cancel_task(request: Request, who: WhoOrClient, task_id: str) -> dict[str, Any]:
     """Cancel one task (POST /tasks/{id}:cancel)."""
     state = request.app.state
     with transaction(state.engine) as session:
@@ -208,8 +224,12 @@ def _columns(view: View) -> Sequence[ExecutableOption]:
 
 
 def _shown(
-    session: orm.Session, tasks: Sequence[Task], *, view: View, who: Person | ServicePerson
+    request: Request, session: orm.Session, tasks: Sequence[Task], *, view: View, who: Person | ServicePerson
 ) -> list[dict[str, Any]]:
+    if isinstance(who, Person) and who.client is not None:
+        runs = [task.run for task in tasks] if view != "MINIMAL" else []
+        delivered = {run: request.app.state.federation.delivered(session, run) for run in runs}
+        return [federation.shown(task, view=view, delivered=delivered.get(task.run, [])) for task in tasks]
     attempts = attempts_of(session, [task.id for task in tasks]) if view != "MINIMAL" else {}
     return [shown(task, attempts.get(task.id, []), view=view, who=who) for task in tasks]
 

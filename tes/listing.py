@@ -24,6 +24,7 @@ class Wanted:
     name_prefix: str = ""
     state: TaskState | None = None
     tags: tuple[tuple[str, str], ...] = ()  # an empty value is any value
+    own_tags: bool = False  # a federated client's tags are its own words, and nothing of ours
 
     def listing(self) -> dict[str, Any]:
         """Return what a page token is bound to."""
@@ -65,7 +66,7 @@ def queries(wanted: Wanted, after: Task | None) -> list[sa.Select[Task]]:
         found = [_by_tag(wanted, wanted.person, after)]
     else:
         found = [_by_number(wanted, after)]
-    if wanted.tags and wanted.person is not None:
+    if wanted.tags and wanted.person is not None and not wanted.own_tags:
         # T4: their tags are not shown, so no list answers guesses.
         found = [query.where(Task.coarse.is_(False)) for query in found]
     return found

@@ -106,6 +106,24 @@ class Attempt(Base):
     claim: orm.Mapped[dict[str, Any] | None] = orm.mapped_column(Json)
 
 
+class FederatedTask(Base):
+    """Whose a federated task is, and where its outputs go once released; `settled` when its run is closed (T29)."""
+
+    __tablename__ = "federated_tasks"
+
+    task: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("tasks.id"), primary_key=True)
+    run: orm.Mapped[str] = orm.mapped_column(sa.String(32), unique=True)
+    client: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    issuer: orm.Mapped[str] = orm.mapped_column(sa.String(300))
+    profile: orm.Mapped[str] = orm.mapped_column(sa.String(150))
+    digest: orm.Mapped[str] = orm.mapped_column(sa.String(80))
+    datasets: orm.Mapped[list[str]] = orm.mapped_column(Json)
+    deliveries: orm.Mapped[list[dict[str, str]]] = orm.mapped_column(Json)  # path below /run/work, url
+    created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    settled: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime, index=True)
+    trouble: orm.Mapped[str | None] = orm.mapped_column(sa.String(300))
+
+
 _LAST_SEQ = sa.select(sa.func.max(Base.metadata.tables["tasks"].c.seq))
 
 

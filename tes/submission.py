@@ -51,17 +51,25 @@ def create(
         if known.body_digest != body:  # T19: keys are scoped to client and body
             raise Conflict("This Idempotency-Key was used for another task.")
         return known
-    return _record(session, decision, {"request": request, "plan": plan, "body": body, "key": key, "coarse": coarse})
+    given = {
+        "request": request,
+        "plan": plan,
+        "body": body,
+        "key": f"{run}:{key or uuid.uuid4().hex}",
+        "coarse": coarse,
+    }
+    return record(session, decision, given, client=GATEWAY)
 
 
-def _record(session: orm.Session, decision: decisions.Decision, given: dict[str, Any]) -> Task:
+def record(session: orm.Session, decision: decisions.Decision, given: dict[str, Any], *, client: str) -> Task:
+    """Record a task that was admitted on `decision`: its request, plan, body's digest, key and coarseness."""
     request = given["request"]
     task = Task(
         id=uuid.uuid4().hex,
         seq=next_seq(session),
         state=TaskState.QUEUED.value,
-        client=GATEWAY,
-        idempotency_key=f"{decision.run}:{given['key'] or uuid.uuid4().hex}",
+        client=client,
+        idempotency_key=given["key"],
         body_digest=given["body"],
         run=decision.run,
         project=decision.project,
@@ -79,7 +87,7 @@ def _record(session: orm.Session, decision: decisions.Decision, given: dict[str,
     tags = request.get("tags", {}).items()
     session.add_all(TaskTag(number=task.number, key=key, value=value, person=task.person) for key, value in tags)
     facts = {"run": task.run, "images": admission.images_of(task.plan), "body": given["body"]}
-    audit.append(session, Entry(Event.TASK_CREATED, GATEWAY, task.id, task.project, facts))
+    audit.append(session, Entry(Event.TASK_CREATED, client, task.id, task.project, facts))
     return task
 
 

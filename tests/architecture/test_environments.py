@@ -20,6 +20,7 @@ LOCKS = [
     "engines/snakemake/requirements.lock",
     "bench/requirements.lock",
     "tests/conformance/schemathesis/requirements.lock",
+    "tests/conformance/pytes/requirements.lock",
 ]
 
 
