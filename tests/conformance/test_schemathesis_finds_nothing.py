@@ -35,7 +35,7 @@ def attack(url: str, spec: str, token: str, *words: str, without: Collection[str
 
 
 def official_file(api: str, folder: Path) -> Path:
-    """Return a copy of the official file without its one contradiction: MINIMAL has two keys, and executors is none."""
+    """Return a copy of the official file without its contradiction: MINIMAL has two keys, executors is neither."""
     spec = FOLDER / FILES[api]
     assert spec.exists(), f"put the official file there, or set STRONGROOM_SPECS: {spec}"
     text = yaml.safe_load(spec.read_text())
