@@ -103,9 +103,8 @@ def list_tasks(
     tag_value: Annotated[list[Text], Query()] = [],  # noqa: B006
 ) -> dict[str, Any]:
     """List tasks, newest first, or by name below a prefix (GET /tasks); a person sees the tasks of own runs only."""
-    own_tags = isinstance(who, Person) and who.client is not None
-    person = who.id if isinstance(who, Person) else None
-    wanted = Wanted(person, name_prefix, state, zipped(tag_key, tag_value), own_tags)
+    person, client = (who.id, who.client) if isinstance(who, Person) else (None, None)
+    wanted = Wanted(person, name_prefix, state, zipped(tag_key, tag_value), own_tags=client is not None)
     with reading(request.app.state.engine) as session:
         after = _last(session, page_token, who, wanted) if page_token else None
         rows = page(session, wanted, after=after, most=page_size + 1, options=_columns(view))
@@ -228,14 +227,11 @@ def _shown(
     request: Request, session: orm.Session, tasks: Sequence[Task], *, view: View, who: Person | ServicePerson
 ) -> list[dict[str, Any]]:
     if isinstance(who, Person) and who.client is not None:
-        return [_shown_to_client(request, session, task, view=view) for task in tasks]
+        runs = [task.run for task in tasks] if view != "MINIMAL" else []
+        delivered = {run: request.app.state.federation.delivered(session, run) for run in runs}
+        return [federation.shown(task, view=view, delivered=delivered.get(task.run, [])) for task in tasks]
     attempts = attempts_of(session, [task.id for task in tasks]) if view != "MINIMAL" else {}
     return [shown(task, attempts.get(task.id, []), view=view, who=who) for task in tasks]
-
-
-def _shown_to_client(request: Request, session: orm.Session, task: Task, *, view: View) -> dict[str, Any]:
-    delivered = request.app.state.federation.delivered(session, task.run) if view != "MINIMAL" else []
-    return federation.shown(task, view=view, delivered=delivered)
 
 
 def _last(session: orm.Session, token: str, who: Person | ServicePerson, wanted: Wanted) -> Task:

@@ -51,7 +51,13 @@ def create(
         if known.body_digest != body:  # T19: keys are scoped to client and body
             raise Conflict("This Idempotency-Key was used for another task.")
         return known
-    given = {"request": request, "plan": plan, "body": body, "key": f"{run}:{key}", "coarse": coarse}
+    given = {
+        "request": request,
+        "plan": plan,
+        "body": body,
+        "key": f"{run}:{key or uuid.uuid4().hex}",
+        "coarse": coarse,
+    }
     return record(session, decision, given, client=GATEWAY)
 
 
