@@ -15,7 +15,7 @@ SCHEME = "folder"
 class Channel(filesystem.Channel):
     """As kombu's, but for how a message is written, and for what happens to one that cannot be read."""
 
-    def _put(self, queue: Any, payload: Any, **kwargs: Any) -> None:  # noqa: ARG002
+    def _put(self, queue: Any, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]  # noqa: ARG002
         # Named like kombu's, which are read in the order of their names; written under a name that no reader takes.
         folder, name = Path(self.data_folder_out), f"{round(time.monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
         fresh = folder / f".{name}.new"
