@@ -85,9 +85,10 @@ class SlurmPlace:
         """Start an attempt."""
         return follow(self.backend, self.launch(*commands, **changes))
 
-    def another_life(self, *left: Told) -> list[Told]:
-        """Kill the dispatcher and start another, which takes up what it left."""
-        self.die()
+    def another_life(self, *left: Told, dead: bool = False) -> list[Told]:
+        """Kill the dispatcher, unless it is dead, and start another, which takes up what it left."""
+        if not dead:
+            self.die()
         self.begin_life()
         followed = [follow(self.backend, told.launch, resumed=True) for told in left]
         self.open_door()
@@ -173,7 +174,7 @@ def open_place(request: pytest.FixtureRequest, folder: Path, **more: Any) -> Ite
         agent=cluster.agent,
         joiner=cluster.joiner,
         pause_seconds=0.2,
-        options=("constraint", "partition"),
+        options=("constraint", "partition", "time"),
         **{"driver": "cli", **more},
     )
     house = House(folder, slurm=site, nodes=Nodes(port=free_port()))
