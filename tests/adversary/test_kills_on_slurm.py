@@ -26,9 +26,9 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="module", autouse=True)
-def overdue(place: SlurmPlace) -> Told:
+def overdue(place: SlurmPlace) -> list[Told]:
     """An attempt whose job reaches SLURM's own time limit, a minute at least: started first, looked at last."""
-    return on_n1(place, "sleep 300", seconds=600, time="1", constraint="n2")
+    return [on_n1(place, "sleep 300", seconds=600, time="1", constraint="n2")]
 
 
 def on_n1(place: SlurmPlace, script: str, *, seconds: int = 60, **options: str) -> Told:
@@ -106,7 +106,7 @@ def test_an_agent(place: SlurmPlace) -> None:
     assert on_n1(place, "sleep 1; exit 3").ends() == ("exited", 3)
 
 
-def test_an_agent_with_a_result_that_nobody_has_heard_yet(place: SlurmPlace) -> None:
+def test_an_agent_with_a_result_that_nobody_has_heard_yet(place: SlurmPlace, overdue: list[Told]) -> None:
     told = on_n1(place, "sleep 1; exit 3")
     place.die()
     kept = place.cluster.spool_of("n1") / f"{told.attempt}.json"
@@ -114,7 +114,7 @@ def test_an_agent_with_a_result_that_nobody_has_heard_yet(place: SlurmPlace) -> 
     place.cluster.kill("agent-n1")
     place.cluster.restart("agent-n1")
     assert kept.exists()
-    (after,) = place.another_life(told, dead=True)
+    after, overdue[0] = place.another_life(told, overdue[0], dead=True)
     assert after.ends() == ("exited", 3)
     eventually(lambda: not kept.exists(), "it is told again and again")
 
@@ -190,9 +190,9 @@ def test_a_node_that_takes_no_jobs_is_told_of_and_waited_for(place: SlurmPlace) 
     eventually(lambda: place.jobs_of(told.attempt)[0].state == "CANCELLED", "its job stays")
 
 
-def test_a_job_that_reaches_slurms_time_limit(place: SlurmPlace, overdue: Told) -> None:
-    assert overdue.ends(120) == ("deadline", None)
-    assert overdue.alive_at_end == []
+def test_a_job_that_reaches_slurms_time_limit(place: SlurmPlace, overdue: list[Told]) -> None:
+    assert overdue[0].ends(120) == ("deadline", None)
+    assert overdue[0].alive_at_end == []
 
 
 def test_a_wish_that_slurm_does_not_know(place: SlurmPlace) -> None:
