@@ -135,7 +135,8 @@ def _is_alive(line: ssl.SSLSocket) -> bool:
     # Nothing is ever said to us unasked: what can be read is the end, or a ticket that belongs to the handshake.
     line.settimeout(0)
     try:
-        return bool(line.recv(1)) and False
+        line.recv(1)
+        return False
     except (BlockingIOError, ssl.SSLWantReadError):
         return True
     except OSError:

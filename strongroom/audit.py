@@ -38,6 +38,7 @@ class Event(StrEnum):
     RUN_SUBMITTED = "run.submitted"
     RUN_REFUSED = "run.refused"
     RUN_STATE = "run.state"
+    RUN_REMOTE = "run.remote"
     RUN_TASK_REFUSED = "run.task_refused"
     DECISION_RECORDED = "decision.recorded"
     DECISION_CLOSED = "decision.closed"
@@ -60,6 +61,10 @@ class Event(StrEnum):
     VOTE_CAST = "vote.cast"
     RELEASE_MADE = "release.made"
     RELEASE_DOWNLOADED = "release.downloaded"
+    RELEASE_DELIVERED = "release.delivered"
+    DELIVERY_REFUSED = "delivery.refused"
+    TASK_FEDERATED = "task.federated"
+    TASK_REFUSED = "task.refused"
     LOG_HEAD_SIGNED = "log.head_signed"
 
 

@@ -39,6 +39,21 @@ def site(sources: tuple[list[Path], list[Path]]) -> "Iterator[object]":
 
 
 @pytest.fixture(scope="session")
+def federated(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[object]":
+    """A whole running Strongroom that serves two other networks; see `federation_scene.Federated`."""
+    from federation_scene import Federated
+
+    home = Path(tempfile.mkdtemp(prefix="strongroom-"))
+    scene = Federated(home)
+    try:
+        scene.open(tmp_path_factory.mktemp("federated"))
+        yield scene
+    finally:
+        scene.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
 def slurm() -> "Iterator[object]":
     """A whole running SLURM cluster; see `services.slurm.Slurm`."""
     from services.slurm import Slurm
