@@ -1,30 +1,11 @@
-"""The demo's workflow on a real SLURM cluster: the same results as on one host, whoever dies meanwhile."""
+"""The demo's workflow on a real SLURM cluster: the same results as on one host."""
 
 import hashlib
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from services.slurm import Slurm
 from site_of_tests import Site
-from slurm_site import slurm_site, start_agents
-
-
-@pytest.fixture(scope="module")
-def on_slurm(slurm: Slurm, sources: tuple[list[Path], list[Path]]) -> Iterator[Site]:
-    home = Path(tempfile.mkdtemp(prefix="strongroom-"))
-    site = slurm_site(home, slurm)
-    try:
-        site.open(*sources)
-        start_agents(site, slurm)
-        yield site
-    finally:
-        site.stage.stop()
-        slurm.stop_agents()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def released(site: Site, run: str, folder: Path) -> dict[str, str]:
