@@ -62,7 +62,7 @@ def on_slurm(slurm: object, sources: tuple[list[Path], list[Path]]) -> "Iterator
     whole = slurm_site(home, slurm)
     try:
         whole.open(*sources)
-        start_agents(whole, slurm)
+        start_agents(whole.stage, slurm)
         yield whole
     finally:
         whole.stage.stop()
