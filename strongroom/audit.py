@@ -30,6 +30,8 @@ class Event(StrEnum):
     DATASET_DELETED = "dataset.deleted"
     DATASET_SHARED = "dataset.shared"
     OBJECT_REGISTERED = "object.registered"
+    NODE_ADMITTED = "node.admitted"
+    NODE_DISMISSED = "node.dismissed"
     IMAGE_IMPORTED = "image.imported"
     WORKFLOW_VETTED = "workflow.vetted"
     WORKFLOW_SIGNED = "workflow.signed"

@@ -16,6 +16,8 @@ GIB, LEAST = 1 << 30, 1 << 20
 MOST_EXECUTORS = 16
 PARAMETERS = ("walltime_seconds", "writable_root")  # tesResources.backend_parameters
 STREAMS = ("stdin", "stdout", "stderr")
+Patterns = Mapping[str, re.Pattern[str]]
+NO_MORE: Patterns = {}
 PASSED_OVER = "Not a backend parameter here, passed over:"
 _IMAGE = re.compile(r"sha256:[0-9a-f]{64}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
@@ -34,10 +36,13 @@ class Need:
     writable_root: bool  # what it changes of its image takes scratch too
 
 
-def plan(task: NewTask, *, run: str, limits: Tes) -> dict[str, Any]:
-    """Return what the dispatcher needs of `task` as plain JSON; raise `BadRequest` naming what is wrong."""
-    need = resources(task.resources or Resources(), limits)
-    _, passed_over = backend_parameters(task.resources or Resources())
+def plan(task: NewTask, *, run: str, limits: Tes, also: Patterns = NO_MORE) -> dict[str, Any]:
+    """Return what the dispatcher needs of `task` as plain JSON; raise `BadRequest` naming what is wrong.
+
+    `also`: backend parameters of this site's backend, by name, and what their values look like.
+    """
+    need = resources(task.resources or Resources(), limits, also)
+    parameters, passed_over = backend_parameters(task.resources or Resources(), also)
     volumes = files.volumes(task.volumes or [])
     folders = (WORK, *volumes)
     executors = [_executor(n, e, folders) for n, e in enumerate(task.executors)]
@@ -57,11 +62,12 @@ def plan(task: NewTask, *, run: str, limits: Tes) -> dict[str, Any]:
         "seconds": need.seconds,
         "scratch_on_disk": need.on_disk,
         "writable_root": need.writable_root,
+        "backend_parameters": {name: value for name, value in parameters.items() if name in also},
         "warnings": [f"{PASSED_OVER} {_printable(name)}" for name in passed_over],
     }
 
 
-def resources(asked: Resources, limits: Tes) -> Need:
+def resources(asked: Resources, limits: Tes, also: Patterns = NO_MORE) -> Need:
     """Return what is given for what is asked; more than this node has is refused at once, never queued for ever."""
     cores = float(asked.cpu_cores or 1)
     memory = max(LEAST, int((asked.ram_gb or limits.task_memory_gb) * GIB))
@@ -73,7 +79,7 @@ def resources(asked: Resources, limits: Tes) -> Need:
         # Nothing decrypted may reach a disk: scratch is memory, or encrypted with a key that nobody keeps.
         encrypted = f", or {limits.scratch_disk_gb:g} GB of disk_gb" if limits.scratch_disk_gb else ""
         raise BadRequest(f"resources.ram_gb and disk_gb: at most {limits.memory_gb:g} GB together here{encrypted}.")
-    parameters, unknown = backend_parameters(asked)
+    parameters, unknown = backend_parameters(asked, also)
     if unknown and asked.backend_parameters_strict:
         raise BadRequest(f"resources.backend_parameters: {_printable(unknown[0])} is not supported here.")
     seconds = limits.wall_seconds
@@ -87,21 +93,24 @@ def resources(asked: Resources, limits: Tes) -> Need:
     return Need(cores, memory, scratch, seconds, on_disk, writable_root == "true")
 
 
-def backend_parameters(asked: Resources) -> tuple[dict[str, str], list[str]]:
+def backend_parameters(asked: Resources, also: Patterns = NO_MORE) -> tuple[dict[str, str], list[str]]:
     """Return the parameters that are known, by their own names, and the names of the others (TES 1.1)."""
-    given = asked.backend_parameters or {}
-    known = {name.lower(): value for name, value in given.items() if name.lower() in PARAMETERS}
-    if len(known) < sum(name.lower() in PARAMETERS for name in given):
+    given, names = asked.backend_parameters or {}, {*PARAMETERS, *also}
+    known = {name.lower(): value for name, value in given.items() if name.lower() in names}
+    if len(known) < sum(name.lower() in names for name in given):
         raise BadRequest("resources.backend_parameters: a name stands there twice; capitals make no difference.")
-    return known, sorted(name for name in given if name.lower() not in PARAMETERS)
+    for name, pattern in also.items():
+        if name in known and pattern.fullmatch(known[name]) is None:
+            raise BadRequest(f"resources.backend_parameters.{name}: not a value that it may have.")
+    return known, sorted(name for name in given if name.lower() not in names)
 
 
-def kept(request: dict[str, Any]) -> dict[str, Any]:
+def kept(request: dict[str, Any], also: Patterns = NO_MORE) -> dict[str, Any]:
     """Return the request without backend parameters that nobody here knows: they are neither stored nor returned."""
     resources = request.get("resources") or {}
     if "backend_parameters" not in resources:
         return request
-    known, _ = backend_parameters(Resources(backend_parameters=resources["backend_parameters"]))
+    known, _ = backend_parameters(Resources(backend_parameters=resources["backend_parameters"]), also)
     return {**request, "resources": {**resources, "backend_parameters": known}}
 
 

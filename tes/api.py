@@ -21,6 +21,7 @@ from strongroom.http import Who
 from strongroom.identity import Person, ServicePerson
 from tes import federation, submission
 from tes.admission import PARAMETERS
+from tes.backends.slurm.options import of_tasks
 from tes.listing import Wanted, page, zipped
 from tes.schemas import Change, Changes, CreatedTask, NewTask, Text, View
 from tes.store import Task, attempts_of, find, last_attempt
@@ -56,7 +57,7 @@ def service_info(request: Request) -> dict[str, Any]:
         "organization": {"name": "Strongroom", "url": settings.base_url},
         "version": strongroom.__version__,
         "storage": ["strongroom://object/", "strongroom://run/", "strongroom://dataset/"],
-        "tesResources_backend_parameters": list(PARAMETERS),
+        "tesResources_backend_parameters": [*PARAMETERS, *of_tasks(settings)],
     }
 
 

@@ -60,6 +60,11 @@ def dismiss(folder: Path, node: str) -> None:
     (folder / "admitted" / node).unlink()
 
 
+def admitted(folder: Path) -> list[str]:
+    """Return the nodes that are let in."""
+    return sorted(path.name for path in (folder / "admitted").iterdir()) if (folder / "admitted").is_dir() else []
+
+
 def server_context(folder: Path) -> ssl.SSLContext:
     """Return what the door listens with: TLS 1.3; nodes may show a certificate, pods have none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

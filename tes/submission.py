@@ -16,6 +16,7 @@ from strongroom.errors import BadRequest, Conflict, NotAllowed
 from strongroom.identity import Person, ServicePerson
 from strongroom.settings import Settings
 from tes import admission
+from tes.backends.slurm.options import of_tasks
 from tes.schemas import NewTask
 from tes.store import Task, TaskTag, move, next_seq
 from tes.tasks import TERMINAL, TaskState
@@ -40,10 +41,11 @@ def create(
     if not _KEY.fullmatch(key):
         raise BadRequest("Idempotency-Key: at most 67 visible characters of ASCII.")
     decision = decisions.open_decision(session, run)
-    plan = admission.plan(task, run=run, limits=settings.tes)
+    also = of_tasks(settings)
+    plan = admission.plan(task, run=run, limits=settings.tes, also=also)
     if not set(admission.images_of(plan)) <= set(decision.images.values()):
         raise NotAllowed("An image of this task is not among those that the vetters signed for this workflow.")
-    request = admission.kept(task.model_dump(mode="json", exclude_none=True))
+    request = admission.kept(task.model_dump(mode="json", exclude_none=True), also)
     body = digest({"request": request, "run": run})
     same = sa.select(Task).where(Task.client == GATEWAY, Task.idempotency_key == f"{run}:{key}")
     known = session.scalar(same) if key else None

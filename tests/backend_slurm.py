@@ -2,9 +2,10 @@
 
 import pwd
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,12 +30,22 @@ from tes.node_door import NodeDoor
 OTHER_PROJECT = "other"
 
 
-class HungUp(dict[str, Any]):
-    """The verbs of a dispatcher that is dead: its connections end."""
+class Mortal(NodeDoor):
+    """A door for nodes whose lines can be cut, as the kernel cuts those of a process that was killed."""
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """Hang up."""
-        raise ConnectionError
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.lines: list[socket.socket] = []
+
+    def cut(self) -> None:
+        """Cut them."""
+        for line in self.lines:
+            with suppress(OSError), line:
+                line.shutdown(socket.SHUT_RDWR)
+
+    def _converse(self, raw: socket.socket, context: ssl.SSLContext) -> None:
+        self.lines.append(raw.dup())
+        super()._converse(raw, context)
 
 
 class SlurmPlace:
@@ -46,7 +57,7 @@ class SlurmPlace:
         self.house = house
         self.cluster = cluster
         self.backend: Remote
-        self._nodes: NodeDoor
+        self._nodes: Mortal
         self._door: socket.socket
         for node in cluster.nodes:
             node_keys.admit(house.settings.home / "nodes", node, cluster.papers_of(node))
@@ -67,15 +78,15 @@ class SlurmPlace:
     def open_door(self) -> None:
         """Let nodes in."""
         self.backend.sweep()
-        self._nodes = NodeDoor(self.house.settings, self.backend, self.house.pledges)
+        self._nodes = Mortal(self.house.settings, self.backend, self.house.pledges)
         self._door = self._nodes.open()
 
     def die(self) -> None:
         """Forget everything and answer nobody, as a dispatcher that was killed."""
         self.backend._live.clear()
-        self._nodes._verbs = HungUp()
         self._door.shutdown(socket.SHUT_RDWR)  # a thread that waits in accept() does not notice a close
         self._door.close()
+        self._nodes.cut()
 
     def launch(self, *commands: Sequence[str], **changes: Any) -> Launch:
         """Return an attempt that was not handed in."""
@@ -85,9 +96,10 @@ class SlurmPlace:
         """Start an attempt."""
         return follow(self.backend, self.launch(*commands, **changes))
 
-    def another_life(self, *left: Told) -> list[Told]:
-        """Kill the dispatcher and start another, which takes up what it left."""
-        self.die()
+    def another_life(self, *left: Told, dead: bool = False) -> list[Told]:
+        """Kill the dispatcher, unless it is dead, and start another, which takes up what it left."""
+        if not dead:
+            self.die()
         self.begin_life()
         followed = [follow(self.backend, told.launch, resumed=True) for told in left]
         self.open_door()
@@ -173,7 +185,7 @@ def open_place(request: pytest.FixtureRequest, folder: Path, **more: Any) -> Ite
         agent=cluster.agent,
         joiner=cluster.joiner,
         pause_seconds=0.2,
-        options=("constraint", "partition"),
+        options=("constraint", "partition", "time"),
         **{"driver": "cli", **more},
     )
     house = House(folder, slurm=site, nodes=Nodes(port=free_port()))

@@ -54,6 +54,23 @@ def federated(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[object]":
 
 
 @pytest.fixture(scope="session")
+def on_slurm(slurm: object, sources: tuple[list[Path], list[Path]]) -> "Iterator[object]":
+    """A whole running Strongroom, with data, workflows and people, whose tasks run on the SLURM cluster."""
+    from slurm_site import slurm_site, start_agents
+
+    home = Path(tempfile.mkdtemp(prefix="strongroom-"))
+    whole = slurm_site(home, slurm)
+    try:
+        whole.open(*sources)
+        start_agents(whole.stage, slurm)
+        yield whole
+    finally:
+        whole.stage.stop()
+        slurm.stop_agents()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
 def slurm() -> "Iterator[object]":
     """A whole running SLURM cluster; see `services.slurm.Slurm`."""
     from services.slurm import Slurm

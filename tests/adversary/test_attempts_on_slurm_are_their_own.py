@@ -1,9 +1,11 @@
 """On SLURM an attempt goes to its own node and user, once, and only its own words count."""
 
 import base64
+import contextlib
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,8 @@ from backend_slurm import OTHER_PROJECT, SlurmPlace, open_place
 from sandbox_lab import shell
 from services.slurm import USERS
 
+from sandbox import wire
+from sandbox.agent import MOST_OF_A_USER
 from sandbox.crypt4gh import new_private_key, public_key_of
 from sandbox.door import Door, DoorRefused, Papers
 from sandbox.signing import AttemptKey
@@ -241,3 +245,42 @@ def run_by(user: str) -> set[str]:
         except (OSError, KeyError):
             continue
     return found
+
+
+def test_t1_the_way_to_the_broker_is_for_supervisors_alone(place: SlurmPlace) -> None:
+    path = place.cluster.home / "nodes" / "n1" / "run" / "broker.sock"
+    assert path.stat().st_mode & 0o777 == 0o600
+    with socket.socket(socket.AF_UNIX) as line:  # as root, but no supervisor of this agent's
+        line.settimeout(10)
+        line.connect(str(path))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            wire.send(line, {"verb": "grant", "order": {}})
+            assert wire.recv(line) is None
+
+
+@pytest.mark.parametrize("said", [b"", b"x", b"A" * 32 + b"\n", b"../../../../../../../../etc/passw\n", b"\0" * 33])
+def test_t1_who_names_no_attempt_is_hung_up_on(place: SlurmPlace, said: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(15)
+        line.connect(str(place.cluster.home / "nodes" / "n1" / "run" / "join.sock"))
+        line.sendall(said)
+        line.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionResetError):  # it has not read all of it
+            assert line.recv(10) == b""
+
+
+def test_t1_one_user_does_not_take_all_the_agents_threads(place: SlurmPlace) -> None:
+    path, lines = str(place.cluster.home / "nodes" / "n1" / "run" / "join.sock"), []
+    try:
+        for _ in range(MOST_OF_A_USER + 1):  # all ours, root's
+            lines.append(socket.socket(socket.AF_UNIX))
+            lines[-1].connect(path)
+        lines[-1].settimeout(5)
+        assert lines[-1].recv(1) == b""  # hung up on at once, while the first ones may still say what they want
+        assert place.submit(shell("exit 3"), plan={"backend_parameters": {"constraint": "n1"}}).ends() == (
+            "exited",
+            3,
+        )
+    finally:
+        for line in lines:
+            line.close()

@@ -289,3 +289,20 @@ def test_backend_parameters_have_no_case_and_strangers_are_passed_over_with_a_wo
 )
 def test_an_executor_that_may_fail_says_so_in_the_plan(asked: dict[str, Any], planned: bool) -> None:
     assert good(**executor(**asked))["executors"][0]["ignore_error"] is planned
+
+
+OF_SLURM = {"partition": re.compile(r"[a-z]+")}
+
+
+def test_a_site_may_know_more_backend_parameters() -> None:
+    strict = {"backend_parameters": {"Partition": "long"}, "backend_parameters_strict": True}
+    assert plan(a_task(resources=strict), run=RUN, limits=LIMITS, also=OF_SLURM)["backend_parameters"] == {
+        "partition": "long"
+    }
+    request = {"resources": {"backend_parameters": {"Partition": "long", "qos": "x"}}}
+    assert kept(request, OF_SLURM) == {"resources": {"backend_parameters": {"partition": "long"}}}
+    with pytest.raises(BadRequest, match=r"Partition is not supported"):
+        plan(a_task(resources=strict), run=RUN, limits=LIMITS)
+    strange = {"backend_parameters": {"partition": "--uid=0"}}
+    with pytest.raises(BadRequest, match=r"backend_parameters\.partition"):
+        plan(a_task(resources=strange), run=RUN, limits=LIMITS, also=OF_SLURM)
