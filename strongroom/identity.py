@@ -74,13 +74,7 @@ def trusted_issuers(settings: Settings) -> tuple[TrustedIssuer, ...]:
 def person_of(token: str, issuers: tuple[TrustedIssuer, ...]) -> Person:
     """Return the person whom `token` proves; raise `NotSignedIn` for anything that is not proved now."""
     for trusted in issuers:
-        try:
-            claims = jwt.decode(token, trusted.keys, algorithms=ALGORITHMS).claims
-            _registry(trusted).validate(claims)
-        except (JoseError, ValueError, KeyError, TypeError):
-            continue
-        subject = claims.get("sub")
-        if isinstance(subject, str) and _SUBJECT.fullmatch(subject):
+        if (subject := _subject(token, trusted)) is not None:
             return Person(f"{subject}@{trusted.name}")
     raise NotSignedIn("This token is not valid here or has expired; sign in again.")
 
@@ -109,15 +103,23 @@ def end_user_of(token: str, clients: Iterable[FederatedClient], keys: KeysOf) ->
             # Without an id there is no guessing: the issuer has one key only.
             fitting = [key for key in keys(issuer, kid) if kid in (None, key.get("kid"))]
             found = KeySet.import_key_set({"keys": fitting if len(fitting) == 1 else []})
-            trusted = TrustedIssuer(client.name, client.issuer, client.audience, found)
-            claims = jwt.decode(token, trusted.keys, algorithms=ALGORITHMS).claims
-            _registry(trusted).validate(claims)
         except (JoseError, ValueError, KeyError, TypeError):
             continue
-        subject = claims.get("sub")
-        if isinstance(subject, str) and _SUBJECT.fullmatch(subject):
+        subject = _subject(token, TrustedIssuer(client.name, client.issuer, client.audience, found))
+        if subject is not None:
             return Person(f"{subject}@{client.name}", client=client.name, issuer=client.issuer)
     raise NotSignedIn("This token is not valid here or has expired; sign in again.")
+
+
+def _subject(token: str, trusted: TrustedIssuer) -> str | None:
+    """Return the subject of a token that this issuer signed and that is good now, or None."""
+    try:
+        claims = jwt.decode(token, trusted.keys, algorithms=ALGORITHMS).claims
+        _registry(trusted).validate(claims)
+    except (JoseError, ValueError, KeyError, TypeError):
+        return None
+    subject = claims.get("sub")
+    return subject if isinstance(subject, str) and _SUBJECT.fullmatch(subject) else None
 
 
 def _key_id(token: str) -> str | None:
