@@ -19,6 +19,8 @@ from typing import Self
 
 HERE = Path(__file__).resolve().parent
 JOINER = HERE.parents[1] / ".venvs" / "joiner" / "joiner"  # `make setup` builds it
+# slurmdbd listens at the address of its host's name, whatever this host's may be.
+ON_LOOPBACK = "hostname localhost && exec setpriv --reuid=slurm --regid=slurm --clear-groups slurmdbd -D"
 # SLURM runs jobs as users that have a name: these are made on this host when they are missing, and stay.
 USERS = ("strongroom-job1", "strongroom-job2")
 PATIENCE = 60.0  # for one daemon, on a busy machine
@@ -256,9 +258,8 @@ class Slurm:
                 user="slurm",
             ),
             "slurmdbd": Daemon(
-                ["slurmdbd", "-D"],
+                ["unshare", "--uts", "sh", "-c", ON_LOOPBACK],
                 lambda: _connects(dbd),
-                user="slurm",
                 env={"MYSQL_UNIX_PORT": f"{database}/socket"},
             ),
             "slurmctld": Daemon(["slurmctld", "-D"], lambda: _connects(ctld)),
