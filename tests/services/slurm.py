@@ -94,7 +94,7 @@ class Slurm:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._running[name].wait(10)
             self.kill(name)
-        for pid in self._processes():
+        for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.home, ignore_errors=True)
@@ -307,7 +307,7 @@ class Slurm:
                 raise NoSlurm(f"No {what}: {log.read_text()[-2000:] if log.exists() else ''}")
             time.sleep(0.02)
 
-    def _processes(self) -> Iterator[int]:
+    def processes(self) -> Iterator[int]:
         """Yield the pids of this cluster's processes: all carry the path of its configuration."""
         mark = f"SLURM_CONF={self.conf}".encode()
         for entry in Path("/proc").iterdir():
