@@ -1,5 +1,7 @@
 """Opens the one database of all rooms: SQLite in WAL mode or PostgreSQL, by URL."""
 
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +15,9 @@ from sqlalchemy import orm
 from sqlalchemy.types import TypeDecorator
 
 from strongroom.settings import SOURCE
+
+_TURNS: dict[str, threading.Lock] = {}
+os.register_at_fork(after_in_child=_TURNS.clear)  # whose turn it was is not there any more
 
 
 class Base(orm.DeclarativeBase):
@@ -77,8 +82,18 @@ def open_database(url: str) -> sa.Engine:
 @contextmanager
 def transaction(engine: sa.Engine) -> Iterator[orm.Session]:
     """Open a writing transaction; commit at the end, roll back on any error."""
-    with orm.Session(engine, expire_on_commit=False) as session, session.begin():
+    with _turn(engine), orm.Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+@contextmanager
+def _turn(engine: sa.Engine) -> Iterator[None]:
+    """Wait for this thread's turn to write: SQLite's own way is to sleep and try again, for ever longer."""
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    with _TURNS.setdefault(str(engine.url), threading.Lock()):
+        yield
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """The verbs of `strongroom node`: add, remove, list."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -23,9 +25,8 @@ def add(
 ) -> None:
     """Let a node in: write its certificate and key; papers that it had before are good no more."""
     settings = load()
-    with refusals():
+    with refusals(), _noted(settings, Event.NODE_ADMITTED, node):
         node_keys.admit(settings.home / "nodes", node, folder)
-        _note(settings, Event.NODE_ADMITTED, node)
     out.print(f"{node} is let in with the papers in {folder}: whoever holds them speaks for that node.")
 
 
@@ -33,9 +34,8 @@ def add(
 def remove(node: Name) -> None:
     """Let a node in no more, from its next question on; what runs there goes on until it asks."""
     settings = load()
-    with refusals():
+    with refusals(), _noted(settings, Event.NODE_DISMISSED, node):
         node_keys.dismiss(settings.home / "nodes", node)
-        _note(settings, Event.NODE_DISMISSED, node)
     out.print(f"{node} is let in no more.")
 
 
@@ -50,8 +50,13 @@ def list_(as_json: AsJson = False) -> None:
         out.print(node)
 
 
-def _note(settings: Settings, event: Event, node: str) -> None:
+@contextmanager
+def _noted(settings: Settings, event: Event, node: str) -> Iterator[None]:
+    """Write down what is done inside, if it is done."""
     engine = open_prepared_database(settings)
-    with transaction(engine) as session:
-        append(session, Entry(event, "operator", node, None, {}))
-    engine.dispose()
+    try:
+        with transaction(engine) as session:
+            append(session, Entry(event, "operator", node, None, {}))
+            yield
+    finally:
+        engine.dispose()

@@ -1,9 +1,9 @@
 """A SLURM cluster keeps nothing of what a task reads, prints or writes, and nothing that opens it."""
 
 import json
+import pwd
 import secrets
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,14 +37,11 @@ def parts(paths: list[str]) -> set[str]:
     return {part for path in paths for part in ("ctld", "database") if f"/{part}/" in path}
 
 
-def stubs() -> Iterator[Path]:
-    """Yield the processes of job users: all that a job is."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if process.owner() == USERS[0]:
-                yield process
-        except (OSError, KeyError):
-            continue
+def stubs(cluster: Slurm) -> list[Path]:
+    """Return the processes of the job user in this cluster: all that a job is."""
+    number = pwd.getpwnam(USERS[0]).pw_uid
+    processes = [Path(f"/proc/{pid}") for pid in cluster.processes()]
+    return [process for process in processes if process.stat().st_uid == number]
 
 
 def test_a_canary_is_nowhere_on_the_cluster(on_slurm: Site, slurm: Slurm, spreads: str, canary: Canary) -> None:
@@ -63,7 +60,7 @@ def test_a_canary_is_nowhere_on_the_cluster(on_slurm: Site, slurm: Slurm, spread
     assert any("/spool/" in path for path in known)
     inside = [spec["bodies"], spec["keys"]["broker_public_key"], "export SECRET", canary.dataset]
     assert holding(slurm.home, *inside) == []
-    (stub,) = stubs()
+    (stub,) = stubs(slurm)
     told = (stub / "environ").read_bytes() + (stub / "cmdline").read_bytes()
     assert attempt.encode() in told
     assert not [word for word in inside if word.encode() in told]

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import pwd
 import signal
 import socket
 from collections.abc import Iterator
@@ -231,20 +232,20 @@ def test_t22_no_process_of_the_jobs_user_is_the_tasks(place: SlurmPlace) -> None
     told = place.submit(shell("sleep 3"))
     eventually(lambda: processes_of(told.launch), "the task does not run")
     eventually(told.started.is_set, "it does not start")
-    assert run_by(OWNER) == {str(place.cluster.joiner)}
+    number = pwd.getpwnam(OWNER).pw_uid
+    jobs = [pid for pid in place.cluster.processes() if os.stat(f"/proc/{pid}").st_uid == number]
+    assert [Path(os.readlink(f"/proc/{pid}/exe")) for pid in jobs] == [place.cluster.joiner]
+    users = {uid for node in place.cluster.nodes for uid in users_below(place.cluster.pid(f"agent-{node}"))}
+    assert json.loads(told.launch.spec)["uid"] in users
+    assert number not in users
     told.end()
 
 
-def run_by(user: str) -> set[str]:
-    """Return what the processes of a user run."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if folder.owner() == user and (words := (folder / "cmdline").read_bytes().split(b"\0"))[0]:
-                found.add(words[0].decode())
-        except (OSError, KeyError):
-            continue
-    return found
+def users_below(pid: int) -> set[int]:
+    """Return whose the processes are that descend from this one."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    children = [child for thread in threads for child in (thread / "children").read_text().split()]
+    return {uid for child in children for uid in (os.stat(f"/proc/{child}").st_uid, *users_below(int(child)))}
 
 
 def test_t1_the_way_to_the_broker_is_for_supervisors_alone(place: SlurmPlace) -> None:

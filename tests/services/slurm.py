@@ -19,6 +19,8 @@ from typing import Self
 
 HERE = Path(__file__).resolve().parent
 JOINER = HERE.parents[1] / ".venvs" / "joiner" / "joiner"  # `make setup` builds it
+# slurmdbd listens at the address of its host's name, whatever this host's may be.
+ON_LOOPBACK = "hostname localhost && exec setpriv --reuid=slurm --regid=slurm --clear-groups slurmdbd -D"
 # SLURM runs jobs as users that have a name: these are made on this host when they are missing, and stay.
 USERS = ("strongroom-job1", "strongroom-job2")
 PATIENCE = 60.0  # for one daemon, on a busy machine
@@ -92,7 +94,7 @@ class Slurm:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._running[name].wait(10)
             self.kill(name)
-        for pid in self._processes():
+        for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.home, ignore_errors=True)
@@ -256,9 +258,8 @@ class Slurm:
                 user="slurm",
             ),
             "slurmdbd": Daemon(
-                ["slurmdbd", "-D"],
+                ["unshare", "--uts", "sh", "-c", ON_LOOPBACK],
                 lambda: _connects(dbd),
-                user="slurm",
                 env={"MYSQL_UNIX_PORT": f"{database}/socket"},
             ),
             "slurmctld": Daemon(["slurmctld", "-D"], lambda: _connects(ctld)),
@@ -306,7 +307,7 @@ class Slurm:
                 raise NoSlurm(f"No {what}: {log.read_text()[-2000:] if log.exists() else ''}")
             time.sleep(0.02)
 
-    def _processes(self) -> Iterator[int]:
+    def processes(self) -> Iterator[int]:
         """Yield the pids of this cluster's processes: all carry the path of its configuration."""
         mark = f"SLURM_CONF={self.conf}".encode()
         for entry in Path("/proc").iterdir():
