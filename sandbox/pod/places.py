@@ -1,0 +1,55 @@
+"""Says where everything lies in a task's pod, and who may write it.
+
+The volume `work` is memory, at /run in all containers: /run/work is the task's, and beside it lie its code folders, its
+/tmp and its /dev/shm. Its top belongs to the kubelet, so that nobody but `stage` may write there: the order names the
+folders that a command may write below, and Landlock holds it to them.
+
+Three users. `stage` is `STAGE_UID`: inputs and code belong to it, for all to read and for nobody to write, in folders with
+the sticky bit, where a file is renamed and removed by its owner only. Executors and `seal` are the attempt's own uid, and
+see neither each other's processes nor each other's volumes: so `seal` reads what the task left, whatever its modes. The
+volume `keys` is mounted in `stage` and `seal` alone.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from sandbox.fields import RUN
+
+STAGE_UID: Final = 65532
+VOLUME: Final = RUN
+TMP: Final = "/tmp"  # noqa: S108 - the task's own
+SHM: Final = "/dev/shm"  # noqa: S108 - the task's own
+OURS: Final = "/strongroom"
+CONTROL: Final = f"{OURS}/control"  # of all executors; executors see it read-only
+OWN: Final = f"{OURS}/own"  # an executor's own folder of it
+KEYS: Final = f"{OURS}/keys"
+LAUNCHER: Final = f"{OURS}/launcher/launcher"
+TOKEN: Final = f"{OURS}/token/token"
+CA: Final = f"{OURS}/ca/ca.pem"
+AUDIENCE: Final = "strongroom-broker"
+LAST_WORDS: Final = 4.0  # seconds that `seal` still listens when the pod is asked to end
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a container of ours is told by its command line: nothing of it is secret."""
+
+    attempt: str
+    host: str  # of the door for nodes
+    port: int
+    launcher_sha256: str
+
+    def words(self) -> str:
+        """Return it as one word."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def of(cls, words: str) -> "Site":
+        """Return what `words` said."""
+        return cls(**json.loads(words))
+
+
+def control_of(executor: int) -> str:
+    """Return an executor's folder of the control volume."""
+    return f"{CONTROL}/{executor}"
