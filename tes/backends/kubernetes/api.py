@@ -1,8 +1,8 @@
-"""Speaks JSON with the API server, and drops what containers may have written into an answer before anybody sees it."""
+"""Speaks JSON with the API server, and drops what containers wrote into an answer before anybody sees it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import urllib3
 from kubernetes import client, config
@@ -31,9 +31,9 @@ class Api:
     def __init__(self, settings: Kubernetes) -> None:
         found = client.Configuration()
         if settings.kubeconfig is None:
-            config.load_incluster_config(client_configuration=found)
+            config.load_incluster_config(client_configuration=found)  # type: ignore[no-untyped-call]
         else:
-            config.load_kube_config(str(settings.kubeconfig), client_configuration=found)
+            config.load_kube_config(str(settings.kubeconfig), client_configuration=found)  # type: ignore[no-untyped-call]
         found.retries = False  # who asks knows what may be asked twice
         found.connection_pool_maxsize = 16
         self._client = client.ApiClient(found)
@@ -86,7 +86,8 @@ class Api:
             auth_settings=["BearerToken"],
         )
         try:
-            return self._client.call_api(method, url, headers, said, _request_timeout=patience).response
+            answer = self._client.call_api(method, url, headers, said, _request_timeout=patience)
+            return cast(urllib3.BaseHTTPResponse, answer.response)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise SchedulerUnavailable(
                 "The cluster does not answer.", detail=f"{path}: {type(error).__name__}"
