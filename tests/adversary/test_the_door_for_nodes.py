@@ -1,0 +1,159 @@
+"""The door for nodes gives each attempt's things to its own place only, whoever knocks with whatever (T1, T22)."""
+
+import contextlib
+import io
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from words_room import HERE, Room
+
+from sandbox import wire
+from sandbox.door import Door, DoorClosed, DoorRefused, Papers
+from strongroom.settings import Settings
+from tes import node_keys
+from tes.node_door import NodeDoor
+
+INPUT, OTHER, NEW = "1" * 32, "2" * 32, "3" * 32
+ATTEMPT = "a" * 32
+
+
+@dataclass
+class Site:
+    """An open door, the rows behind it, and how nodes reach it."""
+
+    room: Room
+    home: Path
+    port: int
+    doors: list[Door] = field(default_factory=list)
+
+    def door(self, papers: Papers) -> Door:
+        self.doors.append(Door("127.0.0.1", self.port, papers))
+        return self.doors[-1]
+
+    def node(self, name: str) -> Door:
+        folder = self.home / f"papers-{name}"
+        if not folder.exists():
+            node_keys.admit(self.home / "nodes", name, folder)
+        return self.door(Papers(folder / "ca.pem", folder / "node.pem", folder / "node.key"))
+
+    def nobody(self) -> Door:
+        return self.door(Papers(self.home / "nodes" / "ca.pem"))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    settings = Settings(home=tmp_path, nodes={"port": 0})
+    room = Room(tmp_path)
+    for name in (INPUT, OTHER):
+        (tmp_path / "objects" / name[:2]).mkdir(parents=True)
+        (tmp_path / "objects" / name[:2] / name).write_bytes(b"sealed " + name.encode())
+    (tmp_path / "workflow").mkdir()
+    (tmp_path / "workflow" / "script.py").write_text("print()")
+    code = {"code_mounts": [{"source": str(tmp_path / "workflow"), "path": "/run/workflow"}]}
+    launch = room.launch(ATTEMPT, spec=json.dumps(code).encode(), order={"objects": [INPUT]})
+    room.remote.submit(launch, room.tell())
+    with NodeDoor(settings, room.remote, room.pledges).open() as door:
+        one = Site(room, tmp_path, door.getsockname()[1])
+        yield one
+        for line in one.doors:
+            line.close()
+
+
+def begun(site: Site) -> tuple[Door, str]:
+    door = site.node("n1")
+    return door, str(door.ask({"verb": "begin", "attempt": ATTEMPT})["pass"])
+
+
+def refused(door: Door, **message: object) -> int:
+    with pytest.raises(DoorRefused) as refusal:
+        door.ask(dict(message))
+    return refusal.value.status
+
+
+def test_a_node_gets_what_its_attempt_needs_and_nothing_else(site: Site) -> None:
+    door, taken = begun(site)
+    mine = {"attempt": ATTEMPT, "pass": taken}
+    body, packed = io.BytesIO(), io.BytesIO()
+    door.fetch({"verb": "body", "object": INPUT, **mine}, body)
+    door.fetch({"verb": "code", "path": "/run/workflow", **mine}, packed)
+    assert body.getvalue() == b"sealed " + INPUT.encode()
+    assert b"script.py" in packed.getvalue()
+    assert refused(door, verb="body", object=OTHER, **mine) == 403
+    assert refused(door, verb="body", object="../../etc/passwd", **mine) == 403
+    assert refused(door, verb="code", path="/etc", **mine) == 404
+    door.store({"verb": "store", "object": NEW, **mine}, io.BytesIO(b"new"), 3)
+    assert (site.home / "objects" / NEW[:2] / NEW).read_bytes() == b"new"
+
+
+def test_t22_what_is_stored_is_never_replaced(site: Site) -> None:
+    door, taken = begun(site)
+    for name, status in ((OTHER, 403), ("../" + NEW[3:], 400), (None, 400)):
+        message = {"verb": "store", "object": name, "attempt": ATTEMPT, "pass": taken}
+        with pytest.raises(DoorRefused) as refusal:
+            door.store(message, io.BytesIO(b"forged"), 6)
+        assert refusal.value.status == status
+    assert (site.home / "objects" / OTHER[:2] / OTHER).read_bytes() == b"sealed " + OTHER.encode()
+    door.store({"verb": "store", "object": NEW, "attempt": ATTEMPT, "pass": taken}, io.BytesIO(b"good"), 4)
+
+
+def test_t1_a_stolen_attempt_id_is_worth_nothing(site: Site) -> None:
+    papers = site.home / "papers-n1"
+    node_keys.admit(site.home / "nodes", "n1", papers)
+    for thief in (site.nobody(), site.node("n2")):
+        assert refused(thief, verb="begin", attempt=ATTEMPT) == 403
+        for verb in ("claim", "body", "store", "started", "code"):
+            assert refused(thief, verb=verb, attempt=ATTEMPT, object=INPUT, length=0, **{"pass": "0" * 64}) == 403
+    begun(site)
+
+
+def test_t1_a_dismissed_node_and_one_with_old_papers_are_nobody(site: Site) -> None:
+    old = site.node("n1")
+    node_keys.admit(site.home / "nodes", "n1", site.home / "newer")
+    assert refused(old, verb="begin", attempt=ATTEMPT) == 403
+    node_keys.dismiss(site.home / "nodes", "n1")
+    newer = site.home / "newer"
+    again = site.door(Papers(newer / "ca.pem", newer / "node.pem", newer / "node.key"))
+    assert refused(again, verb="begin", attempt=ATTEMPT) == 403
+
+
+def test_papers_of_another_authority_do_not_even_connect(site: Site) -> None:
+    node_keys.admit(site.home / "elsewhere", "n1", site.home / "forged")
+    forged = site.home / "forged"
+    stranger = Papers(site.home / "nodes" / "ca.pem", forged / "node.pem", forged / "node.key")
+    with pytest.raises(DoorClosed):
+        site.door(stranger).ask({"verb": "begin", "attempt": ATTEMPT})
+    with pytest.raises(DoorClosed):  # and a node does not speak with another door than ours
+        site.door(Papers(forged / "ca.pem")).ask({"verb": "begin", "attempt": ATTEMPT})
+
+
+@pytest.mark.parametrize("verb", ["export", "adopt", "destroy", "recipient", "register dataset", None])
+def test_t2_no_other_verb_of_the_broker_passes(site: Site, verb: str | None) -> None:
+    door, _ = begun(site)
+    assert refused(door, verb="broker", message={"verb": verb}) == 400
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xff\xff\xffx", b"\0\0\0\4null", b"\0\0\0\2[]", b'\0\0\0\5{"a":'])
+def test_what_is_no_message_ends_the_line_and_harms_nobody(site: Site, raw: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", site.port)) as plain:
+        plain.sendall(raw)
+    context = Papers(site.home / "nodes" / "ca.pem").context()
+    with (
+        socket.create_connection(("127.0.0.1", site.port)) as connection,
+        context.wrap_socket(connection, server_hostname="strongroom-nodes") as line,
+    ):
+        line.sendall(raw)
+        with contextlib.suppress(OSError):
+            assert wire.recv(line) is None
+    begun(site)
+
+
+def test_the_alarm_is_in_the_log(site: Site) -> None:
+    refused(site.node("n2"), verb="begin", attempt=ATTEMPT)
+    with site.room.engine.connect() as connection:
+        events = connection.exec_driver_sql("select event, subject from audit_events").fetchall()
+    assert ("claim.refused", ATTEMPT) in events
+    assert site.room.remote.begin(ATTEMPT, HERE)
