@@ -30,7 +30,7 @@ endef
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: .venv/made .venvs/engine-snakemake/made .venvs/launcher/launcher ## Debian packages, uv, and the environments of services and engines
+setup: .venv/made .venvs/engine-snakemake/made .venvs/launcher/launcher .venvs/joiner/joiner ## Debian packages, uv, and the environments of services and engines
 
 demo: setup ## The whole path on real data: submit, compute, review, release, compare
 	$(BIN)/strongroom demo
@@ -89,6 +89,12 @@ clean: ## Remove what make made here: environments, caches, site (never strongro
 # Static, as it must run in any image; `-s`, as it must fit into a ConfigMap.
 .venvs/launcher/launcher: $(wildcard images/launcher/*.[ch]) .venvs/debian.made
 	$(call say,Making $@: the first process of an executor in a pod)
+	@mkdir -p $(@D)
+	@gcc -static -s -O2 -Wall -Wextra -Werror -o $@ $(filter %.c,$^)
+
+# Static, as it must run on any node.
+.venvs/joiner/joiner: $(wildcard images/joiner/*.c) .venvs/debian.made
+	$(call say,Making $@: what a job of SLURM becomes)
 	@mkdir -p $(@D)
 	@gcc -static -s -O2 -Wall -Wextra -Werror -o $@ $(filter %.c,$^)
 

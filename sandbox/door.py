@@ -22,6 +22,10 @@ class DoorClosed(Exception):
     """The dispatcher does not answer; it may later."""
 
 
+class NotReached(DoorClosed):
+    """Nothing of the question has left: it can be asked again without harm."""
+
+
 class DoorRefused(Exception):
     """The dispatcher said no; the sentence is safe to show."""
 
@@ -138,7 +142,7 @@ class Door:
             raw = create_connection(self._address, PATIENCE)
             return self._context.wrap_socket(raw, server_hostname=SERVER)
         except OSError as error:
-            raise DoorClosed("The dispatcher cannot be reached.") from error
+            raise NotReached("The dispatcher cannot be reached.") from error
 
     def _keep(self, line: ssl.SSLSocket) -> None:
         with self._lock:

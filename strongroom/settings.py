@@ -2,8 +2,10 @@
 
 import ipaddress
 import os
+import re
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from strongroom.errors import StrongroomError
 
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 SOURCE = Path(__file__).resolve().parent.parent
 
 
@@ -117,6 +120,42 @@ class Kubernetes(_Part):
     start_seconds: int = Field(
         900, description="Longest that a pod may take to fetch its images and decrypt its inputs."
     )
+
+
+class Slurm(_Part):
+    """How tasks become jobs of a SLURM cluster; it counts with `tes.backend` = `slurm`."""
+
+    driver: Literal["probe", "rest", "cli", "pyslurm"] = Field(
+        "probe", description="How SLURM is spoken to; `probe` is slurmrestd where it answers, else SLURM's commands."
+    )
+    rest_url: str | None = Field(None, description="slurmrestd: unix:/path, https://… or http:// on this host.")
+    rest_user: str = Field("strongroom", description="The user that slurmrestd is read as.")
+    tokens: Path | None = Field(
+        None, description="Folder of slurmrestd's tokens, a file for each user, which the site renews."
+    )
+    conf: Path | None = Field(None, description="The cluster's slurm.conf, if it is not where SLURM looks for it.")
+    users: Mapping[str, str] = Field(
+        {}, description="Project → the cluster's user that its jobs run as; a project without one gets no jobs."
+    )
+    options: tuple[Literal["partition", "account", "qos", "constraint", "gres", "time"], ...] = Field(
+        (), description="Options of sbatch that a task may name in `backend_parameters`."
+    )
+    template: Path | None = Field(
+        None, description="Script that jobs begin with, `#!/bin/sh` by default; our own `exec` line ends it."
+    )
+    joiner: Path = Field(
+        Path("/usr/local/lib/strongroom/joiner"), description="On nodes: the program that a job's script becomes."
+    )
+    agent: Path = Field(Path("/run/strongroom"), description="On nodes: the agent's folder, with its sockets.")
+    pause_seconds: float = Field(0.5, gt=0, description="Pause between two questions for the states of all jobs.")
+
+    @model_validator(mode="after")
+    def _a_user_is_of_one_project(self) -> "Slurm":
+        # T22: what a job of one project can reach is not to be another project's.
+        users = list(self.users.values())
+        if len(set(users)) < len(users) or not all(_USER.fullmatch(user) and user != "root" for user in users):
+            raise ValueError("slurm.users: each project has a user of its own, and none is root.")
+        return self
 
 
 class Tes(_Part):
@@ -226,6 +265,8 @@ class Settings(BaseSettings):
     tes: Tes = Tes()
     nodes: Nodes = Nodes()
     kubernetes: Kubernetes = Kubernetes()
+=======
+    slurm: Slurm = Slurm()
     wes: Wes = Wes()
     airlock: Airlock = Airlock()
     vetting: Vetting = Vetting()

@@ -34,7 +34,10 @@ def main(settings: Settings) -> None:
 def _on_a_cluster(settings: Settings, engine: sa.Engine) -> Dispatcher:
     pledges = Pledges(engine)
     remote = Remote(
-        _scheduler(settings), pledges, settings.sockets / "signer.sock", stuck_seconds=settings.tes.stuck_seconds
+        _scheduler(settings, pledges),
+        pledges,
+        settings.sockets / "signer.sock",
+        stuck_seconds=settings.tes.stuck_seconds,
     )
     dispatcher = Dispatcher(settings, engine, remote)
     dispatcher.recover()
@@ -42,12 +45,12 @@ def _on_a_cluster(settings: Settings, engine: sa.Engine) -> Dispatcher:
     return dispatcher
 
 
-def _scheduler(settings: Settings) -> Scheduler:
+def _scheduler(settings: Settings, pledges: Pledges) -> Scheduler:
     match settings.tes.backend:
         case "slurm":
             from tes.backends.slurm.jobs import open_jobs
 
-            return open_jobs(settings)
+            return open_jobs(settings, pledges.projects)
         case "kubernetes":
             from tes.backends.kubernetes.pods import open_pods
 

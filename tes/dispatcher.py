@@ -5,6 +5,7 @@ import select
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -50,7 +51,7 @@ class Dispatcher:
         self.engine = engine
         self.backend = backend
         self.node = Node.of(settings, elsewhere=backend.keeps)
-        self.keys = Keys(settings.sockets / "broker.sock", bodies.broker_public_key(settings))
+        self.keys = Keys(_broker_socket(settings, backend), bodies.broker_public_key(settings))
         self._bell = settings.sockets / "dispatcher.bell"
         self._running: dict[str, str] = {}  # task -> attempt
         self._images: dict[str, images.ImageRecord] = {}
@@ -254,6 +255,11 @@ class Dispatcher:
             )
             audit.append(session, move(session, row, TaskState.SYSTEM_ERROR, actor=ACTOR))
         ring(self.settings.sockets / "tasks.bell")
+
+
+def _broker_socket(settings: Settings, backend: Backend) -> Path:
+    """Return where an attempt asks for its keys: on a node of SLURM its agent carries the words to the broker."""
+    return (settings.slurm.agent if backend.name == "slurm" else settings.sockets) / "broker.sock"
 
 
 def _kept(launch: Launch) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,12 @@ class Pledges:
     """The rows of attempts, as the door for nodes needs them."""
 
     engine: sa.Engine
+
+    def projects(self, attempts: Collection[str]) -> Mapping[str, str]:
+        """Return the project of each of these attempts."""
+        with reading(self.engine) as session:
+            rows = session.execute(sa.select(Attempt.id, Attempt.project).where(Attempt.id.in_(attempts)))
+            return {attempt: project for attempt, project in rows}
 
     def is_begun(self, attempt: str) -> bool:
         """Say whether a node fetched the spec of this attempt."""

@@ -82,9 +82,9 @@ class Broker:
                 if message["type"] == "started":
                     self.started()
         assert message is not None
-        return Ended(message, {row["path"].removeprefix("/run/work/"): self._open(row) for row in self.registered})
+        return Ended(message, {row["path"].removeprefix("/run/work/"): self.open(row) for row in self.registered})
 
-    def _open(self, row: dict[str, Any]) -> bytes:
+    def open(self, row: dict[str, Any]) -> bytes:
         header = base64.b64decode(row["header"])
         body = (self.lab.bodies / row["object"][:2] / row["object"]).read_bytes()[: row["body_length"]]
         return open_body(body, crypt4gh.open_header(header, self.lab.private_key))

@@ -166,11 +166,11 @@ def test_a_job_that_is_held_says_so(client: SlurmClient, slurm: Slurm) -> None:
 def test_after_a_lost_answer_a_job_is_found_by_its_name(client: SlurmClient) -> None:
     before = datetime.now(UTC) - timedelta(seconds=10)
     job = a_job("exec sleep 30")
-    assert client.find(job.name, user=USER, since=before) == []
+    assert client.find({job.name: USER}, since=before) == []
     job_id = client.submit(job)
-    (found,) = client.find(job.name, user=USER, since=before)
+    (found,) = client.find({job.name: USER}, since=before)
     assert (found.id, found.name, found.user) == (job_id, job.name, USER)
-    assert client.find(job.name, user=OTHER, since=before) == []
+    assert client.find({job.name: OTHER}, since=before) == []
     client.cancel(job_id, user=USER)
 
 
@@ -181,7 +181,7 @@ def test_a_second_job_of_the_same_name_waits_for_the_first(client: SlurmClient) 
     second = client.submit(job)
     assert until(client, second, lambda state: state.reason == "Dependency").state == "PENDING"
     before = datetime.now(UTC) - timedelta(seconds=60)
-    assert {found.id for found in client.find(job.name, user=USER, since=before)} == {first, second}
+    assert {found.id for found in client.find({job.name: USER}, since=before)} == {first, second}
     client.cancel(second, user=USER)
     client.cancel(first, user=USER)
 
@@ -200,7 +200,7 @@ def test_a_refusal_says_why_and_leaves_no_job(client: SlurmClient, options: Opti
     job = a_job(options=options)
     with pytest.raises(SlurmRefused, match=said):
         client.submit(job)
-    assert client.find(job.name, user=USER, since=datetime.now(UTC) - timedelta(seconds=60)) == []
+    assert client.find({job.name: USER}, since=datetime.now(UTC) - timedelta(seconds=60)) == []
 
 
 def test_a_refused_job_is_not_found_in_accounting_either(clients: dict[str, SlurmClient], slurm: Slurm) -> None:
@@ -214,7 +214,7 @@ def test_a_refused_job_is_not_found_in_accounting_either(clients: dict[str, Slur
         assert time.monotonic() < end
         time.sleep(0.5)
     for client in clients.values():
-        assert client.find(job.name, user=USER, since=datetime.now(UTC) - timedelta(seconds=90)) == []
+        assert client.find({job.name: USER}, since=datetime.now(UTC) - timedelta(seconds=90)) == []
 
 
 def test_many_jobs_are_asked_about_at_once(client: SlurmClient) -> None:
@@ -263,7 +263,7 @@ def test_a_cluster_that_does_not_answer_is_no_answer(slurm: Slurm, tokens: Path)
             with pytest.raises(SlurmUnavailable):
                 client.submit(a_job())
             with pytest.raises(SlurmUnavailable):
-                client.find("tes-1", user=USER, since=datetime.now(UTC))
+                client.find({"tes-1": USER}, since=datetime.now(UTC))
             with pytest.raises(SlurmUnavailable):
                 client.ping()
     finally:
@@ -340,5 +340,5 @@ def test_what_slurmctld_has_forgotten_accounting_knows(clients: dict[str, SlurmC
         known = client.states([job_id])[job_id]
         assert (known.name, known.state, known.user) == (job.name, "FAILED", USER)
         assert known.exit_code in {3, None}
-        assert [found.id for found in client.find(job.name, user=USER, since=before)] == [job_id]
+        assert [found.id for found in client.find({job.name: USER}, since=before)] == [job_id]
     assert clients["cli"].states([job_id])[job_id].exit_code == 3

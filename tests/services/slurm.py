@@ -1,4 +1,4 @@
-"""Runs a real SLURM on this host from its own files: two nodes, accounting, slurmrestd, all state in one folder."""
+"""Runs a real SLURM on this host from its own files: two nodes with agents, accounting, slurmrestd, in one folder."""
 
 import contextlib
 import os
@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 HERE = Path(__file__).resolve().parent
+JOINER = HERE.parents[1] / ".venvs" / "joiner" / "joiner"  # `make setup` builds it
 # SLURM runs jobs as users that have a name: these are made on this host when they are missing, and stay.
 USERS = ("strongroom-job1", "strongroom-job2")
 PATIENCE = 60.0  # for one daemon, on a busy machine
@@ -45,6 +47,8 @@ class Slurm:
         self.conf = self.home / "slurm.conf"
         self.rest_socket = self.home / "rest" / "socket"
         self.nodes = [f"n{number}" for number in range(1, nodes + 1)]
+        self.agent = self.home / "agent"  # on each node its agent's folder lies here
+        self.joiner = self.home / "joiner"
         self._cpus = cpus
         self._ports = _free_ports(3 + nodes)
         self.rest_url = f"http://127.0.0.1:{self._ports[2]}"
@@ -117,6 +121,44 @@ class Slurm:
             )
         self._wait(name, daemon.answers)
 
+    def start_agent(self, node: str, door: str) -> None:
+        """Start the node's agent, which asks the dispatcher at `door`, HOST:PORT; its papers lie in `papers_of`."""
+        folder = self.home / "nodes" / node
+        said = {"door": door, "papers": self.papers_of(node), "run": self.agent, "spool": self.spool_of(node)}
+        (folder / "agent.toml").write_text("".join(f'{name} = "{value}"\n' for name, value in said.items()))
+        self._daemons[f"agent-{node}"] = Daemon(
+            self._on(node, [sys.executable, "-P", "-m", "sandbox.agent", str(folder / "agent.toml")]),
+            lambda: _connects(folder / "run" / "join.sock"),
+        )
+        self.restart(f"agent-{node}")
+
+    def stop_agents(self) -> None:
+        """End every node's agent, and what it runs with it."""
+        for name in [name for name in self._running if name.startswith("agent-")]:
+            self.kill(name)
+
+    def papers_of(self, node: str) -> Path:
+        """Return the folder of ca.pem, node.pem and node.key."""
+        return self.home / "nodes" / node / "papers"
+
+    def spool_of(self, node: str) -> Path:
+        """Return the folder of results that were not told yet."""
+        return self.home / "nodes" / node / "results"
+
+    def pid(self, name: str) -> int:
+        """Return the process of one daemon."""
+        return self._running[name].pid
+
+    def said(self, name: str) -> str:
+        """Return what a daemon wrote on its standard error."""
+        return (self.home / "log" / f"{name}.out").read_text()
+
+    def _on(self, node: str, argv: list[str]) -> list[str]:
+        """Return the command that runs `argv` where the node's own folder lies at the place that all nodes share."""
+        mount = 'mount --bind "$0" "$1" && shift && exec "$@"'
+        own = str(self.home / "nodes" / node / "run")
+        return ["unshare", "--mount", "sh", "-c", mount, own, str(self.agent), *argv]
+
     def settle(self) -> None:
         """Wait until slurmctld's memory is on disk: killed before, it forgets seconds of it and does them again."""
         state, before = self.home / "ctld" / "job_state", time.time()
@@ -141,6 +183,10 @@ class Slurm:
 
     def _write_files(self) -> None:
         self.home.chmod(0o755)
+        self.agent.mkdir()
+        for node in self.nodes:
+            (self.home / "nodes" / node / "run").mkdir(parents=True)
+        shutil.copy(JOINER, self.joiner)
         owners = {
             "munge": "root",
             "database": "slurm",
@@ -215,7 +261,10 @@ class Slurm:
                 env={"MYSQL_UNIX_PORT": f"{database}/socket"},
             ),
             "slurmctld": Daemon(["slurmctld", "-D"], lambda: _connects(ctld)),
-            **{f"slurmd-{node}": Daemon(["slurmd", "-D", "-N", node], lambda: True) for node in self.nodes},
+            **{
+                f"slurmd-{node}": Daemon(self._on(node, ["slurmd", "-D", "-N", node]), lambda: True)
+                for node in self.nodes
+            },
             "slurmrestd": Daemon(
                 [
                     "slurmrestd",

@@ -5,7 +5,7 @@ import pwd
 import re
 import secrets
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -50,14 +50,12 @@ class Cli:
             raise unavailable(done.stdout)
         return int(taken.group(1))
 
-    def find(self, name: str, *, user: str, since: datetime) -> list[JobState]:
-        """Ask slurmctld, and accounting when it knows nothing of that name."""
-        which = [f"--name={name}", f"--user={user}"]
-        found = [job for job in self._queue(which) if wanted(job, name=name, user=user)]
-        if found:
-            return found
+    def find(self, users: Mapping[str, str], *, since: datetime) -> list[JobState]:
+        """Ask slurmctld, and accounting about the names that it knows nothing of."""
+        found = wanted(self._queue(_names(users)), users) if users else []
+        left = {name: user for name, user in users.items() if name not in {job.name for job in found}}
         start = f"--starttime=uts{int(since.timestamp())}"
-        return [job for job in self._accounts([*which, start]) if wanted(job, name=name, user=user)]
+        return found + (wanted(self._accounts([*_names(left), start]), left) if left else [])
 
     def states(self, ids: Collection[int]) -> dict[int, JobState]:
         """Ask slurmctld about all of them at once, and accounting about all that it has forgotten."""
@@ -188,6 +186,10 @@ def _become(user: str | None) -> dict[str, Any]:
         raise SlurmRefused("Tasks do not run as root.")
     groups = os.getgrouplist(user, who.pw_gid)
     return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": groups, "umask": 0o077}
+
+
+def _names(users: Mapping[str, str]) -> list[str]:
+    return [f"--name={','.join(sorted(users))}", f"--user={','.join(sorted(set(users.values())))}"]
 
 
 def _list(option: str, ids: Collection[int]) -> str:

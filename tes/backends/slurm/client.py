@@ -1,7 +1,7 @@
 """The contract of a SLURM driver: what is asked of a cluster, and how its silence differs from its no."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
@@ -69,8 +69,11 @@ class SlurmClient(Protocol):
     def submit(self, job: Job) -> int:
         """Hand a job in and return its id."""
 
-    def find(self, name: str, *, user: str, since: datetime) -> list[JobState]:
-        """Return the jobs of this name and user submitted since then; accounting may need seconds to know of one."""
+    def find(self, users: Mapping[str, str], *, since: datetime) -> list[JobState]:
+        """Return the jobs of these names, each of the user that its name maps to, submitted since then.
+
+        Accounting may need seconds to know of one.
+        """
 
     def states(self, ids: Collection[int]) -> dict[int, JobState]:
         """Return what is known of these jobs; one that nobody remembers is missing."""
@@ -104,11 +107,14 @@ def unavailable(detail: str) -> SlurmUnavailable:
     return SlurmUnavailable("SLURM does not answer; what was asked is tried again.", detail=detail[:500])
 
 
-def wanted(found: JobState, *, name: str, user: str) -> bool:
-    """Return whether a record is of this job, and of a job that was taken at all."""
+def wanted(found: Iterable[JobState], users: Mapping[str, str]) -> list[JobState]:
+    """Return the records of these names and their users, of jobs that were taken at all."""
+    return [job for job in found if users.get(job.name) == job.user and not _was_refused(job)]
+
+
+def _was_refused(found: JobState) -> bool:
     # SLURM's accounting keeps a FAILED record, without nodes, of each submission that slurmctld refused.
-    refused = found.state == "FAILED" and found.nodes in {"", "None assigned"}
-    return found.name == name and found.user == user and not refused
+    return found.state == "FAILED" and found.nodes in {"", "None assigned"}
 
 
 def status(raw: int) -> tuple[int, int]:

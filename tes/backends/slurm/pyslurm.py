@@ -1,6 +1,6 @@
 """Reads the states of jobs through the site's own pyslurm, and leaves the rest to SLURM's commands."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,9 +23,9 @@ class PySlurm:
         """Leave it to the driver."""
         return self.driver.submit(job)
 
-    def find(self, name: str, *, user: str, since: datetime) -> list[JobState]:
+    def find(self, users: Mapping[str, str], *, since: datetime) -> list[JobState]:
         """Leave it to the driver."""
-        return self.driver.find(name, user=user, since=since)
+        return self.driver.find(users, since=since)
 
     def states(self, ids: Collection[int]) -> dict[int, JobState]:
         """Load slurmctld's jobs once, and ask the driver about those that it has forgotten."""

@@ -21,6 +21,7 @@ SAYS_NO: Final = frozenset({*range(2000, 3000), 9001})
 AT_ONCE: Final = 200  # ids in one address
 ASKED_WHY: Final = 20  # waiting jobs whose reason is asked again in one call
 Query = Sequence[tuple[str, str | int]]
+S = TypeVar("S", int, str)
 T = TypeVar("T")
 NOTHING: Final[Json] = {}  # this very object: an answer that is empty is another
 
@@ -57,19 +58,20 @@ class Rest:
             raise unavailable("an answer without a job's id")
         return job_id
 
-    def find(self, name: str, *, user: str, since: datetime) -> list[JobState]:
-        """Ask slurmctld for what has changed since then, and accounting when that has none of the name."""
+    def find(self, users: Mapping[str, str], *, since: datetime) -> list[JobState]:
+        """Ask slurmctld for what has changed since then, and accounting about the names that it has none of."""
         version, accounting = self._version()
+        if not users:
+            return []
         start = int(since.timestamp())
         ending = "" if version == OLD else "/"
         # On v0.0.40 and later each job is 15 kB: never without a time, and only after an answer was lost.
-        found = self._jobs(f"/slurm/{version}/jobs{ending}", [("update_time", start)])
-        mine = [job for job in found if wanted(job, name=name, user=user)]
-        if mine or not accounting:
-            return mine
-        query = [("job_name", name), ("start_time", f"uts{start}")]
-        found = self._jobs(f"/slurmdb/{version}/jobs{ending}", query)
-        return [job for job in found if wanted(job, name=name, user=user)]
+        found = wanted(self._jobs(f"/slurm/{version}/jobs{ending}", [("update_time", start)]), users)
+        left = {name: user for name, user in users.items() if name not in {job.name for job in found}}
+        for some in _pieces(sorted(left) if accounting else []):
+            query = [("job_name", ",".join(some)), ("start_time", f"uts{start}")]
+            found += wanted(self._jobs(f"/slurmdb/{version}/jobs{ending}", query), left)
+        return found
 
     def states(self, ids: Collection[int]) -> dict[int, JobState]:
         """Ask for all states at once, for more of each job whose state is news, and accounting for the forgotten."""
@@ -201,7 +203,7 @@ def _is_here(host: str) -> bool:
         return False
 
 
-def _pieces(ids: list[int]) -> Iterator[list[int]]:
+def _pieces(ids: list[S]) -> Iterator[list[S]]:
     return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
 
 

@@ -34,7 +34,7 @@ ENDED: Final = {
     "OUT_OF_MEMORY": Cause.OUT_OF_MEMORY,
     "CANCELLED": Cause.CANCELED,
     # The platform took the attempt away: the task may have another one.
-    "PREEMPTED": Cause.LOST,
+    "PREEMPTED": Cause.PREEMPTED,
     "NODE_FAIL": Cause.LOST,
     "BOOT_FAIL": Cause.LOST,
     "REVOKED": Cause.LOST,

@@ -107,13 +107,13 @@ def test_a_site_without_accounting_is_asked_through_slurmctld_alone(tmp_path: Pa
     said = "echo 'Slurm accounting storage is disabled' >&2; exit 1"
     driver = commands(tmp_path, squeue="exit 0", sacct=said)
     assert driver.states([1]) == {}
-    assert driver.find("tes-1-1", user=ME, since=datetime.now(UTC)) == []
+    assert driver.find({"tes-1-1": ME}, since=datetime.now(UTC)) == []
 
 
 def test_accounting_that_does_not_answer_is_no_empty_answer(tmp_path: Path) -> None:
     driver = commands(tmp_path, squeue="exit 0", sacct="echo 'sacct: error: Problem talking' >&2; exit 1")
     with pytest.raises(SlurmUnavailable):
-        driver.find("tes-1-1", user=ME, since=datetime.now(UTC))
+        driver.find({"tes-1-1": ME}, since=datetime.now(UTC))
 
 
 def test_sbatch_gets_the_script_and_our_environment_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

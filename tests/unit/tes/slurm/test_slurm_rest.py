@@ -230,7 +230,7 @@ def test_a_list_of_all_jobs_is_asked_for_since_a_time_only() -> None:
     answers = openapi("v0.0.42") | {"/slurm/v0.0.42/jobs/": {"status": 304, "raw": b""}}
     since = datetime(2026, 1, 2, tzinfo=UTC)
     with replayed(answers) as (rest, asked):
-        assert rest.find("tes-1-1", user="alice", since=since) == []
+        assert rest.find({"tes-1-1": "alice"}, since=since) == []
     assert asked[1:] == [f"/slurm/v0.0.42/jobs/?update_time={int(since.timestamp())}"]
 
 

@@ -41,7 +41,7 @@ def a_state(state: str, reason: str = "None", exit_code: int | None = 0, signal:
         ("CANCELLED", "None", 0, 15, Cause.SYSTEM),
         ("NODE_FAIL", "NodeDown", 0, 0, Cause.LOST),
         ("BOOT_FAIL", "None", 0, 0, Cause.LOST),
-        ("PREEMPTED", "None", 0, 0, Cause.LOST),
+        ("PREEMPTED", "None", 0, 0, Cause.PREEMPTED),
         ("REVOKED", "None", 0, 0, Cause.LOST),
         ("A_WORD_OF_TOMORROW", "None", 0, 0, S.UNKNOWN),
         ("", "None", 0, 0, S.UNKNOWN),

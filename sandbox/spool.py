@@ -1,0 +1,75 @@
+"""Keeps signed results on a node's disk until the dispatcher has them."""
+
+import contextlib
+import json
+import os
+import re
+import sys
+import threading
+from pathlib import Path
+
+from sandbox.door import Door, DoorClosed, DoorRefused
+from sandbox.wire import Message
+
+EVERY = 1.0  # seconds between two tries
+_NAME = re.compile(r"([0-9a-f]{32})\.json")
+
+
+class Spool:
+    """A folder of results, one file each, root's alone; a result is signed and holds no plaintext (T22)."""
+
+    def __init__(self, folder: Path, door: Door) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._door = door
+        self._waiting = threading.Event()
+        self._waiting.set()  # an earlier life may have left some
+
+    def put(self, attempt: str, result: Message) -> None:
+        """Have a result on disk before anybody is told, then tell it once; `run` tells it until it is heard."""
+        path, draft = self._folder / f"{attempt}.json", self._folder / f".{attempt}"
+        with open(draft, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            json.dump(result, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(path)
+        _sync(self._folder)
+        if not self._tell(path):
+            self._waiting.set()
+
+    def run(self) -> None:
+        """Tell what waits, for ever."""
+        while True:
+            self._waiting.wait()
+            self._waiting.clear()
+            left = [path for path in sorted(self._folder.iterdir()) if _NAME.fullmatch(path.name)]
+            if not all([self._tell(path) for path in left]):
+                threading.Event().wait(EVERY)
+                self._waiting.set()
+
+    def _tell(self, path: Path) -> bool:
+        """Return whether this need not be told again."""
+        try:
+            result = json.loads(path.read_text())
+            self._door.ask({"verb": "result", "attempt": path.stem, "result": result})
+        except DoorClosed:
+            return False
+        except FileNotFoundError:
+            return True  # told by the other thread
+        except DoorRefused as error:
+            if error.status >= 500:
+                return False
+            sys.stderr.write(f"agent: the result of {path.stem} is not wanted: {error}\n")
+        except ValueError:
+            sys.stderr.write(f"agent: {path.name} in the spool is no result\n")
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        return True
+
+
+def _sync(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,206 @@
+"""Runs attempts as jobs of a SLURM cluster, each a stub that has the agent of its node run the attempt."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from strongroom.errors import NotAllowed
+from strongroom.settings import Settings, Slurm
+from tes.backends import Launch
+from tes.backends.schedulers import Proof, SchedulerRefused, SchedulerUnavailable, Seen
+from tes.backends.slurm import scripts
+from tes.backends.slurm.client import Job, JobState, SlurmClient, SlurmRefused, SlurmUnavailable
+from tes.backends.slurm.hostlists import NotAHostlist, expand
+from tes.backends.slurm.probe import open_client
+from tes.backends.slurm.states import ENDED, meaning, warning
+from tes.backends.slurm.together import Together
+
+LOOK_BACK: Final = timedelta(days=30)  # no attempt is older
+SEARCH_AGAIN: Final = 5.0  # seconds between searches by name for what was not found
+log = structlog.get_logger()
+Projects = Callable[[Collection[str]], Mapping[str, str]]
+
+
+@dataclass
+class Known:
+    """What is remembered of an attempt: whose jobs it has, and when it was handed in or searched for last."""
+
+    user: str
+    ids: frozenset[int] = frozenset()
+    tried: float | None = None  # time.monotonic()
+    searched: float = field(default=float("-inf"))
+    stopped: bool = False
+
+
+class Jobs:
+    """A `Scheduler`: `projects` tells the project of each of these attempts, which names the user of its jobs.
+
+    `settles`: seconds after which a job whose answer was lost is in, or is not.
+    """
+
+    name = "slurm"
+
+    def __init__(self, client: SlurmClient, site: Slurm, projects: Projects, *, settles: float = 10.0) -> None:
+        self._client = client
+        self._site = site
+        self._projects = projects
+        self._settles = settles
+        self._lock = threading.Lock()
+        self._known: dict[str, Known] = {}
+        self._states = Together(self._ask_states)
+
+    def place(self, launch: Launch) -> None:
+        """Submit the attempt's job; after a lost answer only if SLURM has none of its name when it has settled."""
+        known = self._remember(launch.attempt, launch.order["project"])
+        with _as_scheduler():
+            job = _made(launch, user=known.user, site=self._site)
+            if known.tried is not None:
+                self._search({launch.attempt: known})
+                if known.ids:
+                    return
+                if time.monotonic() - known.tried < self._settles:
+                    raise SchedulerUnavailable("It is not known yet whether SLURM has taken this job.")
+            known.tried = time.monotonic()
+            known.ids |= {self._client.submit(job)}
+
+    def look(self, attempts: Collection[str]) -> Mapping[str, Seen]:
+        """Ask about the jobs of all attempts at once, and by name, at once too, for those whose ids are not known."""
+        with _as_scheduler():
+            self._search(self._lost_from_sight(attempts))
+            states = self._states.ask()
+        return {
+            attempt: seen
+            for attempt in attempts
+            if (known := self._known.get(attempt)) is not None and (seen := _seen(known, states)) is not None
+        }
+
+    def stop(self, attempt: str) -> None:
+        """Cancel every job of the attempt as its user."""
+        known = self._found(attempt)
+        if known is None:
+            return
+        known.stopped = True
+        with _as_scheduler():
+            for job_id in known.ids:
+                self._client.cancel(job_id, user=known.user)
+
+    def forget(self, attempt: str) -> None:
+        """Remember it no more; its job has ended, or ends when its stub is told that the attempt is over."""
+        with self._lock:
+            self._known.pop(attempt, None)
+
+    def prove(self, attempt: str, proof: Proof) -> str:
+        """Return the node of the certificate if slurmctld says that it runs this very attempt's job now (T1)."""
+        known = self._found(attempt)
+        if known is not None and proof.node is not None and proof.user == known.user:
+            with _as_scheduler():
+                states = self._states.ask()
+            if any(_runs_on(proof.node, states.get(job_id)) for job_id in known.ids):
+                return proof.node
+        raise NotAllowed("SLURM does not run this attempt there, or not for that user.")
+
+    def pause(self) -> None:
+        """Sleep for as long as the site's settings say."""
+        time.sleep(self._site.pause_seconds)
+
+    def everything(self) -> Collection[str]:
+        """Return nothing: a job of an attempt that is over ends by itself, told so when its stub begins."""
+        return ()
+
+    # How it remembers
+
+    def _remember(self, attempt: str, project: str) -> Known:
+        user = self._site.users.get(project)
+        if user is None:
+            raise SchedulerRefused("No user of the cluster is set for this project; ask the operator.")
+        with self._lock:
+            return self._known.setdefault(attempt, Known(user))
+
+    def _found(self, attempt: str) -> Known | None:
+        with _as_scheduler():
+            self._search(self._lost_from_sight([attempt], at_once=True))
+        return self._known.get(attempt)
+
+    def _lost_from_sight(self, attempts: Collection[str], *, at_once: bool = False) -> dict[str, Known]:
+        """Return those without a job's id whose turn it is to be searched for."""
+        strange = [attempt for attempt in attempts if attempt not in self._known]
+        for attempt, project in (self._projects(strange) if strange else {}).items():
+            with contextlib.suppress(SchedulerRefused):
+                self._remember(attempt, project)
+        moment = time.monotonic()
+        known = ((attempt, self._known.get(attempt)) for attempt in attempts)
+        return {
+            attempt: one
+            for attempt, one in known
+            if one is not None and not one.ids and (at_once or moment - one.searched > SEARCH_AGAIN)
+        }
+
+    def _search(self, wanted: Mapping[str, Known]) -> None:
+        if not wanted:
+            return
+        users = {scripts.name_of(attempt): one.user for attempt, one in wanted.items()}
+        for job in self._client.find(users, since=datetime.now(UTC) - LOOK_BACK):
+            known = wanted[job.name.removeprefix(scripts.PREFIX)]
+            known.ids |= {job.id}
+        for one in wanted.values():
+            one.searched = time.monotonic()
+
+    def _ask_states(self) -> Mapping[int, JobState]:
+        with self._lock:
+            ids = {job_id for known in self._known.values() for job_id in known.ids}
+        return self._client.states(ids)
+
+
+def open_jobs(settings: Settings, projects: Projects) -> Jobs:
+    """Return the scheduler of this site's SLURM."""
+    site = settings.slurm
+    client = open_client(
+        site.driver, rest_url=site.rest_url, rest_user=site.rest_user, tokens=site.tokens, conf=site.conf
+    )
+    log.info("slurm.open", driver=type(client).__name__, projects=len(site.users))
+    return Jobs(client, site, projects)
+
+
+def _made(launch: Launch, *, user: str, site: Slurm) -> Job:
+    try:
+        return scripts.job(launch, user=user, site=site)
+    except (OSError, ValueError) as error:
+        log.error("slurm.no_job", attempt=launch.attempt, detail=str(error))
+        raise SchedulerRefused("The template of the site's job script cannot be used; ask the operator.") from error
+
+
+def _seen(known: Known, states: Mapping[int, JobState]) -> Seen | None:
+    jobs = [states[job_id] for job_id in sorted(known.ids) if job_id in states]
+    if not jobs:
+        return None
+    job = _telling(jobs)
+    return Seen(meaning(job, cancel_asked=known.stopped), job.state, warning(job))
+
+
+def _telling(jobs: Iterable[JobState]) -> JobState:
+    """Return the one of an attempt's jobs that speaks for it: one that is not over, else the first that failed."""
+    # A second one, handed in because an answer was lost, ends with 0 as it finds the attempt taken.
+    return min(jobs, key=lambda job: (job.state in ENDED, job.state == "COMPLETED", job.id))
+
+
+def _runs_on(node: str, job: JobState | None) -> bool:
+    try:
+        return job is not None and job.state == "RUNNING" and node in expand(job.nodes)
+    except NotAHostlist:
+        return False
+
+
+@contextlib.contextmanager
+def _as_scheduler() -> Iterator[None]:
+    try:
+        yield
+    except SlurmUnavailable as error:
+        raise SchedulerUnavailable(error.sentence, detail=error.detail) from error
+    except SlurmRefused as error:
+        raise SchedulerRefused(error.sentence, detail=error.detail) from error

@@ -1,0 +1,46 @@
+"""The place of the suite for backends where attempts are the dispatcher's own children."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backend_house import House, Told, follow
+
+from tes.backends.local import LOST, Local
+
+
+class LocalPlace:
+    """One host."""
+
+    name = "local"
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.backend = Local(house.signer)
+
+    def submit(self, *commands: Sequence[str], **changes: Any) -> Told:
+        """Start an attempt."""
+        return follow(self.backend, self.house.launch(self.name, self.house.broker.path, *commands, **changes))
+
+    def another_life(self, *left: Told) -> list[Told]:
+        """Kill the dispatcher and start another, which takes up what it left."""
+        self.backend._zygote.close()
+        self.backend = Local(self.house.signer)
+        followed = [follow(self.backend, told.launch, resumed=True) for told in left]
+        self.backend.sweep()
+        assert all(told.end() == LOST for told in followed)
+        return followed
+
+
+@contextmanager
+def open_place(_request: pytest.FixtureRequest, folder: Path) -> Iterator[LocalPlace]:
+    """Return the place."""
+    house = House(folder)
+    place = LocalPlace(house)
+    try:
+        yield place
+    finally:
+        place.backend._zygote.close()
+        house.close()
