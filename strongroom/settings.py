@@ -265,7 +265,6 @@ class Settings(BaseSettings):
     tes: Tes = Tes()
     nodes: Nodes = Nodes()
     kubernetes: Kubernetes = Kubernetes()
-=======
     slurm: Slurm = Slurm()
     wes: Wes = Wes()
     airlock: Airlock = Airlock()

@@ -14,6 +14,7 @@ from typing import Any
 from sandbox_broker import Broker
 from sandbox_lab import MIB, Lab, executor
 
+from sandbox.pod.places import LAUNCHER
 from sandbox.spec import spec_digest
 from strongroom.database import migrate, now, open_database, transaction
 from strongroom.doors import Message, listen, serve
@@ -24,6 +25,7 @@ from tes.reports import Report
 from tes.store import Attempt, Task, next_seq
 
 PROJECT = "cohort"
+OURS = ("sandbox.pod seal", f"{LAUNCHER} ")  # what stands round a task in its pod
 
 
 class Told:
@@ -157,13 +159,14 @@ class House:
 
 
 def processes_of(launch: Launch) -> list[str]:
-    """Return the processes that live under the kernel uid of an attempt, with what they run."""
+    """Return the task's processes: under the kernel uid of an attempt, with what they run, and none of ours."""
     uid, found = json.loads(launch.spec)["uid"], []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
-            if folder.stat().st_uid == uid and state != "Z":
-                found.append((folder / "cmdline").read_text().replace("\0", " "))
+            words = (folder / "cmdline").read_text().replace("\0", " ")
+            if folder.stat().st_uid == uid and state != "Z" and not any(one in words for one in OURS):
+                found.append(words)
         except OSError:
             continue
     return found

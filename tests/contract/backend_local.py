@@ -26,7 +26,11 @@ class LocalPlace:
 
     def another_life(self, *left: Told) -> list[Told]:
         """Kill the dispatcher and start another, which takes up what it left."""
-        self.backend._zygote.close()
+        dead = self.backend
+        dead._zygote.close()
+        for told in left:
+            told.end()
+        dead._zygote.close()  # it started another; who is dead does not
         self.backend = Local(self.house.signer)
         followed = [follow(self.backend, told.launch, resumed=True) for told in left]
         self.backend.sweep()

@@ -88,7 +88,7 @@ class Api:
         try:
             answer = self._client.call_api(method, url, headers, said, _request_timeout=patience)
             return cast(urllib3.BaseHTTPResponse, answer.response)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, client.ApiException, OSError) as error:
             raise SchedulerUnavailable(
                 "The cluster does not answer.", detail=f"{path}: {type(error).__name__}"
             ) from error
