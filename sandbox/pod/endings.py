@@ -15,7 +15,7 @@ _NUMBERS: Final = ("exit_code", "signal", "start", "end", "cpu_ms", "peak_kib")
 _FILE_TOO_LARGE: Final = 25  # SIGXFSZ
 _CAUSES: Final[Mapping[str, Cause]] = {
     "exited": "exited",
-    "signal": "signal",
+    "signal": "exited",  # with the code that a shell gives it, as in other walls
     "out_of_memory": "out_of_memory",
     "deadline": "deadline",
     "canceled": "canceled",

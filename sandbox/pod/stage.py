@@ -20,7 +20,7 @@ from sandbox.pod import tree
 from sandbox.pod.arriving import Arriving
 from sandbox.pod.handover import Handover
 from sandbox.pod.orders import order_of
-from sandbox.pod.places import CA, LAUNCHER, TOKEN, VOLUME, Site, control_of
+from sandbox.pod.places import CA, CODE, LAUNCHER, TOKEN, Site, control_of
 from sandbox.pod.tree import TreeError
 from sandbox.results import Result
 from sandbox.signing import AttemptKey
@@ -83,8 +83,8 @@ class Stage:
         ids = {given.path: getattr(given, "object", "") for given in spec.inputs}
         for body in bodies:
             self._lay_body(body, ids[body.path])
-        for mount in spec.code_mounts:
-            self._lay_code(mount.path)
+        for number, mount in enumerate(spec.code_mounts):
+            self._lay_code(mount.path, number)
         Handover(self._begun.spec, self._begun.taken, self._own.secret, grant.recipient).give()
         patiently(lambda: self._ask("started"))
         deadline = int((began + spec.limits.wall_seconds) * 1000)
@@ -127,8 +127,8 @@ class Stage:
 
             patiently(fetch)
 
-    def _lay_code(self, path: str) -> None:
-        with tempfile.TemporaryFile(dir=VOLUME) as archive:
+    def _lay_code(self, path: str, number: int) -> None:
+        with tempfile.TemporaryFile(dir=CODE) as archive:
 
             def fetch() -> None:
                 archive.seek(0)
@@ -137,7 +137,7 @@ class Stage:
 
             patiently(fetch)
             archive.seek(0)
-            tree.unpack(archive, path)
+            tree.unpack(archive, Path(f"{CODE}/{number}"))
 
     def _fetch(self, message: dict[str, Any], into: Any) -> None:
         try:

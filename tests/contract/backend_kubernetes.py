@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from backend_house import House, Told, follow, free_port
-from demo.people import node_image
 from launcher_lab import built
 from sandbox_lab import LOADER
 from services.kubernetes import Cluster
 
+from demo.people import node_image
 from strongroom.settings import Kubernetes, Nodes
 from tes.backends.kubernetes.pods import Pods, open_pods
 from tes.backends.remote import Remote

@@ -20,7 +20,8 @@ GRACE: Final = 10  # seconds between the kubelet's SIGTERM and its SIGKILL
 _TOKEN_SECONDS: Final = 600  # the shortest that there is
 _AFTER_THE_DEADLINE: Final = 120  # for a launcher that was killed, and for sealing
 _PYTHON: Final = 96 << 20  # memory of our own containers, beside what they lay into volumes
-_FOLDERS: Final = 16 << 20  # of a volume: for what is neither input nor scratch
+_CODE: Final = 64 << 20  # most that code folders hold, and their archive for a moment
+_PAGE: Final = 4096
 _ORDER: Final = 5 << 20  # most of one executor's order, and what else is in its folder
 _HANDOVER: Final = 4 << 20
 
@@ -68,7 +69,7 @@ def pod_of(launch: Launch, around: Surroundings) -> Object:
         "containers": [
             _our_container("stage", site, around, user=places.STAGE_UID, group=uid, memory=sizes.stage),
             *(
-                _executor(number, image, around, uid=uid, sizes=sizes, cores=spec["limits"]["cpu_cores"])
+                _executor(number, image, spec, around, sizes=sizes)
                 for number, image in enumerate(_images(launch, settings))
             ),
             _our_container("seal", site, around, user=uid, group=uid, memory=sizes.seal),
@@ -100,14 +101,14 @@ class Sizes:
     def of(cls, spec: Mapping[str, Any]) -> "Sizes":
         """Return what a spec asks for."""
         limits = spec["limits"]
-        inputs = sum(given["size"] if "size" in given else len(given["content"]) for given in spec["inputs"])
-        inputs += 4096 * (len(spec["inputs"]) + len(spec["outputs"])) + _FOLDERS
+        sizes = [given["size"] if "size" in given else len(given["content"]) for given in spec["inputs"]]
+        inputs = sum(-(-size // _PAGE) * _PAGE for size in sizes)
         words = len(json.dumps(spec)) + _HANDOVER
         control = 2 * limits["log_bytes"] + _ORDER
         return cls(
             work=inputs + limits["scratch_bytes"],
             log_bytes=limits["log_bytes"],
-            stage=_PYTHON + inputs + words + _ORDER * len(spec["executors"]),
+            stage=_PYTHON + inputs + _CODE + words + _ORDER * len(spec["executors"]),
             executor=limits["memory_bytes"] + limits["scratch_bytes"] + control,
             seal=_PYTHON + words,
         )
@@ -130,7 +131,7 @@ def _images(launch: Launch, settings: Kubernetes) -> Sequence[str]:
     return [f"{settings.repository}@{one.get('image') or plan['image']}" for one in plan["executors"]]
 
 
-def _executor(number: int, image: str, around: Surroundings, *, uid: int, sizes: Sizes, cores: float) -> Object:
+def _executor(number: int, image: str, spec: Mapping[str, Any], around: Surroundings, *, sizes: Sizes) -> Object:
     words = [places.LAUNCHER, str(around.settings.start_seconds), places.OWN]
     mounts: list[Object] = [
         {"name": "work", "mountPath": places.VOLUME},
@@ -139,8 +140,13 @@ def _executor(number: int, image: str, around: Surroundings, *, uid: int, sizes:
         {"name": "control", "mountPath": places.CONTROL, "readOnly": True},
         {"name": "control", "mountPath": places.OWN, "subPath": str(number)},
         _launcher_mount(),
+        *(
+            {"name": "code", "mountPath": mount["path"], "subPath": str(place), "readOnly": True}
+            for place, mount in enumerate(spec["code_mounts"])
+        ),
     ]
     # One after the other: only the first needs its share kept free, all may use it.
+    uid, cores = spec["uid"], spec["limits"]["cpu_cores"]
     limits = {"cpu": f"{math.ceil(cores * 1000)}m", "memory": str(sizes.executor)}
     return {
         **_container(f"executor-{number}", image, mounts, user=uid, group=uid),
@@ -157,7 +163,11 @@ def _our_container(name: str, site: Site, around: Surroundings, *, user: int, gr
         {"name": "ca", "mountPath": _folder(places.CA), "readOnly": True},
     ]
     if name == "stage":
-        mounts += [{"name": "token", "mountPath": _folder(places.TOKEN), "readOnly": True}, _launcher_mount()]
+        mounts += [
+            {"name": "code", "mountPath": places.CODE},
+            {"name": "token", "mountPath": _folder(places.TOKEN), "readOnly": True},
+            _launcher_mount(),
+        ]
     return {
         **_container(name, around.settings.node_image, mounts, user=user, group=group),
         "command": ["/usr/bin/python3", "-P", "-B", "-m", "sandbox.pod", name, site.words()],
@@ -194,6 +204,7 @@ def _volumes(around: Surroundings, sizes: Sizes, *, executors: int) -> list[Obje
         _memory("work", sizes.work),
         _memory("control", control),
         _memory("keys", sizes.seal),
+        _memory("code", _CODE),
         {"name": "launcher", "configMap": {"name": around.launcher, "defaultMode": 0o555}},
         {"name": "ca", "configMap": {"name": around.ca, "defaultMode": 0o444}},
         {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}], "defaultMode": 0o440}},

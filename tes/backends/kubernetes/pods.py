@@ -16,7 +16,7 @@ from tes.backends.kubernetes import namespace
 from tes.backends.kubernetes.api import Api, Refusal, selector
 from tes.backends.kubernetes.namespace import Files
 from tes.backends.kubernetes.pod_spec import ACCOUNT, ATTEMPT, GRACE, OURS, Surroundings, name_of, pod_of
-from tes.backends.kubernetes.states import seen_of
+from tes.backends.kubernetes.states import is_busy, seen_of
 from tes.backends.schedulers import Proof, SchedulerRefused, SchedulerUnavailable, Seen
 
 Object = dict[str, Any]
@@ -74,7 +74,8 @@ class Pods:
         with self._lock:
             if not self._current:
                 raise SchedulerUnavailable("The cluster does not answer.", detail="no watch")
-            return {name: seen_of(self._pods[name]) for name in attempts if name in self._pods}
+            busy = any(map(is_busy, self._pods.values()))
+            return {name: seen_of(self._pods[name], busy=busy) for name in attempts if name in self._pods}
 
     def stop(self, attempt: str) -> None:
         """Delete the pod: the kubelet asks launchers to kill everything, and waits for that."""

@@ -57,14 +57,20 @@ SILENT: Final = "The task's node does not answer."
 OURS: Final = ("stage", "seal")
 
 
-def seen_of(pod: Pod) -> Seen:
-    """Return what the cluster says of a pod."""
+def seen_of(pod: Pod, *, busy: bool) -> Seen:
+    """Return what the cluster says of a pod; while pods of ours are `busy`, room will come by itself."""
     status = pod.get("status") or {}
     phase = str(status.get("phase") or "Pending")
-    for found in (_disrupted(status), _failed(status), _broken(status), _waiting(pod, status)):
+    for found in (_disrupted(status), _failed(status), _broken(status), _waiting(pod, status, busy=busy)):
         if found is not None:
             return found
     return Seen(PHASES.get(phase, Cause.LOST), phase)
+
+
+def is_busy(pod: Pod) -> bool:
+    """Say whether a pod has a place on a node that others wait for."""
+    phase = (pod.get("status") or {}).get("phase")
+    return bool((pod.get("spec") or {}).get("nodeName")) and phase not in ("Succeeded", "Failed")
 
 
 def _disrupted(status: Pod) -> Seen | None:
@@ -97,7 +103,7 @@ def _broken(status: Pod) -> Seen | None:
     return None
 
 
-def _waiting(pod: Pod, status: Pod) -> Seen | None:
+def _waiting(pod: Pod, status: Pod, *, busy: bool) -> Seen | None:
     for _, waits in _containers(status, "waiting"):
         reason = str(waits.get("reason"))
         if reason in NEVER:
@@ -106,7 +112,7 @@ def _waiting(pod: Pod, status: Pod) -> Seen | None:
             return Seen(TaskState.INITIALIZING, reason, STUCK[reason])
     for condition in _conditions(status, "PodScheduled", "False"):
         if condition.get("reason") == "Unschedulable":
-            return Seen(TaskState.QUEUED, "Unschedulable", NO_NODE)
+            return Seen(TaskState.QUEUED, "Unschedulable", None if busy else NO_NODE)
     if status.get("phase") == "Running" and status.get("reason") == "NodeLost":
         return Seen(TaskState.RUNNING, "NodeLost", SILENT)
     for condition in _conditions(status, "Ready", "False"):
