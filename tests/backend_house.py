@@ -91,7 +91,10 @@ class House:
         self.engine.dispose()
 
     def launch(self, backend: str, keys_at: Path, *commands: Sequence[str], **changes: Any) -> Launch:
-        """Return an attempt at these commands, with its rows; `plan` changes what the backend is told of its size."""
+        """Return an attempt at these commands, with its rows; `plan` changes what the backend is told of its size.
+
+        `each` says more of each executor.
+        """
         attempt, project = uuid.uuid4().hex, changes.pop("project", PROJECT)
         plan = {"cores": 1, "memory": 64 * MIB, "scratch": 32 * MIB, "seconds": 60, **changes.pop("plan", {})}
         limits = {"memory_bytes": plan["memory"], "cpu_cores": plan["cores"], "scratch_bytes": plan["scratch"]}
@@ -99,7 +102,9 @@ class House:
         key = base64.b64encode(self.broker.key.public_key().public_bytes_raw()).decode()
         keys = {"type": "broker", "socket": str(keys_at), "broker_public_key": key}
         given = {"attempt": attempt, "uid": next(self._uids), "keys": keys, "limits": limits, **changes}
-        spec = self.lab.spec(**{**given, "executors": [executor(command) for command in commands]})
+        each = given.pop("each", ({},) * len(commands))
+        executors = [executor(command, **more) for command, more in zip(commands, each, strict=True)]
+        spec = self.lab.spec(**{**given, "executors": executors})
         raw = json.dumps(spec).encode()
         objects = [one["object"] for one in spec["inputs"] if "object" in one]
         order = {"kind": "task", "project": project, "objects": objects}

@@ -103,7 +103,10 @@ class Stage:
         public_key = crypt4gh.public_key_of(self._private_key)
         claim = Claim(spec.attempt, public_key, self._own.public_key, spec_digest(self._begun.spec))
         facts = {name: value for name, value in claim.facts().items() if name != "attempt"}
-        answer = self._ask("claim", **facts)
+        try:
+            answer = self._ask("claim", **facts)
+        except DoorRefused as error:
+            raise KeysError(f"The claim was refused: {error}") from error
         if answer.get("type") != "order":
             raise KeysError(f"No work order was given: {str(answer.get('reason'))[:300]}")
         question = {"verb": "grant", "order": answer["order"]}

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from sandbox.signing import NotSigned
+from sandbox.spec import spec_digest
 from strongroom.errors import Conflict, NotAllowed, NotFound
 from tes import claims
 from tes.backends import Launch, Tell
@@ -115,6 +116,10 @@ class Remote:
     def claim(self, attempt: str, claim: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the work order for a claim; it is remembered first, so that its result is known after a restart."""
         live = self._known(attempt)
+        if claim.get("spec_sha256") != spec_digest(live.launch.spec):  # T22: somebody gave it another
+            log.error("claim.refused", attempt=attempt, alarm=True)
+            self._pledges.refuse(attempt, None)
+            raise NotAllowed("This is not the spec of that attempt.")
         try:
             self._pledges.claim(attempt, claim)
         except Conflict:
