@@ -32,6 +32,17 @@ class HungUp(dict[str, Any]):
         raise ConnectionError
 
 
+class Silent:
+    """The cluster, as a dispatcher that is dead hears of it."""
+
+    def __init__(self, scheduler: Pods) -> None:
+        self.pause = scheduler.pause
+
+    def everything(self) -> tuple[str, ...]:
+        """Find nothing to kill."""
+        return ()
+
+
 class KubernetesPlace:
     """A namespace of a cluster, and a dispatcher's part that can die."""
 
@@ -65,6 +76,7 @@ class KubernetesPlace:
     def die(self) -> None:
         """Forget everything and answer nobody, as a dispatcher that was killed."""
         self.backend._live.clear()
+        self.backend._scheduler = Silent(self.scheduler)  # its threads live on
         self._nodes._verbs = HungUp()
         self._door.shutdown(socket.SHUT_RDWR)  # a thread that waits in accept() does not notice a close
         self._door.close()

@@ -28,6 +28,7 @@ from sandbox.spec import Broker, Inline, Spec, parse_spec, spec_digest
 
 PATIENCE = 300.0  # seconds that a dispatcher may be away
 _AGAIN = 0.5
+_UNAVAILABLE = 503
 T = TypeVar("T")
 
 
@@ -150,15 +151,16 @@ class Stage:
 
 
 def patiently(ask: Callable[[], T]) -> T:
-    """Ask again while nobody answers: the dispatcher may be restarting. Only for what may be asked twice."""
+    """Ask again while nobody answers: the dispatcher, or whom it asks, may be restarting. For what may be asked twice."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
             return ask()
-        except DoorClosed:
-            if time.monotonic() > end:
+        except (DoorClosed, DoorRefused) as error:
+            away = isinstance(error, DoorClosed) or error.status == _UNAVAILABLE
+            if not away or time.monotonic() > end:
                 raise
-            time.sleep(_AGAIN)
+        time.sleep(_AGAIN)
 
 
 def tell(door: Door, site: Site, own: AttemptKey, taken: str, result: Result) -> None:

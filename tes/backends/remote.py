@@ -232,6 +232,8 @@ class Remote:
             )
             said = judged(standing)
             if said is not None:
+                word = seen.word if seen else None
+                log.warning("attempt.judged", attempt=attempt, cause=said["cause"], word=word, begun=live.begun)
                 self._end(live, said)
 
     def _end(self, live: Live, said: Report) -> None:

@@ -1,6 +1,8 @@
 """Whatever is killed in mid-task, an attempt in a pod ends once, and in the right state."""
 
+import contextlib
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from services.kubernetes import DAEMONS
 def running(pods: KubernetesPlace, script: str, **changes: Any) -> Told:
     """Start an attempt and wait until its command runs."""
     told = pods.submit(shell(script), **changes)
-    eventually(lambda: processes_of(told.launch), "the task does not run", within=60)
+    eventually(lambda: "sleep" in str(processes_of(told.launch)), "the task does not run", within=60)
     return told
 
 
@@ -86,3 +88,22 @@ def test_a_pod_that_somebody_deletes_is_lost_and_nothing_of_it_lives(pods: Kuber
     pods.cluster.ask("DELETE", f"{path}/{name}")
     assert told.ends(120) == ("lost", None)
     assert told.alive_at_end == []
+
+
+def test_a_pod_that_begins_while_the_api_is_dead_begins_when_it_is_back(pods: KubernetesPlace) -> None:
+    told = pods.submit(shell("exit 3"))
+    eventually(lambda: "sandbox.pod stage" in everything_that_runs(), "stage does not run", within=60)
+    pods.cluster.kill("kube-apiserver")
+    time.sleep(2)
+    back(pods, "kube-apiserver")
+    assert told.ends(120) == ("exited", 3)
+    assert pods.house.claims.count(told.attempt) == 1
+
+
+def everything_that_runs() -> str:
+    """Return all command lines of this host."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(path.read_text(errors="replace").replace("\0", " "))
+    return "\n".join(found)
