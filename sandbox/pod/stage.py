@@ -151,7 +151,7 @@ class Stage:
 
 
 def patiently(ask: Callable[[], T]) -> T:
-    """Ask again while nobody answers: the dispatcher, or whom it asks, may be restarting. For what may be asked twice."""
+    """Ask again while the dispatcher, or whom it asks, is away. Only for what may be asked twice."""
     end = time.monotonic() + PATIENCE
     while True:
         try:

@@ -22,6 +22,7 @@ _AFTER_THE_DEADLINE: Final = 120  # for a launcher that was killed, and for seal
 _PYTHON: Final = 96 << 20  # memory of our own containers, beside what they lay into volumes
 _CODE: Final = 64 << 20  # most that code folders hold, and their archive for a moment
 _PAGE: Final = 4096
+_OUR_CPU: Final = 10  # thousandths of a core kept free for each container of ours
 _ORDER: Final = 5 << 20  # most of one executor's order, and what else is in its folder
 _HANDOVER: Final = 4 << 20
 
@@ -145,13 +146,15 @@ def _executor(number: int, image: str, spec: Mapping[str, Any], around: Surround
             for place, mount in enumerate(spec["code_mounts"])
         ),
     ]
-    # One after the other: only the first needs its share kept free, all may use it.
-    uid, cores = spec["uid"], spec["limits"]["cpu_cores"]
-    limits = {"cpu": f"{math.ceil(cores * 1000)}m", "memory": str(sizes.executor)}
+    # One after the other: only the first needs its share kept free, all may use it; the pod asks for the task's cores.
+    uid, cores = spec["uid"], math.ceil(spec["limits"]["cpu_cores"] * 1000)
+    limits = {"cpu": f"{cores}m", "memory": str(sizes.executor)}
+    kept = max(1, cores - 2 * _OUR_CPU - (len(spec["executors"]) - 1))
+    requests = {"cpu": f"{kept}m", "memory": str(sizes.executor)} if number == 0 else {"cpu": "1m", "memory": "1Mi"}
     return {
         **_container(f"executor-{number}", image, mounts, user=uid, group=uid),
         "command": [*words, places.VOLUME, places.TMP, places.SHM],
-        "resources": {"limits": limits, "requests": limits if number == 0 else {"cpu": "1m", "memory": "1Mi"}},
+        "resources": {"limits": limits, "requests": requests},
     }
 
 
@@ -173,7 +176,7 @@ def _our_container(name: str, site: Site, around: Surroundings, *, user: int, gr
         "command": ["/usr/bin/python3", "-P", "-B", "-m", "sandbox.pod", name, site.words()],
         "resources": {
             "limits": {"cpu": "1", "memory": str(memory)},
-            "requests": {"cpu": "10m", "memory": str(memory)},
+            "requests": {"cpu": f"{_OUR_CPU}m", "memory": str(memory)},
         },
     }
 
