@@ -146,7 +146,7 @@ def _executor(number: int, image: str, spec: Mapping[str, Any], around: Surround
             for place, mount in enumerate(spec["code_mounts"])
         ),
     ]
-    # One after the other: only the first keeps its share free, all may use it; in sum the pod asks for the task's cores.
+    # They run one after the other: only the first keeps its share free. In sum the pod asks for the task's cores.
     uid, cores = spec["uid"], math.ceil(spec["limits"]["cpu_cores"] * 1000)
     limits = {"cpu": f"{cores}m", "memory": str(sizes.executor)}
     kept = max(1, cores - 2 * _OUR_CPU - (len(spec["executors"]) - 1))
