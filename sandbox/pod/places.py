@@ -1,14 +1,14 @@
-"""Says where everything lies in a task's pod, and who may write it.
+"""Says where everything lies in a task's pod."""
 
-The volume `work` is memory, at /run in all containers: /run/work is the task's, its /tmp and its /dev/shm lie beside
-it. Its top belongs to the kubelet. An order names the folders that a command may write below, and Landlock holds it
-to them, so that only `stage` writes at the top. The volume `code` holds code folders, mounted read-only in executors.
-
-Three users. `stage` is `STAGE_UID`: inputs and code belong to it, for all to read and for nobody to write, in folders
-with the sticky bit, where a file is renamed and removed by its owner only. Executors and `seal` are the attempt's own
-uid, and see neither each other's processes nor each other's volumes: so `seal` reads what the task left. The volume
-`keys` is mounted in `stage` and `seal` alone.
-"""
+# The volume `work` is memory, at /run in all containers: /run/work is the task's, its /tmp and its /dev/shm lie
+# beside it. Its top belongs to the kubelet. An order names the folders that a command may write below, and Landlock
+# holds it to them, so that only `stage` writes at the top. The volume `code` holds code folders, mounted read-only in
+# executors.
+#
+# Three users. `stage` is `STAGE_UID`: inputs and code belong to it, for all to read and for nobody to write, in
+# folders with the sticky bit, where a file is renamed and removed by its owner only. Executors and `seal` are the
+# attempt's own uid, and see neither each other's processes nor each other's volumes: so `seal` reads what the task
+# left. The volume `keys` is mounted in `stage` and `seal` alone.
 
 import json
 from dataclasses import asdict, dataclass
