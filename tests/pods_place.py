@@ -5,7 +5,7 @@ import socket
 import tarfile
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -145,10 +145,14 @@ def settings_of(cluster: Cluster, image: str, **more: Any) -> Kubernetes:
     return Kubernetes(**given)
 
 
+def open_place(request: pytest.FixtureRequest, folder: Path, **more: Any) -> AbstractContextManager[KubernetesPlace]:
+    """Return the place in the cluster of all tests."""
+    return place_in(request.getfixturevalue("cluster"), folder, **more)
+
+
 @contextmanager
-def open_place(request: pytest.FixtureRequest, folder: Path, **more: Any) -> Iterator[KubernetesPlace]:
-    """Return the place."""
-    cluster: Cluster = request.getfixturevalue("cluster")
+def place_in(cluster: Cluster, folder: Path, **more: Any) -> Iterator[KubernetesPlace]:
+    """Return the place in a cluster."""
     image = import_layout(cluster, node_image())
     nodes = Nodes(host=cluster.place.host, port=free_port())
     house = House(folder, kubernetes=settings_of(cluster, image, **more), nodes=nodes)

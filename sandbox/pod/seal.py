@@ -18,6 +18,7 @@ from sandbox.fields import WORK
 from sandbox.keys import KeysError
 from sandbox.pod.endings import Ending, captured, ending_of, result_of
 from sandbox.pod.handover import Handover
+from sandbox.pod.modes import open_up
 from sandbox.pod.places import CA, LAST_WORDS, VOLUME, Site
 from sandbox.pod.stage import patiently, tell
 from sandbox.results import LOGS, TOO_MUCH, Result, refusals
@@ -68,6 +69,7 @@ class Seal:
         tell(self._door, self._site, self._own, self._handover.taken, result)
 
     def _take(self, result: Result) -> None:
+        open_up(self._spec.outputs)
         work = os.open(WORK, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         inputs = {given.path for given in self._spec.inputs}
         found = collect.collect(work, self._spec.outputs, inputs=inputs, limits=self._spec.limits)

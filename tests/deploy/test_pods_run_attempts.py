@@ -79,6 +79,30 @@ def test_inputs_can_be_read_and_neither_changed_nor_replaced(pods: KubernetesPla
     assert pods.house.opened(report)["stdout.1"] == b"genome\ngenome\nshm\ntmp\nwork\n"
 
 
+def test_outputs_are_taken_by_the_same_rules_whatever_modes_they_have(pods: KubernetesPlace) -> None:
+    made = (
+        "echo plain > plain; chmod 000 plain; mkdir -p folder/deep; echo f > folder/deep/f;"
+        "ln -s /etc/passwd folder/link; mkfifo folder/fifo; echo h > folder/h; ln folder/h folder/hard; chmod 000 folder/deep/f folder/deep folder;"
+        "ln -s /etc link; ln -s /strongroom/keys/handover stolen"
+    )
+    outputs = [{"path": f"/run/work/{name}", "type": "FILE"} for name in ("plain", "stolen", "link/passwd")]
+    outputs.append({"path": "/run/work/folder", "type": "DIRECTORY"})
+    report = pods.submit(shell(made), outputs=outputs).end()
+    assert report["exit_code"] == 0
+    assert pods.house.opened(report) == {"plain": b"plain\n", "f": b"f\n"}
+    assert report["missing"] == ["/run/work/stolen", "/run/work/link/passwd"]
+    for word in ("a symbolic link", "a file with several names", "not a plain file"):
+        assert word in report["reason"]
+
+
+def test_more_than_a_task_may_write_is_not_taken(pods: KubernetesPlace) -> None:
+    outputs = [{"path": "/run/work/many", "type": "DIRECTORY"}]
+    made = "mkdir many; for n in $(seq 60); do echo $n > many/$n; done"
+    report = pods.submit(shell(made), outputs=outputs).end()
+    assert report["cause"] == "disk_full"
+    assert report["outputs"] == []
+
+
 def test_code_is_there_and_read_only(pods: KubernetesPlace, tmp_path: Path) -> None:
     folder = tmp_path / "code"
     (folder / "scripts").mkdir(parents=True)
