@@ -18,6 +18,7 @@ BIN := .venv/bin
 TESTS ?= tests
 PYTEST_FLAGS ?=
 
+comma := ,
 say = @printf '\033[1m%s\033[0m\n' "$(1)"
 # An environment: $(1) its folder, $(2) its lock. Readable by all, whatever umask the caller has.
 define environment
@@ -30,7 +31,7 @@ endef
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: .venv/made .venvs/engine-snakemake/made .venvs/launcher/launcher .venvs/joiner/joiner ## Debian packages, uv, and the environments of services and engines
+setup: .venv/made .venvs/engine-snakemake/made .venvs/schemathesis/made .venvs/pytes/made .venvs/launcher/launcher .venvs/joiner/joiner ## Debian packages, uv, and the environments of services and engines
 
 demo: setup ## The whole path on real data: submit, compute, review, release, compare
 	$(BIN)/strongroom demo
@@ -83,6 +84,16 @@ clean: ## Remove what make made here: environments, caches, site (never strongro
 
 .venvs/engine-snakemake/made: engines/snakemake/requirements.lock .venvs/uv/made
 	$(call say,Making $(@D): Snakemake, apart from the services)
+	@$(call environment,$(@D),$<)
+	@touch $@
+
+.venvs/schemathesis/made: tests/conformance/schemathesis/requirements.lock .venvs/uv/made
+	$(call say,Making $(@D): what attacks our APIs by their OpenAPI files)
+	@$(call environment,$(@D),$<)
+	@touch $@
+
+.venvs/pytes/made: tests/conformance/pytes/requirements.lock .venvs/uv/made
+	$(call say,Making $(@D): py-tes$(comma) a client from outside)
 	@$(call environment,$(@D),$<)
 	@touch $@
 

@@ -12,6 +12,7 @@ from airlock.observability import shown_state, shown_verdict, visible
 from airlock.release_requests import AFTER_REVIEW, IN_REVIEW, OPEN_TO_VOTES, REASONS, Reason, RequestState, Vote
 from airlock.rules import Asked, Asker
 from airlock.store import (
+    Delivery,
     FileVote,
     IntakeFile,
     IntakeRun,
@@ -19,6 +20,7 @@ from airlock.store import (
     ReleasedFile,
     ReleaseRequest,
     RequestFile,
+    deliveries_of,
     files_of,
     files_of_run,
     released_files,
@@ -26,6 +28,7 @@ from airlock.store import (
 )
 from airlock.submission import scanned
 from strongroom.errors import NotFound
+from strongroom.outside import parse_place
 from strongroom.projects import Role, projects_of
 
 S = RequestState
@@ -103,6 +106,7 @@ def request(session: orm.Session, row: ReleaseRequest, person: str, *, secret: b
     made = session.get(Release, row.id)
     left = {file.file: file for file in released_files(session, row.id)}
     votes = _votes(session, row)
+    places = deliveries_of(session, row.id)
     return schemas.ShownRequest(
         id=row.id,
         parent=row.parent,
@@ -126,6 +130,7 @@ def request(session: orm.Session, row: ReleaseRequest, person: str, *, secret: b
                 votes=votes,
                 left=left.get(file.file),
                 link=_link(row, file, made, secret if mine else None),
+                place=places.get(file.file),
             )
             for file in files_of(session, row.id, with_split_off=True)
         ],
@@ -157,6 +162,7 @@ def _file(
     votes: list[FileVote],
     left: ReleasedFile | None,
     link: str | None,
+    place: Delivery | None,
 ) -> schemas.ShownFile:
     # T5: before release a requester of coarse data sees nothing that values change, not even a size or digest.
     coarse = eyes.coarse and not eyes.steward and left is None
@@ -177,6 +183,9 @@ def _file(
         sha256=left.sha256 if left else None,
         downloads=left.downloads if left else None,
         link=link,
+        deliver_to=parse_place(place.url, "outputs").shown if place is not None else None,
+        deliver_to_sha256=place.url_sha256 if place is not None else None,
+        delivery=place.state if place is not None else None,
     )
 
 

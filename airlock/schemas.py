@@ -141,6 +141,9 @@ class ShownFile(BaseModel):
     sha256: str | None
     downloads: int | None
     link: str | None
+    deliver_to: str | None = None  # where it goes once released, without the query of a presigned URL (T29)
+    deliver_to_sha256: str | None = None  # of the whole URL, as the log froze it
+    delivery: str | None = None
 
 
 class ShownRequest(BaseModel):

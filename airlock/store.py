@@ -160,6 +160,29 @@ class ReleasedFile(Base):
     last_download: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
 
 
+class Delivery(Base):
+    """Where one file of a request goes once it is released; fixed from the create of its task on (T29)."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        sa.UniqueConstraint("request", "file"),
+        sa.Index("ix_deliveries_state_next", "state", "next_try"),
+    )
+
+    id: orm.Mapped[str] = orm.mapped_column(Id, primary_key=True)
+    request: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("release_requests.id"))
+    file: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("airlock_files.id"))
+    client: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    url: orm.Mapped[str] = orm.mapped_column(sa.Text)
+    url_sha256: orm.Mapped[str] = orm.mapped_column(Digest)
+    state: orm.Mapped[str] = orm.mapped_column(sa.String(20))
+    attempts: orm.Mapped[int]
+    next_try: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    lease: orm.Mapped[str | None] = orm.mapped_column(Id)
+    trouble: orm.Mapped[str | None] = orm.mapped_column(sa.String(300))
+    delivered: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
+
+
 def files_of_run(session: orm.Session, run: str) -> list[IntakeFile]:
     """Return what intake took of a run, by path."""
     return list(session.scalars(sa.select(IntakeFile).where(IntakeFile.run == run).order_by(IntakeFile.path)))
@@ -187,3 +210,8 @@ def released_files(session: orm.Session, request: str) -> list[ReleasedFile]:
     return list(
         session.scalars(sa.select(ReleasedFile).where(ReleasedFile.request == request).order_by(ReleasedFile.path))
     )
+
+
+def deliveries_of(session: orm.Session, request: str) -> dict[str, Delivery]:
+    """Return where the files of a request go, by file."""
+    return {row.file: row for row in session.scalars(sa.select(Delivery).where(Delivery.request == request))}

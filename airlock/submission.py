@@ -14,7 +14,15 @@ from airlock.intake_files import STEPS, IntakeState, Verdict
 from airlock.moves import SYSTEM, append, asked, asker, move, state_entry
 from airlock.observability import Scanned, scan_outcome
 from airlock.release_requests import RequestState
-from airlock.store import IntakeFile, IntakeRun, ReleaseRequest, RequestFile, files_of, files_of_run
+from airlock.store import (
+    IntakeFile,
+    IntakeRun,
+    ReleaseRequest,
+    RequestFile,
+    deliveries_of,
+    files_of,
+    files_of_run,
+)
 from strongroom.audit import Entry
 from strongroom.database import now
 from strongroom.errors import BadRequest, Conflict, NotAllowed, NotFound
@@ -229,6 +237,8 @@ def _submitted(session: orm.Session, row: ReleaseRequest, person: str) -> Entry:
         for file in files_of(session, row.id)
         if file.object is not None
     ]
+    # T29: where files go is frozen with the recipient; a presigned URL is a right, so the log has its digest.
+    places = {file: row.url_sha256 for file, row in deliveries_of(session, row.id).items()}
     return move(
         row,
         S.SUBMITTED,
@@ -237,4 +247,5 @@ def _submitted(session: orm.Session, row: ReleaseRequest, person: str) -> Entry:
         fingerprint=row.recipient_fingerprint,
         files=files,
         policy_version=row.policy_version,
+        **({"deliveries": places} if places else {}),
     )

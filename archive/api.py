@@ -98,7 +98,7 @@ async def upload_body(request: Request, person: SignedIn, dataset: str) -> Recei
     """Take a sealed body, straight to its store."""
     state = request.app.state
     await run_in_threadpool(uploads.check_may_upload, state.engine, person.id, dataset)
-    chunks = _chunks(request.stream())
+    chunks = chunks_of(request.stream())
     received = await run_in_threadpool(
         uploads.receive, state.engine, state.settings, person=person.id, dataset=dataset, chunks=chunks
     )
@@ -113,7 +113,7 @@ def name_file(request: Request, person: SignedIn, dataset: str, asked: Annotated
     return Named(**uploads.register(state.engine, state.settings, person=person.id, dataset=dataset, said=said))
 
 
-def _chunks(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
+def chunks_of(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
     """Read an asynchronous stream from a worker thread."""
     iterator = aiter(stream)
 

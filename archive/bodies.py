@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import sqlalchemy as sa
 from sqlalchemy import orm
 
 from archive.keys.standing import stored_objects
 from archive.keys.trust import Trust, load_public
+from archive.store import DatasetFile
 from strongroom.object_stores.folder import Folder
 from strongroom.objects import ObjectStore
 from strongroom.settings import Settings
@@ -47,6 +49,15 @@ def facts_of(session: orm.Session, objects: Sequence[str], settings: Settings) -
         for row in stored_objects(session, objects)
         if row.header is not None
     }
+
+
+def names_in(session: orm.Session, dataset: str, *, below: str) -> Mapping[str, str]:
+    """Return object by name of a dataset's files that are called `below` or lie below it; all for an empty name."""
+    query = sa.select(DatasetFile.name, DatasetFile.object).where(DatasetFile.dataset == dataset)
+    if below:
+        inside = DatasetFile.name.startswith(f"{below}/", autoescape=True)
+        query = query.where(sa.or_(DatasetFile.name == below, inside))
+    return {name: one for name, one in session.execute(query.order_by(DatasetFile.name))}
 
 
 def broker_public_key(settings: Settings) -> str:

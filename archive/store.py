@@ -65,6 +65,19 @@ class Upload(Base):
     created: orm.Mapped[datetime] = orm.mapped_column(UtcTime, index=True)
 
 
+class InboxTicket(Base):
+    """A right to put one file into a dataset, for another site; spent when `object` stands."""
+
+    __tablename__ = "inbox_tickets"
+
+    ticket_sha256: orm.Mapped[str] = orm.mapped_column(sa.String(64), primary_key=True)
+    dataset: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("datasets.id"))
+    name: orm.Mapped[str] = orm.mapped_column(sa.String(300))
+    site: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    expires: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    object: orm.Mapped[str | None] = orm.mapped_column(sa.String(32))
+
+
 class StoredObject(Base):
     """One sealed object; the row is a hint, the broker's signature over its facts decides (T11)."""
 

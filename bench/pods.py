@@ -11,7 +11,7 @@ TESTS = Path(__file__).resolve().parent.parent / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
 from backend_house import eventually  # noqa: E402
-from pods_place import KubernetesPlace, place_in  # noqa: E402
+from backend_kubernetes import KubernetesPlace, place_in  # noqa: E402
 from sandbox_lab import shell  # noqa: E402
 from services.kubernetes import Cluster  # noqa: E402
 from task_pods import RESTRICTED  # noqa: E402

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import ciphers, starts, views
+from bench import ciphers, starts, tes, views
 from bench.measure import Figure
 
 MEMORY = "/dev/shm"  # noqa: S108 - files of random bytes, in memory so that no disk is measured
@@ -20,6 +20,7 @@ PARTS: tuple[tuple[str, Callable[[Path], list[Figure]], str | None], ...] = (
     ("start to exit", starts.measure, None),
     ("ciphers", ciphers.measure, MEMORY),
     ("decrypted view", views.measure, MEMORY),
+    ("tasks", tes.measure, None),
 )
 console = Console(stderr=True, width=110)
 

@@ -7,10 +7,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from archive import decisions
 from sandbox import images
 from strongroom import audit
 from strongroom.audit import Entry, Event
@@ -121,6 +124,29 @@ class Stage:
                 key_verbs.make_vetter(self.settings, vetter, private=secret, endorsed_by=endorser)
             catalogue.sign(self.settings, statement.workflow, statement.version, private_key(secret))
         return f"{statement.workflow}/{statement.version}"
+
+    def decide(self, workflow: str, version: str, *, person: str, project: str, datasets: Sequence[str] = ()) -> str:
+        """Record a decision as WES does, for a run that no engine works on; return the run's id."""
+        vetted, run = catalogue.load(self.settings, workflow, version), uuid.uuid4().hex
+        engine = open_database(self.settings.database)
+        with transaction(engine) as session:
+            entries = decisions.record(
+                session,
+                run=run,
+                person=person,
+                project=project,
+                workflow=workflow,
+                version=version,
+                workflow_digest=vetted.statement.digest,
+                envelope=vetted.envelope,
+                images=dict(vetted.statement.images),
+                datasets=datasets,
+                policy_version=1,
+                seconds=3600,
+            )
+            audit.append(session, *entries)
+        engine.dispose()
+        return run
 
     def run(self, *words: str, token: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the `strongroom` command as a person would."""

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from sandbox import joins, supervisor, wire
+from sandbox import joins, scratch_gocryptfs, supervisor, wire
 from sandbox.conversation import converse
 from sandbox.door import Door, DoorClosed, DoorRefused, NotReached, Papers
 from sandbox.joins import Join, NotAJoin
@@ -34,22 +34,27 @@ AGAIN = 0.5
 
 @dataclass(frozen=True)
 class Config:
-    """Where the dispatcher is, what proves this node to it, and our own folders: sockets, and results to be told."""
+    """Where the dispatcher is, what proves this node to it, and our own folders.
+
+    `run` has the sockets, `spool` the results to be told, and `scratch`, if there is one, encrypted scratch of tasks.
+    """
 
     host: str
     port: int
     papers: Papers
     run: Path
     spool: Path
+    scratch: Path | None
 
 
 def read_config(path: Path) -> Config:
-    """Return what a TOML file of `door` (HOST:PORT), `papers`, `run` and `spool` says."""
+    """Return what a TOML file of `door` (HOST:PORT), `papers`, `run`, `spool` and perhaps `scratch` says."""
     said = tomllib.loads(path.read_text())
     host, _, port = said["door"].rpartition(":")
     folder = Path(said["papers"])
     papers = Papers(folder / "ca.pem", folder / "node.pem", folder / "node.key")
-    return Config(host, int(port), papers, Path(said["run"]), Path(said["spool"]))
+    scratch = Path(said["scratch"]) if "scratch" in said else None
+    return Config(host, int(port), papers, Path(said["run"]), Path(said["spool"]), scratch)
 
 
 @dataclass
@@ -93,6 +98,9 @@ class Agent:
     def serve(self) -> NoReturn:
         """Answer stubs and supervisors until the process ends; whatever runs then dies with it."""
         supervisor.sweep()
+        if self._config.scratch is not None:
+            self._config.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+            scratch_gocryptfs.sweep(self._config.scratch)
         door, broker = (
             _listen(self._config.run / "join.sock", 0o666),
             _listen(self._config.run / "broker.sock", 0o600),

@@ -5,13 +5,13 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from sandbox import kernel
-from sandbox.fields import LONGEST_PATH, WORK
-from sandbox.spec import Limits, Output
+from sandbox.fields import LONGEST_PATH, is_below
+from sandbox.patterns import has_wildcards, matches
+from sandbox.spec import Limits, Output, OutputType
 
 DEEPEST = 32
 LARGEST_ANSWER = 1 << 20
@@ -54,8 +54,10 @@ class Collected:
     refused: tuple[Refused, ...]
 
 
-def collect(work: int, outputs: Sequence[Output], *, inputs: Collection[str], limits: Limits) -> Collected:
-    """Look for the declared outputs below the descriptor `work`; raises `TooMuch`.
+def collect(
+    folders: Mapping[str, int], outputs: Sequence[Output], *, inputs: Collection[str], limits: Limits
+) -> Collected:
+    """Look for the declared outputs in `folders`, descriptors by their path in the task; raises `TooMuch`.
 
     Every process of the task must be dead: nobody is left to race with.
     """
@@ -65,7 +67,7 @@ def collect(work: int, outputs: Sequence[Output], *, inputs: Collection[str], li
     refused: set[Refused] = set()
     for output in outputs:
         taken = False
-        for found in _look(work, output):
+        for found in _look(folders, output):
             if isinstance(found, Refused):
                 refused.add(found)
             elif found.path not in inputs:  # decision 16: never a path that is an input
@@ -80,25 +82,70 @@ def collect(work: int, outputs: Sequence[Output], *, inputs: Collection[str], li
     return Collected(tuple(files.values()), tuple(missing), tuple(why for why in Refused if why in refused))
 
 
-def open_found(work: int, path: str) -> int:
+def open_found(folders: Mapping[str, int], path: str) -> int:
     """Open a collected file for reading."""
-    return kernel.open_beneath(work, _below(path), _OPEN)
+    place, relative = _placed(folders, path)
+    return kernel.open_beneath(place.fd, relative, _OPEN)
 
 
-def read_answer(work: int, path: str) -> bytes | None:
+def read_answer(folders: Mapping[str, int], path: str) -> bytes | None:
     """Return the small file that a check answers with, or None when it is not there; raises `TooMuch`."""
-    found = _examine(work, _below(path))
+    found = _examine(*_placed(folders, path))
     if not isinstance(found, os.stat_result) or not stat.S_ISREG(found.st_mode):
         return None
     if found.st_size > LARGEST_ANSWER:
         raise TooMuch
-    with open(open_found(work, path), "rb") as file:
+    with open(open_found(folders, path), "rb") as file:
         return file.read(LARGEST_ANSWER)
 
 
-def _look(work: int, output: Output) -> Iterator[Found | Refused]:
-    relative = _below(output.path)
-    found = _examine(work, relative)
+@dataclass(frozen=True)
+class _Place:
+    """A folder that outputs may lie in: its path in the task, and how to open what is below."""
+
+    path: str
+    fd: int
+
+
+def _placed(folders: Mapping[str, int], path: str) -> tuple[_Place, str]:
+    """Return in which folder `path` lies, and the path from there."""
+    top = next(top for top in folders if is_below(path, top))
+    return _Place(top, folders[top]), path.removeprefix(top).removeprefix("/") or "."
+
+
+def _look(folders: Mapping[str, int], output: Output) -> Iterator[Found | Refused]:
+    place, relative = _placed(folders, output.path)
+    if not output.wildcards:
+        yield from _take(place, relative, output.type)
+        return
+    for found in _matching(place, ".", relative.split("/")):
+        yield from [found] if isinstance(found, Refused) else _take(place, found, output.type)
+
+
+def _matching(place: _Place, folder: str, parts: Sequence[str]) -> Iterator[str | Refused]:
+    """Go down one folder for each part of a pattern, through real folders only."""
+    if not parts:
+        yield folder
+        return
+    if not has_wildcards(parts[0]):
+        names = [parts[0]]
+    else:
+        names = [name for name in _names(place, folder) if matches(name, parts[0])]
+    for name in names:
+        path = _joined(folder, name)
+        found = _examine(place, path)
+        if isinstance(found, Refused):
+            yield found
+        elif not _NAME.fullmatch(name):
+            yield Refused.NAME
+        elif len(os.fsencode(path)) > LONGEST_PATH:
+            yield Refused.DEEP
+        elif found is not None and (len(parts) == 1 or stat.S_ISDIR(found.st_mode)):
+            yield from _matching(place, path, parts[1:])
+
+
+def _take(place: _Place, relative: str, kind: OutputType) -> Iterator[Found | Refused]:
+    found = _examine(place, relative)
     if found is None:
         return
     if not all(map(_NAME.fullmatch, relative.split("/"))):
@@ -106,27 +153,22 @@ def _look(work: int, output: Output) -> Iterator[Found | Refused]:
         return
     if isinstance(found, Refused):
         yield found
-    elif stat.S_ISDIR(found.st_mode) != (output.type == "DIRECTORY"):
+    elif stat.S_ISDIR(found.st_mode) != (kind == "DIRECTORY"):
         yield Refused.KIND
     elif stat.S_ISDIR(found.st_mode):
-        yield Found(output.path, -1)  # it is there, even when nothing is in it
-        yield from _walk(work, relative, 1)
+        yield Found(_named(place, relative), -1)  # it is there, even when nothing is in it
+        yield from _walk(place, relative, 1)
     else:
-        yield Found(output.path, found.st_size)
+        yield Found(_named(place, relative), found.st_size)
 
 
-def _walk(work: int, folder: str, depth: int) -> Iterator[Found | Refused]:
-    fd = kernel.open_beneath(work, folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        names = sorted(entry.name for entry in os.scandir(fd))
-    finally:
-        os.close(fd)
-    for name in names:
-        path = f"{folder}/{name}"
+def _walk(place: _Place, folder: str, depth: int) -> Iterator[Found | Refused]:
+    for name in _names(place, folder):
+        path = _joined(folder, name)
         if len(os.fsencode(path)) > LONGEST_PATH:
             yield Refused.DEEP
             continue
-        found = _examine(work, path)
+        found = _examine(place, path)
         if found is None:
             continue
         if isinstance(found, Refused):
@@ -134,16 +176,32 @@ def _walk(work: int, folder: str, depth: int) -> Iterator[Found | Refused]:
         elif not _NAME.fullmatch(name):
             yield Refused.NAME
         elif not stat.S_ISDIR(found.st_mode):
-            yield Found(f"{WORK}/{path}", found.st_size)
+            yield Found(_named(place, path), found.st_size)
         elif depth >= DEEPEST:
             yield Refused.DEEP
         else:
-            yield from _walk(work, path, depth + 1)
+            yield from _walk(place, path, depth + 1)
 
 
-def _examine(work: int, path: str) -> os.stat_result | Refused | None:
+def _names(place: _Place, folder: str) -> list[str]:
+    fd = kernel.open_beneath(place.fd, folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fd = kernel.open_beneath(work, path, os.O_PATH | os.O_NOFOLLOW)
+        return sorted(entry.name for entry in os.scandir(fd))
+    finally:
+        os.close(fd)
+
+
+def _joined(folder: str, name: str) -> str:
+    return name if folder == "." else f"{folder}/{name}"
+
+
+def _named(place: _Place, relative: str) -> str:
+    return place.path if relative == "." else f"{place.path}/{relative}"
+
+
+def _examine(place: _Place, path: str) -> os.stat_result | Refused | None:
+    try:
+        fd = kernel.open_beneath(place.fd, path, os.O_PATH | os.O_NOFOLLOW)
     except OSError as error:
         return Refused.LINK if error.errno in (errno.ELOOP, errno.EXDEV) else None
     try:
@@ -165,7 +223,3 @@ def _examine(work: int, path: str) -> os.stat_result | Refused | None:
             return found
         case _:
             return Refused.SPECIAL
-
-
-def _below(path: str) -> str:
-    return str(PurePosixPath(path).relative_to(WORK))

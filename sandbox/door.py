@@ -61,6 +61,12 @@ class Door:
         self._idle: list[ssl.SSLSocket] = []
         self._lock = threading.Lock()
 
+    def close(self) -> None:
+        """Let the connections go that nobody uses now."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().close()
+
     def ask(self, message: Message) -> Message:
         """Return the answer; raises `DoorClosed` or `DoorRefused`."""
         with self._line() as line:
@@ -107,12 +113,6 @@ class Door:
             if left:
                 raise DoorClosed("What was to be stored became shorter.")
             _answer(line)
-
-    def close(self) -> None:
-        """Hang up; a later question connects again."""
-        with self._lock:
-            while self._idle:
-                self._idle.pop().close()
 
     @contextlib.contextmanager
     def _line(self) -> Iterator[ssl.SSLSocket]:

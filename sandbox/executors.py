@@ -105,14 +105,11 @@ def _first_words(room: Room, executor: Executor) -> bytes:
     """Return what stands first in the file that is its standard error: perhaps the walls' words, perhaps data."""
     if executor.stderr is None:
         return b""
-    folder = os.open(room.stage.upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with open(plain_file(folder, executor.stderr, os.O_RDONLY), "rb") as file:
+        with open(plain_file(room.stage.fixed, executor.stderr, os.O_RDONLY), "rb") as file:
             return file.read(_FIRST_WORDS)
     except OSError:
         return b""
-    finally:
-        os.close(folder)
 
 
 def _watch(pid: int, room: Room, logs: Mapping[int, io.FileIO]) -> Cause:

@@ -9,6 +9,7 @@ from typing import Any
 
 RUN = "/run"
 WORK = "/run/work"
+TAKEN = (RUN, "/proc", "/dev")  # what the walls themselves put there
 LONGEST_PATH = 1024
 MOST_ENTRIES = 100_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -21,16 +22,15 @@ class SpecError(ValueError):
 def check_path(path: str, where: str) -> None:
     """Raise `SpecError` unless the path is absolute and says plainly where it leads."""
     parts = path.split("/")
-    if parts[0] or _CONTROL.search(path) or len(path.encode()) > LONGEST_PATH:
+    if parts[0] or not parts[1:] or _CONTROL.search(path) or len(path.encode()) > LONGEST_PATH:
         raise SpecError(f"{where}: a path is not absolute, too long, or holds control characters.")
     if any(part in {"", ".", ".."} or len(part.encode()) > 255 for part in parts[1:]):
         raise SpecError(f"{where}: a path holds an empty, `.`, `..` or too long part.")
 
 
-def check_folder(path: str, where: str) -> None:
-    """Raise `SpecError` unless the path is the root or says plainly where it leads."""
-    if path != "/":
-        check_path(path, where)
+def is_below(path: str, folder: str) -> bool:
+    """Say whether a plain path is this folder, or lies below it."""
+    return f"{path}/".startswith(f"{folder}/")
 
 
 class Fields:
@@ -110,10 +110,15 @@ class Fields:
         check_path(value, f"{self.where}.{name}")
         return Path(value)
 
-    def work_path(self, name: str) -> str:
-        """Return a path below the task's work folder."""
+    def task_path(self, name: str) -> str:
+        """Return a path inside the task."""
         value = self.text(name)
         check_path(value, f"{self.where}.{name}")
+        return value
+
+    def work_path(self, name: str) -> str:
+        """Return a path below the task's work folder."""
+        value = self.task_path(name)
         if not value.startswith(f"{WORK}/"):
             raise SpecError(f"{self.where}.{name}: a path of a task lies below {WORK}.")
         return value
@@ -121,7 +126,8 @@ class Fields:
     def folder(self, name: str) -> str:
         """Return a folder as the task will see it."""
         value = self.text(name)
-        check_folder(value, f"{self.where}.{name}")
+        if value != "/":
+            check_path(value, f"{self.where}.{name}")
         return value
 
     def optional(self, name: str, read: Callable[[str], str]) -> str | None:

@@ -37,9 +37,11 @@ class Join:
         threading.Thread(target=end, daemon=True).start()
 
     def leave(self, code: int) -> None:
-        """Tell the exit code; the stub ends with it when the connection is closed."""
+        """Tell the exit code and hang up: with that the stub ends."""
         with contextlib.suppress(OSError):
             self._sock.sendall(b"%d\n" % code)
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)  # closing is not enough while `_watch` waits on it
 
     def _watch(self) -> None:
         # It says nothing more: what can be read is the end, of its wish or of itself.

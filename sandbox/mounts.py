@@ -3,13 +3,14 @@
 import contextlib
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from sandbox import kernel
 from sandbox.bubblewrap import Bubblewrap
-from sandbox.fields import WORK
+from sandbox.fields import WORK, is_below
 from sandbox.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_SLAVE
 from sandbox.scratch import Scratch
 from sandbox.scratch_tmpfs import mount_memory
@@ -18,6 +19,7 @@ from sandbox.spec import Inline, Spec
 _PLACES = ("/media", "/srv", "/mnt", "/opt")
 _CLOSED = MS_NOSUID | MS_NODEV
 _INODES = 65_536
+_TMP = "/tmp"  # noqa: S108 - the task's own
 _IMAGE_FOLDERS = ("run", "tmp", "proc", "dev")
 
 
@@ -34,11 +36,32 @@ class Stage:
     program: str  # where the task's uid can execute bubblewrap
     code: tuple[tuple[str, str], ...]  # staged path, path in the task
     writable_root: bool = False
+    volumes: tuple[tuple[str, str], ...] = ()  # staged path, path in the task
+    root: int = 0  # which of the images
 
     @property
     def image(self) -> str:
         """The root: read-only, or with an upper layer of its own in scratch."""
-        return f"{self.place}/{'changed' if self.writable_root else 'root'}"
+        return f"{self.place}/{'changed' if self.writable_root else 'root'}{self.root}"
+
+    @property
+    def mounted(self) -> Sequence[tuple[str, str]]:
+        """The volumes that are mounted: those in /tmp are folders of it, which all executors share anyhow."""
+        return [(staged, path) for staged, path in self.volumes if not is_below(path, _TMP)]
+
+    @property
+    def folders(self) -> Mapping[str, str]:
+        """What is taken from, by its path in the task: what was written in the work folder, and the volumes."""
+        return {WORK: self.upper, **{path: staged for staged, path in self.volumes}}
+
+    @property
+    def fixed(self) -> Mapping[str, str]:
+        """What streams are opened below, by its path in the task: no task can put a link in its place.
+
+        A volume in /tmp is a folder like any other there, which a task can move away.
+        """
+        tmp = f"{self.place}/scratch/tmp"
+        return {WORK: self.upper, _TMP: tmp, **{path: staged for staged, path in self.mounted}}
 
     @property
     def upper(self) -> str:
@@ -83,30 +106,34 @@ def enter_namespace() -> None:
 
 def build(spec: Spec, uid: int, *, bubblewrap: Bubblewrap, scratch: Scratch, beside: Iterable[Path] = ()) -> Stage:
     """Mount image, code folders and scratch for `uid`; `beside` are host paths that must stay in sight."""
-    for name in _IMAGE_FOLDERS:  # CVE-2026-87766: bubblewrap before 0.12 follows an image's links onto the host
-        folder = spec.rootfs / name
+    for folder in (rootfs / name for rootfs in spec.roots for name in _IMAGE_FOLDERS):
+        # CVE-2026-87766: bubblewrap before 0.12 follows an image's links onto the host
         if folder.is_symlink() or not folder.is_dir():
             raise MountError("The image has no real folders /run, /tmp, /proc and /dev; import it again.")
     mounts = spec.code_mounts
-    place = _neutral_place([spec.rootfs, spec.bodies, *(m.source for m in mounts), bubblewrap.path, *beside])
+    place = _neutral_place([*spec.roots, spec.bodies, *(m.source for m in mounts), bubblewrap.path, *beside])
     code = tuple((f"{place}/code{n}", mount.path) for n, mount in enumerate(mounts))
-    stage = Stage(place, uid, _program(bubblewrap, place), code, spec.writable_root)
+    volumes = tuple((_staged(place, n, path), path) for n, path in enumerate(spec.volumes))
+    stage = Stage(place, uid, _program(bubblewrap, place), code, spec.writable_root, volumes)
     inline = sum(len(given.content) + 4096 for given in spec.inputs if isinstance(given, Inline))
     mount_memory(place, size=2 * inline + (4 << 20), inodes=_INODES)
     for name in ("empty", "scratch", "inputs", "inline", "work"):
         Path(f"{place}/{name}").mkdir(mode=0o755)
     for folder in bubblewrap.folders:
         _bind(str(folder), f"{place}/program/{folder.name}")
-    _show(str(spec.rootfs), f"{place}/root", below=_mount_points(spec, place))
+    for number, rootfs in enumerate(spec.roots):
+        _show(str(rootfs), f"{place}/root{number}", below=_mount_points(spec, stage))
     for mount, (staged, _) in zip(mounts, stage.code, strict=True):
         _show(str(mount.source), staged, below=f"{place}/empty")
     scratch.mount(f"{place}/scratch", size=spec.limits.scratch_bytes, inodes=_INODES + spec.limits.output_files)
     for name in ("work", "overlay", "tmp", "shm"):
         Path(f"{place}/scratch/{name}").mkdir(mode=0o755)
         os.chown(f"{place}/scratch/{name}", uid, uid)
+    for staged, _ in volumes:
+        _folders(f"{place}/scratch", PurePosixPath(staged).relative_to(f"{place}/scratch").parts, uid)
     _make_parents(stage, spec)
-    if stage.writable_root:
-        _let_write(stage)
+    for number in range(len(spec.roots) if stage.writable_root else 0):
+        _let_write(replace(stage, root=number))
     return stage
 
 
@@ -118,11 +145,27 @@ def _program(bubblewrap: Bubblewrap, place: str) -> str:
 
 
 def _make_parents(stage: Stage, spec: Spec) -> None:
-    wanted = [PurePosixPath(output.path).parent for output in spec.outputs]
-    wanted += [PurePosixPath(spec.answer).parent] if spec.answer else []
-    wanted += [PurePosixPath(executor.workdir) for executor in spec.executors]
-    for folder in (folder for folder in wanted if folder.is_relative_to(WORK)):
-        _folders(stage.upper, folder.relative_to(WORK).parts, stage.uid)
+    # A volume begins empty (TES 1.1): of what is written there the task makes the folders itself.
+    wanted = [output.folder for output in spec.outputs if output.path.startswith(f"{WORK}/")]
+    wanted += [str(PurePosixPath(spec.answer).parent)] if spec.answer else []
+    wanted += [executor.workdir for executor in spec.executors]
+    for folder in map(PurePosixPath, wanted):
+        for top in (top for top in stage.folders if folder.is_relative_to(top)):
+            _folders(stage.folders[top], folder.relative_to(top).parts, stage.uid)
+
+
+def check_mount_points(stage: Stage) -> None:
+    """Raise `MountError` unless volumes can be mounted on real folders: walls would follow a link."""
+    for _, path in stage.mounted:
+        folder = stage.image
+        for part in PurePosixPath(path).parts[1:]:
+            folder = f"{folder}/{part}"
+            if not os.path.lexists(folder) or not stat.S_ISDIR(os.lstat(folder).st_mode):
+                raise MountError("An image holds a link or a file where a volume of this task belongs.")
+
+
+def _staged(place: str, number: int, path: str) -> str:
+    return f"{place}/scratch{path}" if is_below(path, _TMP) else f"{place}/scratch/volumes/{number}"
 
 
 def write_inline(stage: Stage, inputs: Sequence[Inline]) -> None:
@@ -194,13 +237,14 @@ def _folders(top: str, parts: Sequence[str], uid: int) -> str:
     return top
 
 
-def _mount_points(spec: Spec, place: str) -> str:
-    """Return the folder that lies below the image: empty, or with the mount points that a runtime does not make."""
-    if spec.walls == "bubblewrap":
-        return f"{place}/empty"
-    for path in ("/dev/shm", WORK, *(mount.path for mount in spec.code_mounts)):  # noqa: S108 - the task's own
-        Path(f"{place}/points{path}").mkdir(mode=0o755, parents=True, exist_ok=True)
-    return f"{place}/points"
+def _mount_points(spec: Spec, stage: Stage) -> str:
+    """Return the folder that lies below an image: empty, or with the mount points that the walls do not make."""
+    points = [path for _, path in stage.mounted]
+    if spec.walls != "bubblewrap":
+        points += ["/dev/shm", WORK, *(mount.path for mount in spec.code_mounts)]  # noqa: S108 - the task's own
+    for path in points:
+        Path(f"{stage.place}/points{path}").mkdir(mode=0o755, parents=True, exist_ok=True)
+    return f"{stage.place}/{'points' if points else 'empty'}"
 
 
 def _neutral_place(used: Iterable[Path]) -> str:
@@ -213,19 +257,20 @@ def _neutral_place(used: Iterable[Path]) -> str:
 
 def _let_write(stage: Stage) -> None:
     # The image belongs to root; shown as the task's own, the task can change its copy like a root of its own.
-    lower = f"{stage.place}/root.source"
-    extra = ",userxattr"
+    source = f"{stage.place}/root{stage.root}.source"
+    lower, extra = source, ",userxattr"
     if os.geteuid() == 0:
-        lower, extra = f"{stage.place}/owned", ",metacopy=off,redirect_dir=off"
+        lower, extra = f"{stage.place}/owned{stage.root}", ",metacopy=off,redirect_dir=off"
         Path(lower).mkdir(mode=0o755)
         with kernel.namespace_of(stage.uid) as namespace:
-            kernel.idmapped(f"{stage.place}/root.source", lower, namespace=namespace)
-    for name in ("changes", "changing"):
-        folder = f"{stage.place}/scratch/{name}"
+            kernel.idmapped(source, lower, namespace=namespace)
+    changes, changing = (f"{stage.place}/scratch/{name}{stage.root}" for name in ("changes", "changing"))
+    for folder in (changes, changing):
         Path(folder).mkdir(mode=0o755)
         os.chown(folder, stage.uid, stage.uid)
     Path(stage.image).mkdir(mode=0o755)
-    upper = f"upperdir={stage.place}/scratch/changes,workdir={stage.place}/scratch/changing"
+    lower += f":{stage.place}/points" if stage.mounted else ""
+    upper = f"upperdir={changes},workdir={changing}"
     kernel.mount("image", stage.image, kind="overlay", flags=_CLOSED, data=f"lowerdir={lower},{upper}{extra}")
 
 

@@ -115,7 +115,9 @@ def seal_files(plains: Sequence[Plain], folder: Path, recipient: bytes) -> list[
     """Seal each to a complete Crypt4GH file in `folder`, named after its path; for runs by hand."""
     done = []
     for plain in plains:
-        name = plain.path.removeprefix(f"{WORK}/").removeprefix(".strongroom/").replace("/", "__") + ".c4gh"
+        name = (
+            plain.path.removeprefix(f"{WORK}/").removeprefix(".strongroom/").lstrip("/").replace("/", "__") + ".c4gh"
+        )
         fresh = folder / f".{secrets.token_hex(8)}"
         with plain.open() as source, open(fresh, "xb") as file:
             file.seek(HEADER_LENGTH)

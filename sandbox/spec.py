@@ -5,11 +5,13 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
 from sandbox.crypt4gh import body_length_of, segments_of
-from sandbox.fields import MOST_ENTRIES, RUN, WORK, Fields, SpecError, check_path
+from sandbox.fields import MOST_ENTRIES, RUN, TAKEN, WORK, Fields, SpecError, check_path, is_below
+from sandbox.patterns import has_wildcards
 
 VERSION = 1
 Kind = Literal["task", "check", "view", "repack"]
@@ -60,10 +62,17 @@ Input = Stored | Inline | Whole
 
 @dataclass(frozen=True)
 class Output:
-    """What is taken when the executors have ended, if it is there."""
+    """What is taken when the executors have ended, if it is there; with wildcards, all that match."""
 
     path: str
     type: OutputType
+    wildcards: bool = False
+
+    @property
+    def folder(self) -> str:
+        """The folder that it lies in, as far as that can be said before it is there."""
+        parts = PurePosixPath(self.path).parts[:-1]
+        return str(PurePosixPath(*takewhile(lambda part: not (self.wildcards and has_wildcards(part)), parts)))
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,7 @@ class CodeMount:
 
 @dataclass(frozen=True)
 class Executor:
-    """One command; `workdir` is any folder, the streams are paths below /run/work, or None for captured ones."""
+    """One command; `workdir` is any folder, the streams are paths below /run/work or a volume, or None: captured."""
 
     command: tuple[str, ...]
     workdir: str
@@ -84,7 +93,8 @@ class Executor:
     stdin: str | None
     stdout: str | None
     stderr: str | None
-    ignore_error: bool = False  # the next executor runs whatever code this one exits with
+    root: int = 0  # which of the spec's images it runs in
+    ignore_error: bool = False  # TES 1.1: those after it run whatever its exit code
 
 
 @dataclass(frozen=True)
@@ -132,7 +142,7 @@ class Spec:
 
     kind: Kind
     attempt: str
-    rootfs: Path
+    roots: tuple[Path, ...]  # unpacked images; the first is the spec's own
     uid: int
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
@@ -145,6 +155,7 @@ class Spec:
     loopback: bool = False  # TCP inside the task's own network namespace
     scratch: ScratchSpace = ScratchSpace()
     walls: WallsName = "bubblewrap"
+    volumes: tuple[str, ...] = ()  # folders that all executors share, empty at first
     writable_root: bool = False  # what the task writes outside its folders goes to scratch, and is thrown away
 
 
@@ -163,15 +174,17 @@ def parse_spec(raw: bytes) -> Spec:
     if top.integer("version") != VERSION:
         raise SpecError(f"version: this sandbox reads version {VERSION}.")
     kind: Kind = top.choice("kind", get_args(Kind))
+    roots = [top.host_path("rootfs")]
+    executors = tuple(_executor(o, roots) for o in top.objects("executors"))
     spec = Spec(
         kind=kind,
         attempt=top.matching("attempt", _ID),
-        rootfs=top.host_path("rootfs"),
+        roots=tuple(roots),
         uid=top.integer("uid", low=1, high=2**31),
         inputs=tuple(_input(o) for o in top.objects("inputs")),
         outputs=tuple(_output(o) for o in top.objects("outputs")),
         code_mounts=tuple(_code_mount(o) for o in top.objects("code_mounts")),
-        executors=tuple(_executor(o) for o in top.objects("executors")),
+        executors=executors,
         limits=_limits(top.object("limits")),
         bodies=top.host_path("bodies"),
         answer=top.optional("answer", top.work_path),
@@ -179,6 +192,7 @@ def parse_spec(raw: bytes) -> Spec:
         loopback=top.flag("loopback"),
         scratch=_scratch(top.object("scratch")) if top.has("scratch") else ScratchSpace(),
         walls=top.choice("walls", get_args(WallsName)) if top.has("walls") else "bubblewrap",
+        volumes=tuple(_volume(path) for path in top.texts("volumes")) if top.has("volumes") else (),
         writable_root=top.flag("writable_root"),
     )
     top.end()
@@ -205,8 +219,25 @@ def _check_whole(spec: Spec) -> None:
     taken = set(inputs)
     if any(str(parent) in taken for path in inputs for parent in PurePosixPath(path).parents):
         raise SpecError("inputs: one lies below another.")
+    _check_distinct("volumes", spec.volumes)
+    if any(is_below(one, other) for one in spec.volumes for other in spec.volumes if one != other):
+        raise SpecError("volumes: one lies below another.")
+    _check_inside(spec)
     if taken & set(outputs):  # decision 16: never a path that is an input
         raise SpecError("outputs: an input cannot be an output.")
+
+
+def _check_inside(spec: Spec) -> None:
+    folders = (WORK, *spec.volumes)
+    for executor in spec.executors:
+        for path in (executor.stdin, executor.stdout, executor.stderr):
+            if path is not None and not any(path != folder and is_below(path, folder) for folder in folders):
+                raise SpecError(f"executors: a stream lies below {WORK} or below a volume.")
+    for output in spec.outputs:
+        if output.path == WORK or not any(is_below(output.path, folder) for folder in folders):
+            raise SpecError(f"outputs: a path lies below {WORK} or in a volume.")
+        if output.wildcards and not any(is_below(output.folder, folder) for folder in folders):
+            raise SpecError(f"outputs: wildcards stand below {WORK} or below a volume.")
 
 
 def _check_distinct(name: str, paths: Sequence[str]) -> None:
@@ -241,9 +272,16 @@ def _input(given: Fields) -> Input:
 
 def _output(given: Fields) -> Output:
     kind: OutputType = given.choice("type", get_args(OutputType))
-    output = Output(given.work_path("path"), kind)
+    output = Output(given.task_path("path"), kind, given.flag("wildcards"))
     given.end()
     return output
+
+
+def _volume(path: str) -> str:
+    check_path(path, "volumes")
+    if any(is_below(path, taken) for taken in TAKEN):
+        raise SpecError(f"volumes: none lies in {', '.join(TAKEN)}.")
+    return path
 
 
 def _code_mount(given: Fields) -> CodeMount:
@@ -256,7 +294,7 @@ def _code_mount(given: Fields) -> CodeMount:
     return mount
 
 
-def _executor(given: Fields) -> Executor:
+def _executor(given: Fields, roots: list[Path]) -> Executor:
     workdir = given.folder("workdir")
     command = tuple(given.texts("command"))
     if not command or not command[0]:
@@ -264,10 +302,13 @@ def _executor(given: Fields) -> Executor:
     env = tuple(given.mapping("env").items())
     if any(not _VARIABLE.fullmatch(name) for name, _ in env):
         raise SpecError("executors: env holds a name that is no variable name.")
-    stdin, stdout, stderr = (given.optional(name, given.work_path) for name in ("stdin", "stdout", "stderr"))
+    stdin, stdout, stderr = (given.optional(name, given.task_path) for name in ("stdin", "stdout", "stderr"))
+    rootfs = given.host_path("rootfs") if given.has("rootfs") else roots[0]
+    if rootfs not in roots:
+        roots.append(rootfs)
     ignore_error = given.flag("ignore_error")
     given.end()
-    return Executor(command, workdir, env, stdin, stdout, stderr, ignore_error)
+    return Executor(command, workdir, env, stdin, stdout, stderr, roots.index(rootfs), ignore_error)
 
 
 def _limits(given: Fields) -> Limits:

@@ -85,7 +85,8 @@ class Means:
 
 def orders_of(message: wire.Message) -> Orders:
     """Return the orders in a message of our own supervisor."""
-    stage = Stage(**{**message["stage"], "code": tuple(tuple(one) for one in message["stage"]["code"])})
+    pairs = {name: tuple(map(tuple, message["stage"][name])) for name in ("code", "volumes")}
+    stage = Stage(**{**message["stage"], **pairs})
     parts: dict[str, Any] = {"work": Work(**message["work"]), "limits": Limits(**message["limits"])}
     return Orders(
         message["walls"], stage, executor=Executor(**message["executor"]), loopback=message["loopback"], **parts
@@ -113,10 +114,10 @@ def limit(limits: Limits, *, largest_file: int) -> None:
         _write("/proc/self/oom_score_adj", b"500")
 
 
-def connect(work: str, executor: Executor, streams: tuple[int, int]) -> None:
+def connect(orders: Orders, streams: tuple[int, int]) -> None:
     """Put the executor's streams at 0, 1 and 2; ends this process when one of them cannot be opened."""
     try:
-        _connect(work, executor, streams)
+        _connect({**orders.stage.fixed, WORK: orders.work.path}, orders.executor, streams)
     except OSError:
         os.write(streams[1], f"{NO_STREAM.reason}\n".encode())
         os._exit(NO_STREAM.exit_code or 1)
@@ -143,22 +144,28 @@ def become(program: str, command: Sequence[str], *, keep: Sequence[int], means: 
     os.execve(program, list(command), {})  # noqa: S606 - no shell is what we want
 
 
-def _connect(work: str, executor: Executor, streams: tuple[int, int]) -> None:
-    folder = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _connect(folders: Mapping[str, str], executor: Executor, streams: tuple[int, int]) -> None:
     writing = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     for number, path, flags, otherwise in (
         (0, executor.stdin, os.O_RDONLY, os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)),
         (1, executor.stdout, writing, streams[0]),
         (2, executor.stderr, writing, streams[1]),
     ):
-        os.dup2(otherwise if path is None else plain_file(folder, path, flags), number)
+        os.dup2(otherwise if path is None else plain_file(folders, path, flags), number)
 
 
-def plain_file(folder: int, path: str, flags: int) -> int:
-    """Open a plain file below a task's work folder, and nothing else; raises OSError."""
+def plain_file(folders: Mapping[str, str], path: str, flags: int) -> int:
+    """Open a plain file, and nothing else, below one of `folders` (by their path in the task); raises OSError."""
     # An earlier executor may have put a link or a FIFO there.
     mode = 0o644 if flags & os.O_CREAT else 0
-    fd = kernel.open_beneath(folder, path.removeprefix(WORK + "/"), flags | os.O_NONBLOCK | os.O_NOFOLLOW, mode=mode)
+    top = next(top for top in folders if path.startswith(f"{top}/"))
+    folder = os.open(folders[top], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fd = kernel.open_beneath(
+            folder, path.removeprefix(f"{top}/"), flags | os.O_NONBLOCK | os.O_NOFOLLOW, mode=mode
+        )
+    finally:
+        os.close(folder)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         raise OSError
     return fd

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
@@ -108,7 +108,8 @@ def _attempt(raw: bytes, channel: socket.socket, ready: Ready, *, own: AttemptKe
     bubblewrap = find_bubblewrap()
     space = open_scratch(spec.scratch, attempt=spec.attempt)
     stage = mounts.build(spec, uid, bubblewrap=bubblewrap, scratch=space, beside=_in_sight(spec))
-    scratch = os.open(stage.upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    opening = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    folders = {path: os.open(staged, opening) for path, staged in stage.folders.items()}
     group.limit(spec.limits, scratch_in_memory=space.in_memory)
     unlocked = source.unlock()
     bodies = Bodies(unlocked.bodies)
@@ -123,7 +124,7 @@ def _attempt(raw: bytes, channel: socket.socket, ready: Ready, *, own: AttemptKe
     result.peak_memory_bytes = group.peak_memory()
     if result.cause not in ("canceled", "system"):
         try:
-            _take(result, spec, _Left(scratch, ended, unlocked.recipient, source))
+            _take(result, spec, _Left(folders, ended, unlocked.recipient, source))
         except TooMuch:
             result.cause, result.exit_code, result.reason = "disk_full", None, TOO_MUCH
     space.close()
@@ -166,7 +167,9 @@ def _run(room: Room, spec: Spec, first: FirstProcess) -> list[Ended]:
         if ended:
             first.close()
             first = executors.first_process(room.group, room.witness)
-        ended.append(executors.run(room, executor, first))
+        stage = replace(room.stage, root=executor.root)
+        mounts.check_mount_points(stage)
+        ended.append(executors.run(replace(room, stage=stage), executor, first))
         if not _went_on(ended[-1], executor):
             break  # TES 1.1: executors run in order until one fails
     return ended
@@ -193,7 +196,7 @@ def _result(spec: Spec, ended: Sequence[Ended], bodies: Bodies) -> Result:
 class _Left:
     """What a dead task left, and with whom it is sealed and registered."""
 
-    scratch: int
+    folders: Mapping[str, int]
     ended: Sequence[Ended]
     recipient: bytes
     source: Keys
@@ -201,11 +204,11 @@ class _Left:
 
 def _take(result: Result, spec: Spec, left: _Left) -> None:
     inputs = {given.path for given in spec.inputs}
-    found = collect.collect(left.scratch, spec.outputs, inputs=inputs, limits=spec.limits)
+    found = collect.collect(left.folders, spec.outputs, inputs=inputs, limits=spec.limits)
     if spec.answer is not None:
-        answer = collect.read_answer(left.scratch, spec.answer)
+        answer = collect.read_answer(left.folders, spec.answer)
         result.answer = base64.b64encode(answer).decode() if answer is not None else None
-    plains = [Plain(one.path, "output", _opener(left.scratch, one.path)) for one in found.files]
+    plains = [Plain(one.path, "output", _opener(left.folders, one.path)) for one in found.files]
     plains += _logs(left.ended)
     sealed = _seal(spec, plains, left.recipient)
     if sealed:
@@ -222,8 +225,8 @@ def _seal(spec: Spec, plains: Sequence[Plain], recipient: bytes) -> list[SealedO
     return seal.seal_objects(plains, spec.bodies, recipient, padded=spec.kind == "task")
 
 
-def _opener(scratch: int, path: str) -> Callable[[], io.FileIO]:
-    return lambda: io.FileIO(collect.open_found(scratch, path), "rb")
+def _opener(folders: Mapping[str, int], path: str) -> Callable[[], io.FileIO]:
+    return lambda: io.FileIO(collect.open_found(folders, path), "rb")
 
 
 def _logs(ended: Sequence[Ended]) -> list[Plain]:

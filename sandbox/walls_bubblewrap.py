@@ -33,6 +33,7 @@ NAMESPACES = ("user", "pid", "net", "ipc", "uts", "cgroup")  # bubblewrap always
 def arguments(stage: Stage, work: str, executor: Executor, *, filter_fd: int, status_fd: int) -> list[str]:
     """Return bubblewrap's options for one executor; the command itself follows after `--`."""
     binds = [option for staged, path in stage.code for option in ("--ro-bind", staged, path)]
+    volumes = [option for staged, path in stage.mounted for option in ("--bind", staged, path)]
     return [
         *(f"--unshare-{namespace}" for namespace in NAMESPACES),
         "--disable-userns",
@@ -44,6 +45,7 @@ def arguments(stage: Stage, work: str, executor: Executor, *, filter_fd: int, st
         *("--bind", f"{stage.place}/scratch/shm", "/dev/shm", "--remount-ro", "/dev"),  # noqa: S108 - the task's own
         *("--bind", f"{stage.place}/scratch/tmp", "/tmp"),  # noqa: S108 - the task's own
         *("--size", str(RUN_SIZE), "--tmpfs", RUN, "--bind", work, WORK, *binds, "--remount-ro", RUN),
+        *volumes,
         *(option for name, value in environment(executor).items() for option in ("--setenv", name, value)),
         *("--chdir", executor.workdir, "--seccomp", str(filter_fd), "--json-status-fd", str(status_fd)),
     ]
@@ -62,7 +64,7 @@ def enter(orders: Orders, means: Means) -> NoReturn:
         os.setgroups([])
         os.setresgid(stage.uid, stage.uid, stage.uid)
         os.setresuid(stage.uid, stage.uid, stage.uid)
-    connect(work.path, orders.executor, means.streams)
+    connect(orders, means.streams)
     landlock.restrict(loopback=orders.loopback)
     filter_fd = memory(means.witness.install()) if means.witness else means.strict
     options = arguments(stage, work.path, orders.executor, filter_fd=filter_fd, status_fd=means.status)

@@ -80,7 +80,7 @@ class Runtime:
         os.setgroups([])
         os.setegid(stage.uid)
         os.seteuid(stage.uid)
-        connect(orders.work.path, orders.executor, means.streams)
+        connect(orders, means.streams)
         os.seteuid(0)
         os.setegid(0)
         bundle = Path(_bundle(stage))
@@ -185,6 +185,7 @@ def _mounts(stage: Stage, work: str) -> list[dict[str, Any]]:
         _mount(RUN, "tmpfs", "tmpfs", ["mode=755", f"size={RUN_SIZE}", "ro", *_CLOSED]),
         _mount(WORK, "bind", work, ["bind", "rw", *_CLOSED]),
         *(_mount(path, "bind", staged, ["bind", "ro", *_CLOSED]) for staged, path in stage.code),
+        *(_mount(path, "bind", staged, ["bind", "rw", *_CLOSED]) for staged, path in stage.mounted),
     ]
 
 

@@ -44,3 +44,13 @@ class Unavailable(StrongroomError):
     """A part of Strongroom that is needed does not answer (503)."""
 
     status = 503
+
+
+class TooMany(StrongroomError):
+    """Somebody known asks too often; `seconds` says when to come again (429)."""
+
+    status = 429
+
+    def __init__(self, sentence: str, *, seconds: int, detail: str = "") -> None:
+        super().__init__(sentence, detail=detail)
+        self.seconds = seconds

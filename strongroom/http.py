@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import re
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -13,17 +14,34 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from strongroom.doors import caller_of
-from strongroom.errors import NotAllowed, NotSignedIn, StrongroomError
+from strongroom.errors import NotAllowed, NotSignedIn, StrongroomError, TooMany
 from strongroom.identity import Person, ServicePerson, TrustedIssuer, person_of
 from strongroom.settings import Settings
 
 PEER = "peer_uid"
 log = structlog.get_logger()
 _bearer = HTTPBearer(auto_error=False)
+
+
+class Problem(BaseModel):
+    """The error shape of WES 1.1 (`ErrorResponse`), on every path."""
+
+    msg: str
+    status_code: int
+
+
+# What each route may answer besides its own, as our OpenAPI file has it.
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Problem, "description": "What is wrong, and what to do"},
+    "5XX": {"model": Problem, "description": "What failed; nothing was changed"},
+}
 
 
 class PeerProtocol(HttpToolsProtocol):
@@ -39,8 +57,13 @@ class PeerProtocol(HttpToolsProtocol):
 
 def new_app(title: str, settings: Settings, *, engine: sa.Engine, issuers: Sequence[TrustedIssuer]) -> FastAPI:
     """Return an application with our error shapes; rooms include their routers."""
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/openapi.json", responses=ERRORS)
     app.state.settings, app.state.engine, app.state.issuers = settings, engine, tuple(issuers)
+    if settings.http.origins:  # without credentials: a page sends a bearer token of its own, or is nobody
+        methods, headers = ["GET", "POST"], ["Authorization", "Content-Type", "Idempotency-Key"]
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.http.origins, allow_methods=methods, allow_headers=headers
+        )
     app.add_exception_handler(StrongroomError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http_error)
@@ -48,16 +71,19 @@ def new_app(title: str, settings: Settings, *, engine: sa.Engine, issuers: Seque
     return app
 
 
-def problem(status: int, sentence: str, **more: Any) -> JSONResponse:
-    """Return the error shape of WES 1.1 (`msg`, `status_code`) and TES."""
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse({"msg": sentence, "status_code": status, **more}, status, headers)
+def problem(status: int, sentence: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> JSONResponse:
+    """Return a `Problem`, with `more` fields."""
+    asked = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    return JSONResponse({"msg": sentence, "status_code": status, **more}, status, {**asked, **(headers or {})})
 
 
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StrongroomError)
     log.info("refused", status=error.status, reason=error.sentence, detail=error.detail)
-    return problem(error.status, error.sentence)
+    answer = problem(error.status, error.sentence)
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(error.seconds)
+    return answer
 
 
 async def _malformed(_request: Request, error: Exception) -> JSONResponse:
@@ -69,8 +95,17 @@ async def _malformed(_request: Request, error: Exception) -> JSONResponse:
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else error.headers
     sentences = {404: "There is nothing here.", 405: f"{request.method} is not possible here."}
-    return problem(error.status_code, sentences.get(error.status_code, str(error.detail)))
+    return problem(error.status_code, sentences.get(error.status_code, str(error.detail)), headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Return what is possible at the asked path: each method is a route of its own, the most literal path wins."""
+    routes = [r for r in request.app.routes if isinstance(r, Route) and r.path_regex.match(request.url.path)]
+    literal = {route.path: len(re.sub(r"\{.*?\}", "", route.path)) for route in routes}
+    best = max(literal.values(), default=0)
+    return sorted({method for route in routes if literal[route.path] == best for method in route.methods or ()})
 
 
 async def _failed(_request: Request, error: Exception) -> JSONResponse:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 import structlog
 from celery import Celery, signals
 
+from strongroom import queue_folder
 from strongroom.database import open_database
 from strongroom.settings import Settings, load
 
@@ -53,7 +54,7 @@ def configure(settings: Settings) -> None:
     for name in ("messages", "control"):
         (folder / name).mkdir(mode=0o770, parents=True, exist_ok=True)
     app.conf.update(
-        broker_url="filesystem://",
+        broker_url=f"{queue_folder.SCHEME}://",
         broker_transport_options={
             "data_folder_in": str(folder / "messages"),
             "data_folder_out": str(folder / "messages"),
@@ -122,5 +123,5 @@ def _sweep_for_ever() -> None:
 
 def clean(settings: Settings) -> None:
     """Forget the messages of an earlier life; the tables know what waits."""
-    for message in Path(settings.home / "queue" / "messages").glob("*.msg"):
+    for message in Path(settings.home / "queue" / "messages").iterdir():
         message.unlink(missing_ok=True)

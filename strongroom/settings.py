@@ -1,21 +1,22 @@
 """One frozen tree of settings, read once from a TOML file and `STRONGROOM_…` variables."""
 
-import ipaddress
 import os
 import re
 import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from strongroom.errors import StrongroomError
+from strongroom.networks import Federation, is_loopback, is_secure
 
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 SOURCE = Path(__file__).resolve().parent.parent
+Origin = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$")]
 
 
 class SettingsRefused(StrongroomError):
@@ -31,6 +32,9 @@ class Http(_Part):
 
     host: str = Field("127.0.0.1", description="Address to bind; loopback unless a TLS proxy stands in front.")
     port: int = Field(8080, description="TCP port of the whole HTTP surface.")
+    origins: tuple[Origin, ...] = Field(
+        (), description="Web origins (https://portal.example.org) whose pages may read answers (CORS); never all."
+    )
 
 
 class Issuer(_Part):
@@ -269,6 +273,7 @@ class Settings(BaseSettings):
     wes: Wes = Wes()
     airlock: Airlock = Airlock()
     vetting: Vetting = Vetting()
+    federation: Federation = Federation()
 
     @classmethod
     def settings_customise_sources(
@@ -288,7 +293,7 @@ class Settings(BaseSettings):
         if self.identity.development_issuer:
             if self.mode == "production":
                 raise ValueError("The development issuer is refused in production; name your OIDC issuer.")
-            if not _is_loopback(self.http.host):
+            if not is_loopback(self.http.host):
                 raise ValueError(
                     "The development issuer is accepted on a loopback address only; "
                     "bind 127.0.0.1 or turn identity.development_issuer off."
@@ -301,6 +306,24 @@ class Settings(BaseSettings):
         names = [issuer.name for issuer in self.identity.issuers]
         if len(set(names)) < len(names) or "development" in names:
             raise ValueError("Each issuer has a name of its own, and `development` is taken.")
+        return self
+
+    @model_validator(mode="after")
+    def _clients_stay_apart(self) -> "Settings":
+        # T29: an end user of one client is never somebody who signs in here, or comes through another client.
+        names = [client.name for client in self.federation.clients]
+        taken = {"development", *(issuer.name for issuer in self.identity.issuers)}
+        if len(set(names)) < len(names) or taken & set(names):
+            raise ValueError("Each federated client has a name of its own, which is no issuer's.")
+        ways = [(client.issuer, client.audience) for client in self.federation.clients]
+        known = {(issuer.issuer, issuer.audience) for issuer in self.identity.issuers}
+        if len(set(ways)) < len(ways) or known & set(ways):
+            raise ValueError("Each federated client has an issuer and audience of its own.")
+        if self.mode == "production" and self.federation.unsafe_hosts:
+            raise ValueError("federation.unsafe_hosts is for tests and refused in production.")
+        urls = [client.issuer for client in self.federation.clients] + [site.url for site in self.federation.sites]
+        if not all(is_secure(url, loopback=self.mode != "production") for url in urls):
+            raise ValueError("Issuers of clients and sites have https URLs, or loopback ones for development.")
         return self
 
     @property
@@ -324,16 +347,19 @@ class Settings(BaseSettings):
         return self.home / "sockets"
 
     @property
+    def federation_url(self) -> str:
+        """Where other sites reach this one."""
+        return self.federation.url.rstrip("/") or self.base_url
+
+    @property
+    def federation_issuer(self) -> str:
+        """The `iss` of tokens that this site makes for other sites; its keys are found below it."""
+        return f"{self.federation_url}/federation"
+
+    @property
     def base_url(self) -> str:
         """Where people reach the HTTP surface."""
         return f"http://{self.http.host}:{self.http.port}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def load(file: Path | None = None) -> Settings:

@@ -1,33 +1,48 @@
 """Speaks GA4GH TES 1.1 over HTTP, and the few private verbs of a run's gateway."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Body, FastAPI, Header, Query, Request
+from fastapi import APIRouter, Body, Depends, FastAPI, Header, Query, Request
 from sqlalchemy import orm
+from sqlalchemy.sql.base import ExecutableOption
 from starlette.concurrency import run_in_threadpool
 
 import strongroom
 from strongroom import paging
 from strongroom.bells import Bell, ring
+from strongroom.clients import WhoOrClient
 from strongroom.database import reading, transaction
 from strongroom.errors import NotAllowed, NotFound
 from strongroom.http import Who
 from strongroom.identity import Person, ServicePerson
-from tes import submission
+from tes import federation, submission
 from tes.admission import PARAMETERS
-from tes.listing import Filter, query, zipped
-from tes.schemas import Change, Changes, CreatedTask, NewTask, View
+from tes.backends.slurm.options import of_tasks
+from tes.listing import Wanted, page, zipped
+from tes.schemas import Change, Changes, CreatedTask, NewTask, Text, View
 from tes.store import Task, attempts_of, find, last_attempt
 from tes.tasks import TERMINAL, TaskState
 from tes.views import shown
 
 PREFIX = "/ga4gh/tes/v1"
 MOST_PER_PAGE = 2048
+# All that MINIMAL and a place in a list need: requests and plans are long, and stay where they are.
+PLACE = (orm.load_only(Task.id, Task.number, Task.state, Task.name, Task.person),)
 router = APIRouter(prefix=PREFIX)
+
+
+async def creator_asks(request: Request, who: WhoOrClient) -> Person | ServicePerson:
+    """Return who creates; a federated client's attempts are counted before anything else of them is read."""
+    if isinstance(who, Person) and who.client is not None:
+        request.app.state.federation.check_pace(who)
+    return who
+
+
+Creator = Annotated[Person | ServicePerson, Depends(creator_asks)]
 
 
 @router.get("/service-info")
@@ -41,15 +56,15 @@ def service_info(request: Request) -> dict[str, Any]:
         "description": "Runs the tasks of vetted workflows inside walls; tasks are created by runs (WES).",
         "organization": {"name": "Strongroom", "url": settings.base_url},
         "version": strongroom.__version__,
-        "storage": ["strongroom://object/", "strongroom://run/"],
-        "tesResources_backend_parameters": list(PARAMETERS),
+        "storage": ["strongroom://object/", "strongroom://run/", "strongroom://dataset/"],
+        "tesResources_backend_parameters": [*PARAMETERS, *of_tasks(settings)],
     }
 
 
 @router.post("/tasks")
 def create_task(
     request: Request,
-    who: Who,
+    who: Creator,
     task: Annotated[NewTask, Body()],
     idempotency_key: Annotated[str, Header()] = "",
     strongroom_run: Annotated[str, Header()] = "",
@@ -57,6 +72,10 @@ def create_task(
 ) -> CreatedTask:
     """Create a task (POST /tasks); the same Idempotency-Key and body give the same task."""
     state = request.app.state
+    if isinstance(who, Person) and who.client is not None:
+        made_for_client: str = state.federation.create(who, task, key=idempotency_key)
+        ring(state.settings.sockets / "dispatcher.bell")
+        return CreatedTask(id=made_for_client)
     with transaction(state.engine) as session:
         made = submission.create(
             session,
@@ -75,35 +94,37 @@ def create_task(
 @router.get("/tasks")
 def list_tasks(
     request: Request,
-    who: Who,
+    who: WhoOrClient,
     view: View = "MINIMAL",
     page_size: Annotated[int, Query(ge=1, lt=MOST_PER_PAGE)] = 256,
     page_token: str = "",
-    name_prefix: str = "",
+    name_prefix: Text = "",
     state: TaskState | None = None,
-    tag_key: Annotated[list[str], Query()] = [],  # noqa: B006 - a query's default, never changed
-    tag_value: Annotated[list[str], Query()] = [],  # noqa: B006
+    tag_key: Annotated[list[Text], Query()] = [],  # noqa: B006 - a query's default, never changed
+    tag_value: Annotated[list[Text], Query()] = [],  # noqa: B006
 ) -> dict[str, Any]:
-    """List tasks, newest first (GET /tasks); a person sees the tasks of own runs only."""
-    person = who.id if isinstance(who, Person) else None
-    wanted = Filter(person, name_prefix, state, zipped(tag_key, tag_value))
-    before = paging.place(page_token, **wanted.described()) if page_token else None
+    """List tasks, newest first, or by name below a prefix (GET /tasks); a person sees the tasks of own runs only."""
+    person, client = (who.id, who.client) if isinstance(who, Person) else (None, None)
+    wanted = Wanted(person, name_prefix, state, zipped(tag_key, tag_value), own_tags=client is not None)
     with reading(request.app.state.engine) as session:
-        rows = list(session.scalars(query(wanted, before=before, most=page_size + 1)))
-        page = [_shown(session, row, view=view, who=who) for row in rows[:page_size]]
+        after = _last(session, page_token, who, wanted) if page_token else None
+        rows = page(session, wanted, after=after, most=page_size + 1, options=_columns(view))
+        tasks = _shown(request, session, rows[:page_size], view=view, who=who)
     more = len(rows) > page_size
-    return {"tasks": page, "next_page_token": paging.token(rows[-2].number, **wanted.described()) if more else ""}
+    token = paging.token(rows[-2].id, caller=who.id, listing=wanted.listing()) if more else ""
+    return {"tasks": tasks, "next_page_token": token}
 
 
 @router.get("/tasks/{task_id}")
-def get_task(request: Request, who: Who, task_id: str, view: View = "MINIMAL") -> dict[str, Any]:
+def get_task(request: Request, who: WhoOrClient, task_id: str, view: View = "MINIMAL") -> dict[str, Any]:
     """Return one task (GET /tasks/{id}); another person's task is as unknown as one that never was."""
     with reading(request.app.state.engine) as session:
-        return _shown(session, _own(session, task_id, who), view=view, who=who)
+        (task,) = _shown(request, session, [_own(session, task_id, who, *_columns(view))], view=view, who=who)
+    return task
 
 
 @router.post("/tasks/{task_id}:cancel")
-def cancel_task(request: Request, who: Who, task_id: str) -> dict[str, Any]:
+def cancel_task(request: Request, who: WhoOrClient, task_id: str) -> dict[str, Any]:
     """Cancel one task (POST /tasks/{id}:cancel)."""
     state = request.app.state
     with transaction(state.engine) as session:
@@ -192,15 +213,36 @@ def _change(session: orm.Session, task: Task) -> Change:
     )
 
 
-def _own(session: orm.Session, task_id: str, who: Person | ServicePerson) -> Task:
-    task = find(session, task_id)
+def _own(session: orm.Session, task_id: str, who: Person | ServicePerson, *options: ExecutableOption) -> Task:
+    task = find(session, task_id, *options)
     if task is None or (isinstance(who, Person) and task.person != who.id):
         raise NotFound("There is no such task.")
     return task
 
 
-def _shown(session: orm.Session, task: Task, *, view: View, who: Person | ServicePerson) -> dict[str, Any]:
-    return shown(task, attempts_of(session, task.id) if view != "MINIMAL" else [], view=view, who=who)
+def _columns(view: View) -> Sequence[ExecutableOption]:
+    return PLACE if view == "MINIMAL" else ()
+
+
+def _shown(
+    request: Request, session: orm.Session, tasks: Sequence[Task], *, view: View, who: Person | ServicePerson
+) -> list[dict[str, Any]]:
+    if isinstance(who, Person) and who.client is not None:
+        runs = [task.run for task in tasks] if view != "MINIMAL" else []
+        delivered = {run: request.app.state.federation.delivered(session, run) for run in runs}
+        return [federation.shown(task, view=view, delivered=delivered.get(task.run, [])) for task in tasks]
+    attempts = attempts_of(session, [task.id for task in tasks]) if view != "MINIMAL" else {}
+    return [shown(task, attempts.get(task.id, []), view=view, who=who) for task in tasks]
+
+
+def _last(session: orm.Session, token: str, who: Person | ServicePerson, wanted: Wanted) -> Task:
+    try:
+        last = _own(session, paging.last_of(token, caller=who.id, listing=wanted.listing()), who, *PLACE)
+    except NotFound as error:
+        raise paging.refused() from error
+    if not last.name.startswith(wanted.name_prefix):
+        raise paging.refused()
+    return last
 
 
 def _only_services(who: Person | ServicePerson) -> None:

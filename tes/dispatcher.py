@@ -22,11 +22,13 @@ from strongroom.database import now, reading, transaction
 from strongroom.errors import NotAllowed, StrongroomError
 from strongroom.folders import folder_digest
 from strongroom.settings import Settings
+from tes.admission import images_of
 from tes.backends import Backend, Launch, Tell
-from tes.launch import Keys, Place, task_spec
+from tes.launch import Image, Keys, Place, task_spec
 from tes.node import Node
 from tes.reports import Report, report
-from tes.store import Attempt, Task, find, move
+from tes.resolution import resolved
+from tes.store import Attempt, Task, find, move, record_outputs
 from tes.tasks import AGAIN, TERMINAL, Cause, TaskState, outcome
 
 ACTOR = "tes.dispatcher"
@@ -54,7 +56,7 @@ class Dispatcher:
         self.keys = Keys(_broker_socket(settings, backend), bodies.broker_public_key(settings))
         self._bell = settings.sockets / "dispatcher.bell"
         self._running: dict[str, str] = {}  # task -> attempt
-        self._images: dict[str, images.ImageRecord] = {}
+        self._records: dict[str, images.ImageRecord] = {}  # by digest of the image
 
     def recover(self) -> None:
         """Take up, or end, the attempts of an earlier life; a task whose attempt is lost gets another one."""
@@ -110,14 +112,14 @@ class Dispatcher:
         with reading(self.engine) as session:
             decision = decisions.open_decision(session, run)
             sensitivity = decisions.sensitivity(session, decision)
+            plan = {**plan, "inputs": resolved(session, plan["inputs"], decision)}
             objects = [i["object"] for i in plan["inputs"] if "object" in i]
             facts = bodies.facts_of(session, objects, self.settings)
         place = Place(
             uid=uid,
             sensitivity=sensitivity,
-            rootfs=images.open_image(self.settings.images_folder, plan["image"]),
+            images={image: self._image(image) for image in images_of(plan)},
             code={"/run/workflow": self._workflow(decision.workflow_digest)},
-            image=self._image(plan["image"]),
         )
         spec = task_spec(plan, attempt=attempt, facts=facts, place=place, keys=self.keys, settings=self.settings)
         order = {
@@ -126,7 +128,7 @@ class Dispatcher:
             "project": decision.project,
             "person": decision.person,
             "objects": objects,
-            "image": plan["image"],
+            "images": images_of(plan),
         }
         launch = Launch(attempt, spec, order, plan)
         with transaction(self.engine) as session:
@@ -176,10 +178,11 @@ class Dispatcher:
             raise NotAllowed("The workflow's stored files are not the ones that were signed.")
         return folder
 
-    def _image(self, digest: str) -> images.ImageRecord:
-        if digest not in self._images:
-            self._images[digest] = images.read_image(self.settings.images_folder, digest)
-        return self._images[digest]
+    def _image(self, digest: str) -> Image:
+        store = self.settings.images_folder
+        if digest not in self._records:
+            self._records[digest] = images.read_image(store, digest)
+        return Image(images.open_image(store, digest), self._records[digest])
 
     def _started(self, task: str) -> None:
         with transaction(self.engine) as session:
@@ -221,7 +224,10 @@ class Dispatcher:
         }
         yield Entry(Event.ATTEMPT_ENDED, ACTOR, attempt.id, task.project, facts)
         again = task.attempts < self.settings.tes.attempts
-        yield from _moves(session, task, after(TaskState(task.state), cause, said.get("exit_code"), again=again))
+        states = after(TaskState(task.state), cause, said.get("exit_code"), again=again)
+        if TaskState.COMPLETE in states:
+            record_outputs(session, task, said)
+        yield from _moves(session, task, states)
 
     def _cancel(self, task: str) -> None:
         attempt = self._running.get(task)

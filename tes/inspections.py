@@ -14,7 +14,7 @@ from strongroom.doors import serve as serve_door
 from strongroom.errors import BadRequest, Unavailable
 from tes.backends import Launch, Tell
 from tes.dispatcher import Dispatcher
-from tes.launch import Place, inspection_spec
+from tes.launch import Image, Place, inspection_spec
 from tes.reports import Report
 
 KINDS = frozenset({"repack", "check", "view"})
@@ -52,9 +52,8 @@ def inspect(dispatcher: Dispatcher, asked: Message) -> Message:
     place = Place(
         uid=uid,
         sensitivity=sensitivity,
-        rootfs=images.open_image(settings.images_folder, image),
+        images={image: _image(settings.images_folder, image)},
         code={"/run/checks/checks": Path(settings.airlock.checks)},
-        image=images.read_image(settings.images_folder, image),
     )
     spec = inspection_spec(asked, attempt=attempt, facts=facts, place=place, keys=dispatcher.keys, settings=settings)
     order = {key: asked[key] for key in ("kind", "decision", "project", "person")}
@@ -66,7 +65,7 @@ def inspect(dispatcher: Dispatcher, asked: Message) -> Message:
 
     try:
         dispatcher.backend.submit(
-            Launch(attempt, spec, {**order, "objects": objects, "image": image}, {}),
+            Launch(attempt, spec, {**order, "objects": objects, "images": [image]}, {}),
             Tell(started=lambda: None, ended=ended),
         )
         done.wait(settings.airlock.check_seconds + PATIENCE)
@@ -76,6 +75,10 @@ def inspect(dispatcher: Dispatcher, asked: Message) -> Message:
         dispatcher.backend.cancel(attempt)
         raise Unavailable("The inspection did not end in time.")
     return dict(box[0])
+
+
+def _image(store: Path, digest: str) -> Image:
+    return Image(images.open_image(store, digest), images.read_image(store, digest))
 
 
 def check_asked(asked: Message) -> None:

@@ -8,26 +8,39 @@ from pathlib import Path
 from typing import Any
 
 from archive.bodies import BodyFacts
+from sandbox.fields import WORK
 from sandbox.images import ImageRecord
 from strongroom.errors import NotFound
 from strongroom.settings import Settings
-from tes.admission import GIB, WORK
+from tes.admission import GIB, STREAMS
 
 INTERPRETER = "import sys; sys.path.insert(0, '/run/checks'); from checks.jail import main; main()"
 
 
 @dataclass(frozen=True)
+class Image:
+    """An image as it lies on this node: unpacked, with what it says of itself."""
+
+    rootfs: Path
+    record: ImageRecord
+
+
+@dataclass(frozen=True)
 class Place:
-    """Where an attempt runs: its kernel uid, the image and its unpacked root, and what is mounted read-only.
+    """Where an attempt runs: its kernel uid, its images by digest, and the folders mounted read-only.
 
     `sensitivity` is the highest of the datasets that its run may use.
     """
 
     uid: int
     sensitivity: str
-    rootfs: Path
+    images: Mapping[str, Image]
     code: Mapping[str, Path]
-    image: ImageRecord
+
+    @property
+    def first(self) -> Image:
+        """The image of the first executor."""
+        return next(iter(self.images.values()))
 
 
 @dataclass(frozen=True)
@@ -54,21 +67,13 @@ def task_spec(
         "scratch_bytes": plan["scratch"],
         "wall_seconds": plan["seconds"],
     }
-    executors = [
-        {
-            "command": e["command"],
-            "workdir": e["workdir"] or place.image.workdir or WORK,
-            "env": {**place.image.env, **e["env"]},
-            "ignore_error": e.get("ignore_error", False),
-            **{stream: e[stream] for stream in ("stdin", "stdout", "stderr")},
-        }
-        for e in plan["executors"]
-    ]
+    executors = [_executor(one, place.images[one["image"]]) for one in plan["executors"]]
     return _spec(
         kind="task",
         attempt=attempt,
         inputs=[_task_input(given, facts, whole=_read_whole(place, settings)) for given in plan["inputs"]],
         outputs=plan["outputs"],
+        volumes=plan.get("volumes", []),
         executors=executors,
         limits=limits,
         answer=None,
@@ -116,7 +121,7 @@ def inspection_spec(
             {
                 "command": ["/usr/bin/python3", "-I", "-B", "-c", INTERPRETER],
                 "workdir": WORK,
-                "env": dict(place.image.env),
+                "env": dict(place.first.record.env),
                 "stdin": None,
                 "stdout": None,
                 "stderr": None,
@@ -139,7 +144,7 @@ def _spec(*, limits: dict[str, Any], place: Place, keys: Keys, settings: Setting
     spec = {
         "version": 1,
         **parts,
-        "rootfs": str(place.rootfs),
+        "rootfs": str(place.first.rootfs),
         "uid": place.uid,
         "walls": settings.tes.walls if place.sensitivity == "standard" else settings.tes.walls_of_high,
         "code_mounts": [{"source": str(source), "path": path} for path, source in place.code.items()],
@@ -155,6 +160,17 @@ def _spec(*, limits: dict[str, Any], place: Place, keys: Keys, settings: Setting
         "keys": {"type": "broker", "socket": str(keys.socket), "broker_public_key": keys.public_key},
     }
     return json.dumps(spec, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _executor(planned: Mapping[str, Any], image: Image) -> dict[str, Any]:
+    return {
+        "command": planned["command"],
+        "workdir": planned["workdir"] or image.record.workdir or WORK,
+        "env": {**image.record.env, **planned["env"]},
+        "ignore_error": planned.get("ignore_error", False),
+        "rootfs": str(image.rootfs),
+        **{stream: planned[stream] for stream in STREAMS},
+    }
 
 
 def _scratch(plan: Mapping[str, Any], settings: Settings) -> dict[str, str]:

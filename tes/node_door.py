@@ -8,6 +8,7 @@ import socket
 import ssl
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from tes.pledges import Pledges
 from tes.store import Attempt
 
 CHUNK: Final = 1 << 20
+CROWDED: Final = 0.1  # seconds to wait when there are no descriptors left for another connection
 QUIET: Final = 600.0  # seconds after which a connection that says nothing is closed
 BROKERS: Final = ("grant", "register")  # verbs of the broker that are passed on; it verifies every word itself
 log = structlog.get_logger()
@@ -34,10 +36,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Line:
-    """One connection, and the node that its certificate names."""
+    """One connection, and its verified certificate (DER); pods have none."""
 
     sock: ssl.SSLSocket
-    node: str | None
+    certificate: bytes | None
 
 
 class NodeDoor:
@@ -69,16 +71,19 @@ class NodeDoor:
         return door
 
     def _serve(self, door: socket.socket, context: ssl.SSLContext) -> None:
-        while True:
-            with contextlib.suppress(OSError):
+        while door.fileno() >= 0:
+            try:
                 sock, _ = door.accept()
+            except OSError:
+                time.sleep(CROWDED)
+            else:
                 threading.Thread(target=self._converse, args=(sock, context), daemon=True).start()
 
     def _converse(self, raw: socket.socket, context: ssl.SSLContext) -> None:
         raw.settimeout(QUIET)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(OSError, ValueError), raw, context.wrap_socket(raw, server_side=True) as sock:
-            line = Line(sock, node_keys.node_of(self._keys, sock.getpeercert(binary_form=True)))
+            line = Line(sock, sock.getpeercert(binary_form=True))
             while (message := wire.recv(sock)) is not None:
                 answer = self._answered(line, message)
                 if answer is not None:
@@ -91,7 +96,7 @@ class NodeDoor:
                 raise BadRequest("The door for nodes has no such verb.")
             answer = verb(line, message)
         except StrongroomError as error:
-            log.info("nodes.refusal", node=line.node, reason=error.sentence, detail=error.detail)
+            log.info("nodes.refusal", node=self._node_of(line), reason=error.sentence, detail=error.detail)
             return {"ok": False, "reason": error.sentence, "status": error.status}
         except OSError:
             raise
@@ -100,10 +105,14 @@ class NodeDoor:
             return {"ok": False, "reason": "Something failed inside; the operator's log says what.", "status": 500}
         return None if answer is None else {"ok": True, **answer}
 
+    def _node_of(self, line: Line) -> str | None:
+        # Asked each time: a node that is let in no more is not, on the lines that it has already either.
+        return node_keys.node_of(self._keys, line.certificate)
+
     # Verbs; None: the answer has been sent already
 
     def _begin(self, line: Line, message: Message) -> Message:
-        proof = Proof(line.node, _text(message, "user"), _text(message, "token"))
+        proof = Proof(self._node_of(line), _text(message, "user"), _text(message, "token"))
         return dict(self._remote.begin(_attempt(message), proof))
 
     def _claim(self, _line: Line, message: Message) -> Message:

@@ -54,10 +54,15 @@ def admit(folder: Path, node: str, out: Path) -> None:
 
 
 def dismiss(folder: Path, node: str) -> None:
-    """Let a node in no more: at its next connection."""
+    """Let a node in no more: from its next question on."""
     if not _NODE.fullmatch(node) or not (folder / "admitted" / node).exists():
         raise NotFound("No node of this name is let in.")
     (folder / "admitted" / node).unlink()
+
+
+def admitted(folder: Path) -> list[str]:
+    """Return the nodes that are let in."""
+    return sorted(path.name for path in (folder / "admitted").iterdir()) if (folder / "admitted").is_dir() else []
 
 
 def server_context(folder: Path) -> ssl.SSLContext:

@@ -2,14 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from tes.tasks import TaskState
 
 Text = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")]
 TagKey = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 TagValue = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
-FileType = Literal["FILE", "DIRECTORY"]
+# A client may leave it out or say null; what nobody said is a FILE, and we say so from then on.
+FileType = Annotated[Literal["FILE", "DIRECTORY"], BeforeValidator(lambda given: "FILE" if given is None else given)]
+Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]  # 0: nothing was asked for
+MOST_TAGS = 100
 View = Literal["MINIMAL", "BASIC", "FULL"]
 
 
@@ -38,7 +41,7 @@ class Input(_Wire):
     description: Text | None = None
     url: Text | None = None
     path: Text
-    type: FileType | None = None
+    type: FileType = "FILE"
     content: str | None = None
     streamable: bool | None = None
 
@@ -51,16 +54,16 @@ class Output(_Wire):
     url: Text
     path: Text
     path_prefix: Text | None = None
-    type: FileType | None = None
+    type: FileType = "FILE"
 
 
 class Resources(_Wire):
     """`tesResources`."""
 
-    cpu_cores: Annotated[int, Field(ge=1)] | None = None
+    cpu_cores: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     preemptible: bool | None = None
-    ram_gb: Annotated[float, Field(gt=0)] | None = None
-    disk_gb: Annotated[float, Field(gt=0)] | None = None
+    ram_gb: Amount | None = None
+    disk_gb: Amount | None = None
     zones: list[Text] | None = None
     backend_parameters: dict[Text, Text] | None = None
     backend_parameters_strict: bool | None = None
@@ -76,7 +79,7 @@ class NewTask(_Wire):
     resources: Resources | None = None
     executors: Annotated[list[Executor], Field(min_length=1)]
     volumes: list[Text] | None = None
-    tags: dict[TagKey, TagValue] | None = None
+    tags: Annotated[dict[TagKey, TagValue], Field(max_length=MOST_TAGS)] | None = None
 
 
 class CreatedTask(BaseModel):

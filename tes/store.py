@@ -1,15 +1,25 @@
 """Remembers tasks and their attempts."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import orm
+from sqlalchemy.sql.base import ExecutableOption
 
+from sandbox.fields import WORK
 from strongroom.audit import Entry, Event
 from strongroom.database import Base, Json, UtcTime, now
 from strongroom.states import step
 from tes.tasks import STEPS, TERMINAL, TaskState
+
+AT_ONCE = 500
+
+
+def letters(length: int) -> sa.String:
+    """Return a column type that is compared letter by letter everywhere: an index finds ranges of it."""
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
 class Task(Base):
@@ -21,12 +31,15 @@ class Task(Base):
         sa.Index("ix_tasks_run_seq", "run", "seq"),
         sa.Index("ix_tasks_person_number", "person", "number"),
         sa.Index("ix_tasks_person_state_number", "person", "state", "number"),
+        sa.Index("ix_tasks_person_name_number", "person", "name", "number"),
+        sa.Index("ix_tasks_state_number", "state", "number"),
+        sa.Index("ix_tasks_name_number", "name", "number"),
     )
 
     number: orm.Mapped[int] = orm.mapped_column(primary_key=True)
     id: orm.Mapped[str] = orm.mapped_column(sa.String(32), unique=True)
     seq: orm.Mapped[int] = orm.mapped_column(index=True)
-    state: orm.Mapped[str] = orm.mapped_column(sa.String(20), index=True)
+    state: orm.Mapped[str] = orm.mapped_column(sa.String(20))
     client: orm.Mapped[str] = orm.mapped_column(sa.String(100))
     idempotency_key: orm.Mapped[str] = orm.mapped_column(sa.String(100))
     body_digest: orm.Mapped[str] = orm.mapped_column(sa.String(64))
@@ -34,7 +47,7 @@ class Task(Base):
     project: orm.Mapped[str] = orm.mapped_column(sa.String(64))
     person: orm.Mapped[str] = orm.mapped_column(sa.String(200))
     coarse: orm.Mapped[bool]
-    name: orm.Mapped[str] = orm.mapped_column(sa.String(200))
+    name: orm.Mapped[str] = orm.mapped_column(letters(200))
     request: orm.Mapped[dict[str, Any]] = orm.mapped_column(Json)
     plan: orm.Mapped[dict[str, Any]] = orm.mapped_column(Json)
     policy_version: orm.Mapped[int]
@@ -45,14 +58,30 @@ class Task(Base):
 
 
 class TaskTag(Base):
-    """One tag of a task, by the task's number: a list that asks for it walks the index in the list's own order."""
+    """One tag of a task, by the task's number: a list that asks for it walks an index in the list's own order."""
 
     __tablename__ = "task_tags"
-    __table_args__ = (sa.Index("ix_task_tags_key_value_number", "key", "value", "number"),)
+    __table_args__ = (
+        sa.Index("ix_task_tags_person_key_value_number", "person", "key", "value", "number"),
+        sa.Index("ix_task_tags_person_key_number", "person", "key", "number"),
+    )
 
     number: orm.Mapped[int] = orm.mapped_column(sa.ForeignKey("tasks.number"), primary_key=True)
     key: orm.Mapped[str] = orm.mapped_column(sa.String(255), primary_key=True)
     value: orm.Mapped[str] = orm.mapped_column(sa.String(1000))
+    person: orm.Mapped[str] = orm.mapped_column(sa.String(200))
+
+
+class TaskOutput(Base):
+    """A file that a task of a run left when it was COMPLETE, by its path in the run; of one path the last counts."""
+
+    __tablename__ = "task_outputs"
+    __table_args__ = (sa.Index("ix_task_outputs_run_path", "run", "path"),)
+
+    number: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+    run: orm.Mapped[str] = orm.mapped_column(sa.String(32))
+    path: orm.Mapped[str] = orm.mapped_column(letters(1100))
+    object: orm.Mapped[str] = orm.mapped_column(sa.String(32))
 
 
 class Attempt(Base):
@@ -75,6 +104,24 @@ class Attempt(Base):
     launch: orm.Mapped[dict[str, Any] | None] = orm.mapped_column(Json)
     begun: orm.Mapped[dict[str, Any] | None] = orm.mapped_column(Json)
     claim: orm.Mapped[dict[str, Any] | None] = orm.mapped_column(Json)
+
+
+class FederatedTask(Base):
+    """Whose a federated task is, and where its outputs go once released; `settled` when its run is closed (T29)."""
+
+    __tablename__ = "federated_tasks"
+
+    task: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("tasks.id"), primary_key=True)
+    run: orm.Mapped[str] = orm.mapped_column(sa.String(32), unique=True)
+    client: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    issuer: orm.Mapped[str] = orm.mapped_column(sa.String(300))
+    profile: orm.Mapped[str] = orm.mapped_column(sa.String(150))
+    digest: orm.Mapped[str] = orm.mapped_column(sa.String(80))
+    datasets: orm.Mapped[list[str]] = orm.mapped_column(Json)
+    deliveries: orm.Mapped[list[dict[str, str]]] = orm.mapped_column(Json)  # path below /run/work, url
+    created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    settled: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime, index=True)
+    trouble: orm.Mapped[str | None] = orm.mapped_column(sa.String(300))
 
 
 _LAST_SEQ = sa.select(sa.func.max(Base.metadata.tables["tasks"].c.seq))
@@ -101,9 +148,20 @@ def next_seq(session: orm.Session) -> int:
     return (session.connection().execute(_LAST_SEQ).scalar() or 0) + 1
 
 
-def find(session: orm.Session, task: str) -> Task | None:
+def record_outputs(session: orm.Session, task: Task, report: dict[str, Any]) -> None:
+    """Remember what a COMPLETE task left, for inputs of its run that name it."""
+    rows = [
+        {"run": task.run, "path": one["path"].removeprefix(WORK).removeprefix("/"), "object": one["object"]}
+        for one in report.get("outputs", [])
+        if one.get("role", "output") == "output"
+    ]
+    if rows:
+        session.execute(sa.insert(TaskOutput), rows)
+
+
+def find(session: orm.Session, task: str, *options: ExecutableOption) -> Task | None:
     """Return the task of this id."""
-    return session.scalar(sa.select(Task).where(Task.id == task))
+    return session.scalar(sa.select(Task).where(Task.id == task).options(*options))
 
 
 def last_attempt(session: orm.Session, task: str) -> Attempt | None:
@@ -111,6 +169,11 @@ def last_attempt(session: orm.Session, task: str) -> Attempt | None:
     return session.scalar(sa.select(Attempt).where(Attempt.task == task).order_by(Attempt.number.desc()).limit(1))
 
 
-def attempts_of(session: orm.Session, task: str) -> list[Attempt]:
-    """Return the attempts of a task, oldest first."""
-    return list(session.scalars(sa.select(Attempt).where(Attempt.task == task).order_by(Attempt.number)))
+def attempts_of(session: orm.Session, tasks: Sequence[str]) -> dict[str, list[Attempt]]:
+    """Return the attempts of each of these tasks, oldest first."""
+    found: dict[str, list[Attempt]] = {task: [] for task in tasks}
+    for first in range(0, len(tasks), AT_ONCE):
+        of_some = Attempt.task.in_(tasks[first : first + AT_ONCE])
+        for attempt in session.scalars(sa.select(Attempt).where(of_some).order_by(Attempt.number)):
+            found[attempt.task].append(attempt)
+    return found

@@ -1,5 +1,6 @@
 """Takes tasks in and takes them back: creates once for each key, cancels from any state."""
 
+import re
 import uuid
 from typing import Any
 
@@ -15,11 +16,13 @@ from strongroom.errors import BadRequest, Conflict, NotAllowed
 from strongroom.identity import Person, ServicePerson
 from strongroom.settings import Settings
 from tes import admission
+from tes.backends.slurm.options import of_tasks
 from tes.schemas import NewTask
 from tes.store import Task, TaskTag, move, next_seq
 from tes.tasks import TERMINAL, TaskState
 
 GATEWAY = "wes.gateway"
+_KEY = re.compile(r"[!-~]{0,67}")
 
 
 def create(
@@ -35,30 +38,40 @@ def create(
     """Record `task` for its run, or return the task that this key made before; only gateways create (decision 1)."""
     if not isinstance(who, ServicePerson):
         raise NotAllowed("Tasks are created by runs; submit a vetted workflow through WES instead.")
-    if not key:
-        raise BadRequest("Idempotency-Key: a gateway names each create.")
+    if not _KEY.fullmatch(key):
+        raise BadRequest("Idempotency-Key: at most 67 visible characters of ASCII.")
     decision = decisions.open_decision(session, run)
-    plan = admission.plan(task, run=run, limits=settings.tes)
-    if plan["image"] not in decision.images.values():
-        raise NotAllowed("This image is not among those that the vetters signed for this workflow.")
-    request = admission.kept(task.model_dump(mode="json", exclude_none=True))
+    also = of_tasks(settings)
+    plan = admission.plan(task, run=run, limits=settings.tes, also=also)
+    if not set(admission.images_of(plan)) <= set(decision.images.values()):
+        raise NotAllowed("An image of this task is not among those that the vetters signed for this workflow.")
+    request = admission.kept(task.model_dump(mode="json", exclude_none=True), also)
     body = digest({"request": request, "run": run})
-    known = session.scalar(sa.select(Task).where(Task.client == GATEWAY, Task.idempotency_key == f"{run}:{key}"))
+    same = sa.select(Task).where(Task.client == GATEWAY, Task.idempotency_key == f"{run}:{key}")
+    known = session.scalar(same) if key else None
     if known is not None:
         if known.body_digest != body:  # T19: keys are scoped to client and body
             raise Conflict("This Idempotency-Key was used for another task.")
         return known
-    return _record(session, decision, {"request": request, "plan": plan, "body": body, "key": key, "coarse": coarse})
+    given = {
+        "request": request,
+        "plan": plan,
+        "body": body,
+        "key": f"{run}:{key or uuid.uuid4().hex}",
+        "coarse": coarse,
+    }
+    return record(session, decision, given, client=GATEWAY)
 
 
-def _record(session: orm.Session, decision: decisions.Decision, given: dict[str, Any]) -> Task:
+def record(session: orm.Session, decision: decisions.Decision, given: dict[str, Any], *, client: str) -> Task:
+    """Record a task that was admitted on `decision`: its request, plan, body's digest, key and coarseness."""
     request = given["request"]
     task = Task(
         id=uuid.uuid4().hex,
         seq=next_seq(session),
         state=TaskState.QUEUED.value,
-        client=GATEWAY,
-        idempotency_key=f"{decision.run}:{given['key']}",
+        client=client,
+        idempotency_key=given["key"],
         body_digest=given["body"],
         run=decision.run,
         project=decision.project,
@@ -73,10 +86,10 @@ def _record(session: orm.Session, decision: decisions.Decision, given: dict[str,
     )
     session.add(task)
     session.flush()
-    tags = request.get("tags") or {}
-    session.add_all(TaskTag(number=task.number, key=key, value=value) for key, value in tags.items())
-    facts = {"run": task.run, "image": task.plan["image"], "body": given["body"]}
-    audit.append(session, Entry(Event.TASK_CREATED, GATEWAY, task.id, task.project, facts))
+    tags = request.get("tags", {}).items()
+    session.add_all(TaskTag(number=task.number, key=key, value=value, person=task.person) for key, value in tags)
+    facts = {"run": task.run, "images": admission.images_of(task.plan), "body": given["body"]}
+    audit.append(session, Entry(Event.TASK_CREATED, client, task.id, task.project, facts))
     return task
 
 

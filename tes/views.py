@@ -4,11 +4,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from strongroom.identity import Person, ServicePerson
+from tes.files import url_of
 from tes.schemas import View
 from tes.store import Attempt, Task
 from tes.tasks import TaskState
 
 WITHHELD = "withheld until release"
+KILLED = 137  # what a shell says of a command that was killed: TES 1.1 wants a number from each executor
+LEFT = frozenset({TaskState.COMPLETE, TaskState.EXECUTOR_ERROR})  # where outputs are kept, and shown
 
 
 def shown(task: Task, attempts: list[Attempt], *, view: View, who: Person | ServicePerson) -> dict[str, Any]:
@@ -24,10 +27,8 @@ def shown(task: Task, attempts: list[Attempt], *, view: View, who: Person | Serv
         "creation_time": _time(task.created),
         "logs": [_log(task, attempt, view=view) for attempt in attempts],
     }
-    if view == "BASIC":
-        whole["inputs"] = [
-            {key: value for key, value in given.items() if key != "content"} for given in whole.get("inputs", [])
-        ]
+    if view == "BASIC" and "inputs" in whole:
+        whole["inputs"] = [{key: value for key, value in one.items() if key != "content"} for one in whole["inputs"]]
     return whole
 
 
@@ -42,7 +43,7 @@ def _coarse(task: Task) -> dict[str, Any]:
         "id": task.id,
         "state": task.state,
         "name": task.name,
-        "executors": [{"image": task.plan["image"], "command": [WITHHELD]}],
+        "executors": [{"image": one["image"], "command": [WITHHELD]} for one in task.plan["executors"]],
         "creation_time": _minute(task.created),
         "logs": [log] if task.started is not None else [],
     }
@@ -64,12 +65,12 @@ def _log(task: Task, attempt: Attempt, *, view: View) -> dict[str, Any]:
         "start_time": _time(attempt.started),
         "outputs": [
             {
-                "url": f"strongroom://object/{output['object']}",
+                "url": url_of(task.run, output["path"]),
                 "path": output["path"],
                 "size_bytes": str(output["size"]),
             }
             for output in report.get("outputs", [])
-            if output.get("role", "output") == "output" and task.state == TaskState.COMPLETE
+            if output.get("role", "output") == "output" and task.state in LEFT
         ],
     }
     if attempt.ended is not None:
@@ -84,7 +85,7 @@ def _executor_log(executor: dict[str, Any]) -> dict[str, Any]:
     return {
         "start_time": _time(executor["start"]),
         "end_time": _time(executor["end"]),
-        "exit_code": executor["exit_code"],
+        "exit_code": KILLED if executor["exit_code"] is None else executor["exit_code"],
     }
 
 

@@ -42,11 +42,43 @@ def site(sources: tuple[list[Path], list[Path]]) -> "Iterator[object]":
 def pods(
     cluster: object, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> "Iterator[object]":
-    """A namespace of the cluster where attempts are pods; see `pods_place.KubernetesPlace`."""
-    from pods_place import open_place
+    """A namespace of the cluster where attempts are pods; see `backend_kubernetes.KubernetesPlace`."""
+    from backend_kubernetes import open_place
 
     with open_place(request, tmp_path_factory.mktemp("pods")) as place:
         yield place
+
+
+@pytest.fixture(scope="session")
+def federated(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[object]":
+    """A whole running Strongroom that serves two other networks; see `federation_scene.Federated`."""
+    from federation_scene import Federated
+
+    home = Path(tempfile.mkdtemp(prefix="strongroom-"))
+    scene = Federated(home)
+    try:
+        scene.open(tmp_path_factory.mktemp("federated"))
+        yield scene
+    finally:
+        scene.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def on_slurm(slurm: object, sources: tuple[list[Path], list[Path]]) -> "Iterator[object]":
+    """A whole running Strongroom, with data, workflows and people, whose tasks run on the SLURM cluster."""
+    from slurm_site import slurm_site, start_agents
+
+    home = Path(tempfile.mkdtemp(prefix="strongroom-"))
+    whole = slurm_site(home, slurm)
+    try:
+        whole.open(*sources)
+        start_agents(whole.stage, slurm)
+        yield whole
+    finally:
+        whole.stage.stop()
+        slurm.stop_agents()
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

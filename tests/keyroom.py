@@ -296,7 +296,7 @@ class KeyRoom:
             "project": PROJECT,
             "person": RUTH,
             "objects": list(objects),
-            "image": IMAGE,
+            "images": [IMAGE],
             "spec_sha256": "e" * 64,
             "public_key": attempt.public_key,
             "signing_key": text(attempt.own.public_key),
@@ -327,7 +327,7 @@ class KeyRoom:
 
     def clean_copy(self, run: str, source: str, plain: bytes) -> str:
         """Repack an output of a complete run into the airlock; return the clean copy's object."""
-        return self.result(run, [source], plain, kind="repack", image=CHECKS_IMAGE)
+        return self.result(run, [source], plain, kind="repack", images=[CHECKS_IMAGE])
 
     def events(self, event: str) -> list[dict[str, Any]]:
         """Return the audit entries of one kind, as their bodies say."""

@@ -94,7 +94,7 @@ class Site:
             files = steward.get(f"{AIRLOCK}/reviews/{request}")["files"]
             for file in files:
                 steward.get(f"{AIRLOCK}/reviews/{request}/files/{file['id']}/view")
-            reason = {} if vote == "yes" else {"reason": "other"}
+            reason = {} if vote == "yes" else {"reason": "unclear"}
             steward.post(
                 f"{AIRLOCK}/reviews/{request}:vote",
                 {"votes": [{"file": file["id"], "vote": vote, **reason} for file in files]},

@@ -38,6 +38,10 @@ TES = "/ga4gh/tes/v1/tasks"
 JSON_FIELDS = ("workflow_params", "tags", "workflow_engine_parameters")
 TEXT_FIELDS = ("workflow_type", "workflow_type_version", "workflow_url", "workflow_engine", "workflow_engine_version")
 REQUIRED = ("workflow_type", "workflow_type_version", "workflow_url")
+# WES 1.1 has fields of JSON and of text side by side in a form; the route reads it field by field.
+_PROPERTIES = {name: {"type": "string"} for name in (*TEXT_FIELDS, *JSON_FIELDS)}
+_SCHEMA = {"type": "object", "properties": _PROPERTIES, "required": list(REQUIRED)}
+FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _SCHEMA}}}}
 router = APIRouter(prefix=PREFIX)
 
 
@@ -64,7 +68,7 @@ def service_info(request: Request) -> dict[str, Any]:
     }
 
 
-@router.post("/runs")
+@router.post("/runs", openapi_extra=FORM)
 async def run_workflow(request: Request, person: SignedIn) -> RunId:
     """Submit a run (POST /runs, multipart/form-data); no attachments, vetted workflows only."""
     form = _form(await _fields(request))
@@ -93,12 +97,17 @@ def list_runs(
     page_token: str = "",
 ) -> RunList:
     """List the caller's runs, newest first (GET /runs)."""
+    listing = {"of": "runs"}
     query = sa.select(Run).where(Run.person == person.id).order_by(Run.number.desc()).limit(page_size + 1)
-    if page_token:
-        query = query.where(Run.number < paging.place(page_token, runs=person.id))
     with reading(request.app.state.engine) as session:
+        if page_token:
+            last = find(session, paging.last_of(page_token, caller=person.id, listing=listing))
+            if last is None or last.person != person.id:
+                raise paging.refused()
+            query = query.where(Run.number < last.number)
         rows = list(session.scalars(query))
-    token = paging.token(rows[page_size - 1].number, runs=person.id) if len(rows) > page_size else ""
+    more = len(rows) > page_size
+    token = paging.token(rows[page_size - 1].id, caller=person.id, listing=listing) if more else ""
     return RunList(runs=[_summary(row) for row in rows[:page_size]], next_page_token=token)
 
 
@@ -142,12 +151,18 @@ def list_run_tasks(
     page_token: str = "",
 ) -> TaskList:
     """List the tasks of a run, oldest first (GET /runs/{run_id}/tasks)."""
-    after = paging.place(page_token, tasks=run_id) if page_token else 0
+    listing = {"of": "tasks", "run": run_id}
     with reading(request.app.state.engine) as session:
         run = _own(session, run_id, person)
-        query = sa.select(RunTask).where(RunTask.run == run.id, RunTask.number > after)
+        query = sa.select(RunTask).where(RunTask.run == run.id)
+        if page_token:
+            last = _task_of(session, run, paging.last_of(page_token, caller=person.id, listing=listing))
+            if last is None:
+                raise paging.refused()
+            query = query.where(RunTask.number > last.number)
         rows = list(session.scalars(query.order_by(RunTask.number).limit(page_size + 1)))
-    token = paging.token(rows[page_size - 1].number, tasks=run_id) if len(rows) > page_size else ""
+    more = len(rows) > page_size
+    token = paging.token(rows[page_size - 1].task, caller=person.id, listing=listing) if more else ""
     base = request.app.state.settings.base_url
     return TaskList(task_logs=[_task(run, row, base) for row in rows[:page_size]], next_page_token=token)
 
@@ -157,7 +172,7 @@ def get_run_task(request: Request, person: SignedIn, run_id: str, task_id: str) 
     """Return one task of a run (GET /runs/{run_id}/tasks/{task_id})."""
     with reading(request.app.state.engine) as session:
         run = _own(session, run_id, person)
-        row = session.scalar(sa.select(RunTask).where(RunTask.run == run.id, RunTask.task == task_id))
+        row = _task_of(session, run, task_id)
     if row is None:
         raise NotFound("There is no such task in this run.")
     return _task(run, row, request.app.state.settings.base_url)
@@ -219,6 +234,10 @@ def _own(session: orm.Session, run_id: str, person: Person) -> Run:
     if run is None or run.person != person.id:
         raise NotFound("There is no such run.")
     return run
+
+
+def _task_of(session: orm.Session, run: Run, task: str) -> RunTask | None:
+    return session.scalar(sa.select(RunTask).where(RunTask.run == run.id, RunTask.task == task))
 
 
 def _summary(run: Run) -> RunSummary:

@@ -16,7 +16,11 @@ from strongroom.errors import BadRequest, Conflict, NotAllowed
 from strongroom.folders import folder_digest, listing
 from strongroom.settings import Settings
 from wes.manifest import Manifest, parse_manifest
+from wes.profiles import FILE as PROFILE
+from wes.profiles import Profile, parse_profile
 from wes.vetting import STATEMENT, NotVetted, Statement, check_signed
+
+MANIFEST = "manifest.yaml"
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,15 @@ class Vetted:
     manifest: Manifest
     envelope: dsse.Envelope
     folder: Path
+
+
+@dataclass(frozen=True)
+class VettedProfile:
+    """A task profile that federated tasks may run by: verified now, from its stored bytes."""
+
+    statement: Statement
+    profile: Profile
+    envelope: dsse.Envelope
 
 
 @dataclass(frozen=True)
@@ -43,12 +56,38 @@ class Listed:
 
 def load(settings: Settings, name: str, version: str) -> Vetted:
     """Return a vetted version; digest and signatures are verified at each call (T23)."""
+    statement, envelope, folder = _verified(settings, name, version)
+    manifest = parse_manifest(_text(folder / MANIFEST))
+    _check_same(manifest, statement)
+    return Vetted(statement, manifest, envelope, folder)
+
+
+def load_profile(settings: Settings, name: str, version: str) -> VettedProfile:
+    """Return a vetted task profile, its images as digests; verified at each call, as workflows are (T3, T23)."""
+    statement, envelope, folder = _verified(settings, name, version)
+    profile = parse_profile(_text(folder / PROFILE), dict(statement.images))
+    _check_same(profile, statement)
+    return VettedProfile(statement, profile, envelope)
+
+
+def profiles(settings: Settings) -> Iterator[VettedProfile]:
+    """Yield every vetted task profile, by name and version."""
+    for file in sorted((settings.home / "catalogue").glob("records/*/*/envelope.json")):
+        name, version = file.parent.parent.name, file.parent.name
+        try:
+            digest = str(dsse.facts_in(json.loads(file.read_text()))["digest"])
+            if (_content(settings, digest) / PROFILE).is_file():
+                yield load_profile(settings, name, version)
+        except (OSError, ValueError, KeyError, TypeError, NotAllowed, BadRequest):
+            continue  # unsigned, changed or unreadable: nothing runs by it
+
+
+def _verified(settings: Settings, name: str, version: str) -> tuple[Statement, dsse.Envelope, Path]:
     try:
         envelope = json.loads((_record(settings, name, version) / "envelope.json").read_text())
         digest = str(dsse.facts_in(envelope)["digest"])
         folder = _content(settings, digest)
         found = folder_digest(folder)
-        text = (folder / "manifest.yaml").read_text()
     except (OSError, ValueError, KeyError, TypeError, NotAllowed, BadRequest) as error:
         raise NotVetted(detail=f"{name}/{version}: {type(error).__name__}") from error
     statement = check_signed(
@@ -59,15 +98,26 @@ def load(settings: Settings, name: str, version: str) -> Vetted:
         vetters=trusted_vetters(settings),
         signatures=settings.vetting.signatures,
     )
-    manifest = parse_manifest(text)
-    if (manifest.name, manifest.version) != (name, version) or set(manifest.images) != set(statement.images):
+    return statement, envelope, folder
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, ValueError) as error:
+        raise NotVetted(detail=f"no {file.name}: {type(error).__name__}") from error
+
+
+def _check_same(said: Manifest | Profile, statement: Statement) -> None:
+    if (said.name, said.version) != (statement.workflow, statement.version):
         raise NotVetted(detail="a manifest of another version")
-    return Vetted(statement, manifest, envelope, folder)
+    if set(said.images) != set(statement.images):
+        raise NotVetted(detail="a manifest with other images")
 
 
 def vet(settings: Settings, source: Path, images: dict[str, str]) -> Statement:
-    """Take a workflow folder into the catalogue, unsigned: its files by content, its images by digest."""
-    manifest = parse_manifest(_read(source / "manifest.yaml"))
+    """Take a workflow or task profile into the catalogue, unsigned: its files by content, its images by digest."""
+    manifest = _described(source)
     missing = sorted(set(manifest.images) - set(images))
     if missing:
         raise BadRequest(f"The workflow names the image {missing[0]}; import it first with --name {missing[0]}.")
@@ -86,6 +136,15 @@ def vet(settings: Settings, source: Path, images: dict[str, str]) -> Statement:
         lock = {"images": dict(statement.images)}
         (record / "images.lock").write_text(json.dumps(lock, indent=2, sort_keys=True) + "\n")
     return statement
+
+
+def _described(source: Path) -> Manifest | Profile:
+    """Return what a folder says it is; never both a workflow and a profile, so that nothing runs by two rules."""
+    if not (source / PROFILE).exists():
+        return parse_manifest(_read(source / MANIFEST))
+    if (source / MANIFEST).exists():
+        raise BadRequest(f"A folder holds a {MANIFEST} or a {PROFILE}, not both.")
+    return parse_profile(_read(source / PROFILE))
 
 
 def sign(settings: Settings, name: str, version: str, key: Ed25519PrivateKey) -> int:
@@ -116,11 +175,21 @@ def listed(settings: Settings) -> Iterator[Listed]:
         envelope = json.loads(file.read_text())
         facts = dsse.facts_in(envelope)
         signed = sorted(names.get(k, k) for k in dsse.signers(envelope, STATEMENT, trusted))
+        title = _title(settings, name, version)
+        yield Listed(name, version, title or "", facts["digest"], tuple(signed), title is not None)
+
+
+def _title(settings: Settings, name: str, version: str) -> str | None:
+    """Return the title of a vetted version, None for one that may not run."""
+    for look in (
+        lambda: load(settings, name, version).manifest,
+        lambda: load_profile(settings, name, version).profile,
+    ):
         try:
-            title, vetted = load(settings, name, version).manifest.title, True
-        except NotVetted:
-            title, vetted = "", False
-        yield Listed(name, version, title, facts["digest"], tuple(signed), vetted)
+            return look().title
+        except (NotVetted, BadRequest):
+            continue
+    return None
 
 
 def trusted_vetters(settings: Settings) -> dict[str, Ed25519PublicKey]:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from strongroom import audit
 from strongroom.audit import Entry, Event
 from strongroom.database import reading, transaction
 from strongroom.errors import StrongroomError, Unavailable
-from wes import settlement
+from strongroom.settings import Settings
+from wes import remote_jobs, settlement
+from wes.remote import RemoteRule, check_job
 from wes.rules import Held, Job, job_of
 from wes.store import RunTask, files_of, tasks_of
 
@@ -46,6 +48,8 @@ class Gateway:
     engine: sa.Engine
     tree: int  # directory file descriptor of the stub tree
     tes: httpx.AsyncClient
+    settings: Settings
+    remote: Mapping[str, RemoteRule] = field(default_factory=dict)  # rules whose tasks run at another site
     files: dict[str, Held] = field(default_factory=dict)
     jobs: dict[str, RunTask] = field(default_factory=dict)  # by TES id
     early: dict[str, dict[str, Any]] = field(default_factory=dict)  # ends of tasks that are no jobs here yet
@@ -68,6 +72,8 @@ class Gateway:
             raise StrongroomError("This run has asked for too many jobs.")
         try:
             job = job_of(asked, run=self.run, images=self.images, files=self.files)
+            if (away := self.remote.get(job.rule)) is not None:
+                check_job(job, away)
         except StrongroomError as error:
             await run_in_threadpool(self._write_refusal, error)
             raise
@@ -82,7 +88,9 @@ class Gateway:
 
     async def cancel(self, task: str) -> None:
         """Cancel a job of this run."""
-        if task in self.jobs:
+        if task in self.jobs and self.jobs[task].rule in self.remote:
+            await run_in_threadpool(self._cancel_remote, task)
+        elif task in self.jobs:
             await self._tes("POST", f"{BASE}/tasks/{task}:cancel")
 
     async def tell(self, task: str, state: str, exit_code: int | None) -> None:
@@ -100,17 +108,18 @@ class Gateway:
             return {"seq": len(self.moved), "tasks": self.moved[since:]}
 
     async def follow(self) -> None:
-        """Follow the run's tasks in TES for ever, settling each that ended before the engine hears of it."""
-        since = 0
+        """Follow the run's tasks for ever, at other sites too; each that ended is settled before the engine hears."""
+        since, wait = 0, 1 if self.remote else 10
         while True:
             try:
                 answer = await self._tes(
-                    "GET", f"{BASE}/changes", params={"run": self.run, "since": since, "wait": 10}
+                    "GET", f"{BASE}/changes", params={"run": self.run, "since": since, "wait": wait}
                 )
             except (httpx.HTTPError, Unavailable):
                 await asyncio.sleep(0.2)
                 continue
-            for change in answer["tasks"]:
+            away = await run_in_threadpool(self._remote_changes) if self.remote else []
+            for change in [*answer["tasks"], *away]:
                 await self._settle(change)
             since = answer["seq"]
 
@@ -148,7 +157,10 @@ class Gateway:
             "Strongroom-Run": self.run,
             "Strongroom-Coarse": "yes" if self.coarse else "no",
         }
-        made = await self._tes("POST", f"{BASE}/tasks", json=task, headers=headers)
+        if job.rule in self.remote:
+            made = await run_in_threadpool(self._create_remote, job, f"{job.key}-{repeat}", task["name"])
+        else:
+            made = await self._tes("POST", f"{BASE}/tasks", json=task, headers=headers)
         row = await run_in_threadpool(
             settlement.record, self.engine, self.run, job, task=made["id"], repeat=repeat, index=index
         )
@@ -156,6 +168,20 @@ class Gateway:
         for path in job.touches:
             self.files.setdefault(path, Held(None, is_input=False))
         return row
+
+    def _create_remote(self, job: Job, key: str, name: str) -> dict[str, Any]:
+        with transaction(self.engine) as session:
+            away = self.remote[job.rule]
+            task = remote_jobs.create(session, self.run, job.rule, away, key=key, name=name, settings=self.settings)
+        return {"id": task}
+
+    def _cancel_remote(self, task: str) -> None:
+        with transaction(self.engine) as session:
+            remote_jobs.cancel(session, run=self.run, task=task)
+
+    def _remote_changes(self) -> list[dict[str, Any]]:
+        with reading(self.engine) as session:
+            return remote_jobs.changes(session, self.run)
 
     def _show_again(self, task: str) -> None:
         with reading(self.engine) as session:

@@ -10,6 +10,7 @@ import yaml
 
 from airlock.contract import Contract, parse_contract
 from strongroom.errors import BadRequest
+from wes.remote import RemoteRule, parse_remote
 
 FIELDS = frozenset(
     [
@@ -26,13 +27,14 @@ FIELDS = frozenset(
         "outputs",
         "targets",
         "schema",
+        "remote",
     ]
 )
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _SLOT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # A free string reaches a shell sooner or later: strings are enums, or match a pattern made of these letters only.
-_SAFE_PATTERN = re.compile(r"\^(?:[A-Za-z0-9._-]|\[[A-Za-z0-9._-]+\](?:\{[0-9]+(?:,[0-9]+)?\})?)+\$")
+SAFE_PATTERN = re.compile(r"\^(?:[A-Za-z0-9._-]|\[[A-Za-z0-9._-]+\](?:\{[0-9]+(?:,[0-9]+)?\})?)+\$")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Manifest:
     slots: tuple[Slot, ...]
     parameters: dict[str, Any]
     contract: Contract
+    remote: dict[str, RemoteRule]
 
 
 def parse_manifest(text: str) -> Manifest:
@@ -92,6 +95,7 @@ def parse_manifest(text: str) -> Manifest:
         slots=tuple(_slot(s) for s in raw.get("inputs") or ()),
         parameters=_parameters(raw.get("parameters") or {"type": "object", "additionalProperties": False}),
         contract=parse_contract(raw.get("outputs") or []),
+        remote=parse_remote(raw.get("remote") or {}),
     )
 
 
@@ -130,7 +134,7 @@ def _check_closed(name: str, rule: Any) -> None:
         raise BadRequest(f"manifest.yaml: parameter {name} needs a schema of its own.")
     if rule.get("type") in ("integer", "number", "boolean") or "enum" in rule:
         return
-    if rule.get("type") == "string" and _SAFE_PATTERN.fullmatch(str(rule.get("pattern", ""))):
+    if rule.get("type") == "string" and SAFE_PATTERN.fullmatch(str(rule.get("pattern", ""))):
         return
     raise BadRequest(
         f"manifest.yaml: parameter {name} is a number, a boolean, an enum, or a string of plain letters by pattern."

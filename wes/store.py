@@ -82,6 +82,28 @@ class RunTask(Base):
         return f"{self.rule}-{self.index}"
 
 
+class RemoteJob(Base):
+    """A job of a run whose task runs at another site, and the tickets by which its outputs come home."""
+
+    __tablename__ = "remote_jobs"
+
+    task: orm.Mapped[str] = orm.mapped_column(sa.String(32), primary_key=True)  # ours: the id that the engine knows
+    run: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("runs.id"), index=True)
+    key: orm.Mapped[str] = orm.mapped_column(sa.String(100))
+    rule: orm.Mapped[str] = orm.mapped_column(sa.String(100))
+    site: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    request: orm.Mapped[dict[str, Any]] = orm.mapped_column(Json)  # the TES task as the site gets it
+    tickets: orm.Mapped[dict[str, str]] = orm.mapped_column(Json)  # path relative to /run/work: word
+    theirs: orm.Mapped[str | None] = orm.mapped_column(sa.String(200))  # the site's own id of the task
+    state: orm.Mapped[str] = orm.mapped_column(sa.String(20), index=True)
+    canceled: orm.Mapped[bool]
+    outputs: orm.Mapped[list[dict[str, Any]]] = orm.mapped_column(Json)
+    trouble: orm.Mapped[str | None] = orm.mapped_column(sa.String(300))
+    next_try: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    ended: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
+
+
 def find(session: orm.Session, run: str) -> Run | None:
     """Return the run of this id."""
     return session.scalar(sa.select(Run).where(Run.id == run))

@@ -18,6 +18,7 @@ from strongroom.settings import Settings
 from wes import catalogue
 from wes.catalogue import Vetted
 from wes.manifest import Slot, check_parameters
+from wes.remote_jobs import site_of
 from wes.runs import RunState
 from wes.schemas import Form
 from wes.store import Run, RunFile
@@ -52,6 +53,7 @@ def submit(session: orm.Session, person: Person, form: Form, *, settings: Settin
     _check_engine(form, vetted)
     asked = dict(form.workflow_params)
     chosen, datasets = _inputs(session, project, vetted, asked.pop("inputs", {}))
+    datasets += _inboxes(session, project, vetted, settings)
     parameters = check_parameters(vetted.manifest, asked)
     coarse = any(d.observability != "open" for d in datasets)
     policy = max(settings.airlock.min_count, project.min_count)
@@ -73,7 +75,7 @@ def submit(session: orm.Session, person: Person, form: Form, *, settings: Settin
         policy_version=project.policy_version,
         request=_echo(form, vetted),
         config=config,
-        datasets=sorted(d.id for d in datasets),
+        datasets=sorted({d.id for d in datasets}),
         created=now(),
         launches=0,
     )
@@ -135,6 +137,15 @@ def _inputs(
         datasets[usable.id] = usable
         chosen.extend(_fill(slot, usable, names))
     return chosen, list(datasets.values())
+
+
+def _inboxes(
+    session: orm.Session, project: Project, vetted: Vetted, settings: Settings
+) -> list[archive_datasets.Usable]:
+    """Return the datasets that take what other sites release to this run; the project must be able to use them."""
+    sites = {one.site for one in vetted.manifest.remote.values()}
+    names = {site_of(settings, site).inbox for site in sites}
+    return [archive_datasets.usable(session, name, project=project.id) for name in sorted(names)]
 
 
 def _wanted(slot: str, asked: Any) -> tuple[str, list[str] | None]:

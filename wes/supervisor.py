@@ -16,7 +16,7 @@ from strongroom.bells import Bell
 from strongroom.database import reading, transaction
 from strongroom.projects import Project
 from strongroom.queue import Context
-from wes import catalogue, engine, gateway, leases
+from wes import catalogue, engine, gateway, leases, remote_jobs
 from wes.catalogue import Vetted
 from wes.runs import TERMINAL, RunState
 from wes.store import Run, files_of, find, move
@@ -86,6 +86,8 @@ class _Supervision:
                 engine=self.context.engine,
                 tree=tree,
                 tes=gateway.tes_client(self.sockets / TES_SOCKET),
+                settings=self.settings,
+                remote=self.vetted.manifest.remote,
             )
             await asyncio.to_thread(border.restore)
             code = await self._run_engine(border, folders)
@@ -264,10 +266,17 @@ async def _cancel_tasks(context: Context, run_id: str) -> None:
     async with gateway.tes_client(context.settings.sockets / TES_SOCKET) as tes:
         while True:
             with contextlib.suppress(httpx.HTTPError, OSError, ValueError, KeyError):
+                away = await asyncio.to_thread(_cancel_remote, context, run_id)
                 answer = await tes.post(f"{gateway.BASE}/runs/{run_id}:cancel")
-                if answer.json()["live"] == 0:
+                if answer.json()["live"] + away == 0:
                     return
             await asyncio.sleep(0.1)
+
+
+def _cancel_remote(context: Context, run_id: str) -> int:
+    """Have the run's jobs at other sites canceled; return how many have not ended."""
+    with transaction(context.engine) as session:
+        return remote_jobs.cancel(session, run=run_id)
 
 
 def _end(context: Context, run_id: str, state: RunState, *, reason: str | None) -> None:

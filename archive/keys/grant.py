@@ -12,7 +12,7 @@ from archive.keys.desk import ACTOR, Believed, Desk
 from archive.keys.keyring import OpenKey
 from archive.keys.orders import ORDER_TYPE, Asking, Order, OrderRefused, check_fresh, parse_order
 from archive.keys.purposes import Kind, Purpose, recipient_of
-from archive.keys.rights import Standing, check_image, check_objects, check_rights, check_vetted
+from archive.keys.rights import Standing, check_images, check_objects, check_rights, check_vetted
 from archive.keys.standing import standing_of, stored_objects
 from archive.store import Claim, Grant, SpentOrder
 from strongroom.audit import Entry, Event, append
@@ -79,9 +79,9 @@ def _check_objects(
     if asking.kind is Kind.TASK:
         vetted = desk.trust.vetted(dict(decision.envelope))
         check_vetted(vetted, decision, signatures=desk.settings.vetting.signatures)
-        check_image(asking, vetted=vetted, checks_image=None)
+        check_images(asking, vetted=vetted, checks_image=None)
     else:
-        check_image(asking, vetted=None, checks_image=desk.trust.checks_image())
+        check_images(asking, vetted=None, checks_image=desk.trust.checks_image())
     check_objects(asking, decision, [one.facts for one in objects], standing.datasets)
 
 
@@ -129,7 +129,7 @@ def _entry(order: Order, facts: GrantFacts) -> Entry:
         "decision": facts.decision,
         "person": facts.person,
         "objects": sorted(asking.objects),
-        "image": asking.image,
+        "images": sorted(asking.images),
         "spec_sha256": asking.spec_sha256,
         "jti": order.jti,
     }

@@ -13,6 +13,7 @@ ORDER_TYPE = "application/vnd.strongroom.order+json"
 LIFE_SECONDS = 60
 SKEW_SECONDS = 5
 MOST_OBJECTS = 20_000
+MOST_IMAGES = 16
 _ID = re.compile(r"[0-9a-f]{32}")
 _HEX64 = re.compile(r"[0-9a-f]{64}")
 _IMAGE = re.compile(r"sha256:[0-9a-f]{64}")
@@ -33,7 +34,7 @@ class Asking:
     project: str
     person: str
     objects: tuple[str, ...]
-    image: str
+    images: tuple[str, ...]
     spec_sha256: str
     public_key: str
     signing_key: str
@@ -47,7 +48,7 @@ class Asking:
             "project": self.project,
             "person": self.person,
             "objects": list(self.objects),
-            "image": self.image,
+            "images": list(self.images),
             "spec_sha256": self.spec_sha256,
             "public_key": self.public_key,
             "signing_key": self.signing_key,
@@ -70,7 +71,7 @@ class Order:
 
 def parse_asking(facts: Mapping[str, Any]) -> Asking:
     """Return what is asked for, or name the field that is wrong; a field that is not known is refused."""
-    names = {"attempt", "kind", "decision", "project", "person", "objects", "image", "spec_sha256"}
+    names = {"attempt", "kind", "decision", "project", "person", "objects", "images", "spec_sha256"}
     names |= {"public_key", "signing_key"}
     if set(facts) != names:
         raise BadRequest(f"An order is asked for with exactly: {', '.join(sorted(names))}.")
@@ -88,7 +89,7 @@ def parse_asking(facts: Mapping[str, Any]) -> Asking:
         project=_text(facts, "project", _PROJECT),
         person=person,
         objects=_objects(facts["objects"]),
-        image=_text(facts, "image", _IMAGE),
+        images=_images(facts["images"]),
         spec_sha256=_text(facts, "spec_sha256", _HEX64),
         public_key=key_text(facts["public_key"], "public_key: an X25519 key in base64."),
         signing_key=key_text(facts["signing_key"], "signing_key: an Ed25519 key in base64."),
@@ -142,6 +143,14 @@ def _objects(value: Any) -> tuple[str, ...]:
         raise BadRequest(f"objects: a list of at most {MOST_OBJECTS} ids.")
     found = tuple(object_id(one, "objects") for one in value)
     return tuple(dict.fromkeys(found))  # one object may be an input under two paths
+
+
+def _images(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_IMAGES:
+        raise BadRequest(f"images: a list of 1 to {MOST_IMAGES} digests.")
+    if not all(isinstance(one, str) and _IMAGE.fullmatch(one) for one in value):
+        raise BadRequest("images: each is named by its digest.")
+    return tuple(value)
 
 
 def _text(facts: Mapping[str, Any], name: str, form: re.Pattern[str]) -> str:

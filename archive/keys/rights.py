@@ -127,14 +127,14 @@ def _is_readable(kind: Kind, decision: Decision, one: ObjectFacts) -> bool:
             assert_never(kind)
 
 
-def check_image(asking: Asking, *, vetted: Vetted | None, checks_image: str | None) -> None:
-    """Raise unless the image is the one that was signed for this: the workflow's, or the one of inspections."""
+def check_images(asking: Asking, *, vetted: Vetted | None, checks_image: str | None) -> None:
+    """Raise unless every image was signed for this: images of the workflow, or the one of inspections."""
     match asking.kind:
         case Kind.TASK:
-            if vetted is None or asking.image not in dict(vetted.statement["images"]).values():
-                raise KeysRefused("This image is not among those that the vetters signed.")
+            if vetted is None or not set(asking.images) <= set(dict(vetted.statement["images"]).values()):
+                raise KeysRefused("An image of this task is not among those that the vetters signed.")
         case Kind.REPACK | Kind.CHECK | Kind.VIEW:
-            if checks_image is None or asking.image != checks_image:
+            if checks_image is None or set(asking.images) != {checks_image}:
                 raise KeysRefused("Inspections run in the one image that the operator pinned.")
         case _:
             assert_never(asking.kind)

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -69,6 +70,10 @@ int main(int argc, char *argv[]) {
     sigset_t ends;
     if (argc != 3)
         return WRONG_USE;
+    /* Whoever watches over this job for SLURM is our parent: a job that nobody watches over is none. */
+    pid_t parent = getppid();
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+        return LOST;
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGINT);

@@ -2,19 +2,21 @@
 
 import os
 import stat
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from sandbox.collect import DEEPEST
-from sandbox.fields import WORK
-from sandbox.spec import Output
+from sandbox.fields import WORK, is_below
+from sandbox.pod.places import lies_at
+from sandbox.spec import Spec
 
 
-def open_up(outputs: Sequence[Output]) -> None:
+def open_up(spec: Spec) -> None:
     """Let outputs, and the folders on the way, be read, through no link; every process of the task must be dead."""
-    for output in outputs:
-        path = Path(WORK)
-        for part in PurePosixPath(output.path).relative_to(WORK).parts:
+    for output in spec.outputs:
+        top = next(top for top in (*spec.volumes, WORK) if is_below(output.path, top))
+        path = Path(lies_at(top, spec.volumes))
+        wanted = PurePosixPath(output.folder if output.wildcards else output.path)
+        for part in wanted.relative_to(top).parts:
             path /= part
             if not _is_open(path):
                 break

@@ -22,7 +22,7 @@ def order_of(spec: Spec, number: int, *, deadline: int) -> bytes:
             for name, value in environment(executor).items()
             if not _RESERVED.fullmatch(name)
         ),
-        *(("below", folder) for folder in (WORK, TMP, SHM)),
+        *(("below", folder) for folder in (WORK, TMP, SHM, *spec.volumes)),
         ("workdir", executor.workdir),
         ("deadline", deadline),
         ("log_bytes", spec.limits.log_bytes),

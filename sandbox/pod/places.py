@@ -11,15 +11,17 @@
 # left. The volume `keys` is mounted in `stage` and `seal` alone.
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from sandbox.fields import RUN
+from sandbox.fields import RUN, is_below
 
 STAGE_UID: Final = 65532
 VOLUME: Final = RUN
 TMP: Final = "/tmp"  # noqa: S108 - the task's own
 SHM: Final = "/dev/shm"  # noqa: S108 - the task's own
+VOLUMES: Final = "volumes"  # below the volume: a folder for each of the task's own volumes, by number
 OURS: Final = "/strongroom"
 CONTROL: Final = f"{OURS}/control"  # of all executors; executors see it read-only
 OWN: Final = f"{OURS}/own"  # an executor's own folder of it
@@ -49,6 +51,14 @@ class Site:
     def of(cls, words: str) -> "Site":
         """Return what `words` said."""
         return cls(**json.loads(words))
+
+
+def lies_at(path: str, volumes: Sequence[str]) -> str:
+    """Return where `stage` and `seal` find a path of the task: its volumes are mounted in executors only."""
+    for number, volume in enumerate(volumes):
+        if is_below(path, volume):
+            return f"{VOLUME}/{VOLUMES}/{number}{path.removeprefix(volume)}"
+    return path
 
 
 def control_of(executor: int) -> str:

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ from sandbox.keys import KeysError
 from sandbox.pod.endings import Ending, captured, ending_of, result_of
 from sandbox.pod.handover import Handover
 from sandbox.pod.modes import open_up
-from sandbox.pod.places import CA, LAST_WORDS, VOLUME, Site
+from sandbox.pod.places import CA, LAST_WORDS, VOLUME, Site, lies_at
 from sandbox.pod.stage import patiently, tell
 from sandbox.results import LOGS, TOO_MUCH, Result, refusals
 from sandbox.seal import Plain, Role, SealedOutput, pad
@@ -27,6 +27,7 @@ from sandbox.signing import AttemptKey
 from sandbox.spec import Spec, parse_spec
 
 _PAUSE = 0.01
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 T = TypeVar("T")
 
 
@@ -69,11 +70,12 @@ class Seal:
         tell(self._door, self._site, self._own, self._handover.taken, result)
 
     def _take(self, result: Result) -> None:
-        open_up(self._spec.outputs)
-        work = os.open(WORK, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        open_up(self._spec)
+        tops = (*self._spec.volumes, WORK)
+        folders = {top: os.open(lies_at(top, self._spec.volumes), _FOLDER) for top in tops}
         inputs = {given.path for given in self._spec.inputs}
-        found = collect.collect(work, self._spec.outputs, inputs=inputs, limits=self._spec.limits)
-        plains = [Plain(one.path, "output", _opener(work, one.path)) for one in found.files]
+        found = collect.collect(folders, self._spec.outputs, inputs=inputs, limits=self._spec.limits)
+        plains = [Plain(one.path, "output", _opener(folders, one.path)) for one in found.files]
         plains += [
             Plain(f"{LOGS}/{name}", _role(name), _file(path)) for name, path in captured(len(self._spec.executors))
         ]
@@ -135,8 +137,8 @@ def _until(look: Callable[[], T | None], asked: threading.Event, *, longer: floa
     return found
 
 
-def _opener(work: int, path: str) -> Callable[[], io.FileIO]:
-    return lambda: io.FileIO(collect.open_found(work, path), "rb")
+def _opener(folders: Mapping[str, int], path: str) -> Callable[[], io.FileIO]:
+    return lambda: io.FileIO(collect.open_found(folders, path), "rb")
 
 
 def _file(path: Path) -> Callable[[], io.FileIO]:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-from sandbox.fields import WORK
+from sandbox.fields import WORK, is_below
+from sandbox.pod.places import VOLUME, VOLUMES, lies_at
 from sandbox.spec import Spec
 
 # The sticky bit: who may write here cannot remove or rename what belongs to others.
@@ -25,10 +26,13 @@ def make_folders(spec: Spec) -> None:
     """Make the task's own folders: the work folder, and those that its commands start in and write outputs to."""
     os.umask(0)
     _shared(Path(WORK))
-    wanted = [PurePosixPath(output.path).parent for output in spec.outputs]
-    wanted += [PurePosixPath(executor.workdir) for executor in spec.executors]
-    for folder in (folder for folder in wanted if folder.is_relative_to(WORK)):
-        _folders(folder)
+    for number in range(len(spec.volumes)):  # the kubelet makes them for its mounts; whoever comes first
+        Path(f"{VOLUME}/{VOLUMES}/{number}").mkdir(mode=0o777, parents=True, exist_ok=True)
+    # A volume begins empty (TES 1.1): of what is written there the task makes the folders itself.
+    wanted = [output.folder for output in spec.outputs if is_below(output.path, WORK)]
+    for folder in (*wanted, *(executor.workdir for executor in spec.executors)):
+        if any(is_below(folder, top) for top in (WORK, *spec.volumes)):
+            _folders(PurePosixPath(lies_at(folder, spec.volumes)))
 
 
 @contextlib.contextmanager
@@ -76,7 +80,9 @@ def _made(path: str, *, mode: int) -> Iterator[io.FileIO]:
 
 
 def _folders(folder: PurePosixPath) -> None:
-    for part in reversed([one for one in (folder, *folder.parents) if one.is_relative_to(WORK)]):
+    for part in reversed(
+        [one for one in (folder, *folder.parents) if len(one.parts) > len(PurePosixPath(VOLUME).parts)]
+    ):
         _shared(Path(part))
 
 

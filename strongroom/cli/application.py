@@ -12,12 +12,16 @@ import access.api
 import access.keys
 import airlock.api
 import archive.api
+import archive.inbox
 import tes.api
 import tes.measures
 import wes.api
 import wes.derivation
+import wes.federation
+import wes.issuer
 from strongroom import http, identity, queue
 from strongroom.cli.metrics import text as metrics_text
+from strongroom.clients import issuer_keys
 from strongroom.database import open_database, reading
 from strongroom.http import SignedIn
 from strongroom.projects import PLATFORM, Role, check_role
@@ -34,9 +38,13 @@ def application(settings: Settings) -> FastAPI:
     engine = open_database(settings.database)
     app = http.new_app("Strongroom", settings, engine=engine, issuers=identity.trusted_issuers(settings))
     app.state.public_key_of = access.keys.public_key_of
+    app.state.issuer_keys = issuer_keys(settings)
+    app.state.federation = wes.federation.Federation(settings, engine)
     for router in (
         wes.api.router,
         wes.derivation.router,
+        wes.issuer.router,
+        archive.inbox.router,
         tes.api.router,
         archive.api.router,
         airlock.api.router,

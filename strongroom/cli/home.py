@@ -60,6 +60,9 @@ def prepare(settings: Settings) -> None:
     for file in (home / "database").iterdir():
         _share(file, settings)
     _secret(home / "keys" / "links", settings)
+    if settings.federation.sites:
+        identity.make_federation_issuer(settings)
+        own(home / "keys" / "federation-issuer.json", settings, "services")
     if settings.identity.development_issuer:
         identity.make_development_issuer(settings)
 

@@ -17,6 +17,7 @@ from strongroom.cli.client import AsJson, out, print_json
 from strongroom.database import open_database, reading, transaction
 from strongroom.errors import BadRequest, NotFound
 from strongroom.settings import Settings, load
+from tes.admission import images_of
 from tes.store import Task
 from tes.tasks import TERMINAL
 
@@ -93,7 +94,7 @@ def _needed(settings: Settings) -> set[str]:
         found.add(trusted.read_text().strip())
     with reading(open_database(settings.database)) as session:
         waiting = sa.select(Task.plan).where(Task.state.not_in([state.value for state in TERMINAL]))
-        found |= {plan["image"] for plan in session.scalars(waiting)}
+        found |= {image for plan in session.scalars(waiting) for image in images_of(plan)}
     return found
 
 

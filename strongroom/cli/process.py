@@ -11,7 +11,15 @@ import structlog
 from strongroom.doors import listen
 from strongroom.settings import Settings, load
 
-JOBS = ("airlock.taking", "airlock.release", "wes.supervisor")  # they register their jobs when they load
+# They register their jobs when they load:
+JOBS = (
+    "airlock.taking",
+    "airlock.release",
+    "airlock.delivery",
+    "wes.supervisor",
+    "wes.federated_ends",
+    "wes.remote_jobs",
+)
 Name = Literal["broker", "signer", "dispatcher", "worker", "api"]
 
 

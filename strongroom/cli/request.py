@@ -157,6 +157,9 @@ def show_request(request: dict[str, Any], *, as_json: bool) -> None:
     out.print(files_table(request["files"]))
     print_findings(request["files"])
     for file in request["files"]:
+        if file.get("deliver_to"):
+            out.print(plain(f"{file['path']}: goes to {file['deliver_to']} once released ({file['delivery']})"))
+            out.print(plain(f"  SHA-256 of the whole URL: {file['deliver_to_sha256']}"))
         for reason in file["reasons"]:
             out.print(plain(f"{file['path']}: {reason['sentence']}"))
         for vote in file["votes"]:

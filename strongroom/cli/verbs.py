@@ -9,6 +9,7 @@ from strongroom.cli import (
     doctor,
     image,
     key,
+    node,
     project,
     release,
     request,
@@ -45,5 +46,6 @@ for _name, _group in {
     "release": release,
     "audit": audit,
     "key": key,
+    "node": node,
 }.items():
     app.add_typer(_group.app, name=_name)

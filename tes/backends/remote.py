@@ -11,7 +11,6 @@ from typing import Any
 import structlog
 
 from sandbox.signing import NotSigned
-from sandbox.spec import spec_digest
 from strongroom.errors import Conflict, NotAllowed, NotFound
 from tes import claims
 from tes.backends import Launch, Tell
@@ -78,7 +77,7 @@ class Remote:
         """Take up an attempt: whether it was handed in, only the scheduler knows."""
         # Never placed again: what it does not know of within a minute is lost, and its task gets another attempt.
         begun = self._pledges.is_begun(launch.attempt)
-        self._add(Live(launch, tell, placed=True, begun=begun, started=begun))
+        self._add(Live(launch, tell, placed=True, begun=begun))
 
     def cancel(self, attempt: str) -> None:
         """Have the scheduler kill it, again every few seconds until it is gone."""
@@ -116,10 +115,6 @@ class Remote:
     def claim(self, attempt: str, claim: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the work order for a claim; it is remembered first, so that its result is known after a restart."""
         live = self._known(attempt)
-        if claim.get("spec_sha256") != spec_digest(live.launch.spec):  # T22: somebody gave it another
-            log.error("claim.refused", attempt=attempt, alarm=True)
-            self._pledges.refuse(attempt, None)
-            raise NotAllowed("This is not the spec of that attempt.")
         try:
             self._pledges.claim(attempt, claim)
         except Conflict:
@@ -234,6 +229,8 @@ class Remote:
             if said is not None:
                 word = seen.word if seen else None
                 log.warning("attempt.judged", attempt=attempt, cause=said["cause"], word=word, begun=live.begun)
+                if seen is not None and not isinstance(seen.means, Cause):
+                    self._tried(self._scheduler.stop, attempt)  # it would run, one day, for nobody
                 self._end(live, said)
 
     def _end(self, live: Live, said: Report) -> None:

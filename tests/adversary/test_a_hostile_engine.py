@@ -200,7 +200,9 @@ def hostile(site: Site, victim: str, trap: Path, tmp_path_factory: pytest.TempPa
     """The run of the attack and what it found."""
     home, process = site.stage.home, site.stage.process
     assert process is not None
-    ((task, image),) = rows(site, "select id, json_extract(plan, '$.image') from tasks where run = ?", victim)
+    ((task, image),) = rows(
+        site, "select id, json_extract(plan, '$.executors[0].image') from tasks where run = ?", victim
+    )
     inputs = [f"inputs/calls/{name}" for (name,) in rows(site, FILES_OF, "hapmap")]
     ((foreign,),) = rows(site, "select object from dataset_files where dataset = 'na18507' limit 1")
     facts = {

@@ -85,7 +85,7 @@ def test_t1_the_same_order_is_good_once(room: KeyRoom, calls: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["public_key", "signing_key", "spec_sha256", "objects", "kind", "image", "expires"]
+    "change", ["public_key", "signing_key", "spec_sha256", "objects", "kind", "images", "expires"]
 )
 def test_t22_an_order_that_was_changed_is_refused(room: KeyRoom, calls: str, change: str) -> None:
     attempt, other = Attempt(), Attempt()
@@ -97,7 +97,7 @@ def test_t22_an_order_that_was_changed_is_refused(room: KeyRoom, calls: str, cha
         "spec_sha256": "f" * 64,
         "objects": [calls, "b" * 32],
         "kind": "view",
-        "image": CHECKS_IMAGE,
+        "images": [CHECKS_IMAGE],
         "expires": facts["expires"] + 1,
     }[change]
     forged = dsse.sign(ORDER_TYPE, facts, Ed25519PrivateKey.generate())
@@ -177,7 +177,7 @@ def test_t11_a_forged_envelope_opens_nothing(room: KeyRoom, calls: str) -> None:
     facts = {**dsse.facts_in(envelope), "images": {"tools": CHECKS_IMAGE}}
     forged = {**envelope, "payload": dsse.sign(envelope["payloadType"], facts)["payload"]}
     run = room.decision(["calls"], envelope=forged, images={"tools": CHECKS_IMAGE})
-    refused(room, "signatures of enough vetters", run, [calls], image=CHECKS_IMAGE)
+    refused(room, "signatures of enough vetters", run, [calls], images=[CHECKS_IMAGE])
 
 
 @pytest.mark.parametrize("broken", [{}, {"payloadType": "x"}, {"payload": "AA==", "signatures": [{"keyid": []}]}])
@@ -212,7 +212,14 @@ def test_t11_a_decision_for_another_workflow_than_was_signed(room: KeyRoom, call
 
 
 def test_t11_an_image_that_was_not_signed(room: KeyRoom, calls: str) -> None:
-    refused(room, "not among those that the vetters signed", room.decision(["calls"]), [calls], image=CHECKS_IMAGE)
+    refused(room, "not among those that the vetters signed", room.decision(["calls"]), [calls], images=[CHECKS_IMAGE])
+    refused(
+        room,
+        "not among those that the vetters signed",
+        room.decision(["calls"]),
+        [calls],
+        images=[IMAGE, CHECKS_IMAGE],
+    )
 
 
 def test_t11_a_header_does_not_move_to_another_body(room: KeyRoom, calls: str) -> None:
@@ -388,4 +395,4 @@ def test_t1_the_claim_is_in_the_log_before_the_order_is_out(room: KeyRoom, calls
 
 
 def test_the_image_that_was_signed_is_the_one_that_runs(room: KeyRoom, calls: str) -> None:
-    assert room.grant(Attempt(), room.decision(["calls"]), [calls], image=IMAGE)["headers"]
+    assert room.grant(Attempt(), room.decision(["calls"]), [calls], images=[IMAGE])["headers"]

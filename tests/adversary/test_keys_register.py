@@ -117,7 +117,7 @@ def test_t12_a_clean_copy_has_a_data_key_of_its_own(room: KeyRoom, running: tupl
     room.register(attempt, source.output())
     room.close_run(run)
     repack = Attempt()
-    facts = room.grant(repack, run, [source.object], kind="repack", image=CHECKS_IMAGE)
+    facts = room.grant(repack, run, [source.object], kind="repack", images=[CHECKS_IMAGE])
     airlock = base64.b64decode(facts["recipient"])
     assert airlock != recipient
     again = seal_header(opened(repack, facts["headers"][source.object]), airlock)
@@ -190,7 +190,7 @@ def test_t12_checks_and_views_leave_no_files(room: KeyRoom, calls: str) -> None:
     clean = room.clean_copy(run, source, b"af\t0.5\n")
     for kind, person in (("check", "ruth@development"), ("view", "sam@development")):
         attempt = Attempt()
-        facts = room.grant(attempt, run, [clean], kind=kind, person=person, image=CHECKS_IMAGE)
+        facts = room.grant(attempt, run, [clean], kind=kind, person=person, images=[CHECKS_IMAGE])
         output = seal(b"x", base64.b64decode(facts["recipient"])).output()
         refused(room, "leaves no files", attempt, output)
         room.register(attempt, {**output, "role": "stdout"})
@@ -200,10 +200,10 @@ def test_t16_only_complete_runs_reach_the_airlock(room: KeyRoom, calls: str) -> 
     run = room.decision(["calls"])
     source = room.result(run, [calls], b"af\t0.5\n")
     with pytest.raises(StrongroomError, match="good end"):
-        room.grant(Attempt(), run, [source], kind="repack", image=CHECKS_IMAGE)
+        room.grant(Attempt(), run, [source], kind="repack", images=[CHECKS_IMAGE])
     room.close_run(run, "executor_error")
     with pytest.raises(StrongroomError, match="good end"):
-        room.grant(Attempt(), run, [source], kind="repack", image=CHECKS_IMAGE)
+        room.grant(Attempt(), run, [source], kind="repack", images=[CHECKS_IMAGE])
 
 
 def test_t12_inspections_read_nothing_but_the_airlock(room: KeyRoom, calls: str) -> None:
@@ -217,7 +217,7 @@ def test_t12_inspections_read_nothing_but_the_airlock(room: KeyRoom, calls: str)
         ("view", "sam@development", calls),
     ):
         with pytest.raises(StrongroomError, match="does not belong"):
-            room.grant(Attempt(), run, [object_id], kind=kind, person=person, image=CHECKS_IMAGE)
+            room.grant(Attempt(), run, [object_id], kind=kind, person=person, images=[CHECKS_IMAGE])
 
 
 def test_a_view_is_for_stewards_who_were_never_researchers(room: KeyRoom, calls: str) -> None:
@@ -229,7 +229,7 @@ def test_a_view_is_for_stewards_who_were_never_researchers(room: KeyRoom, calls:
     room.member("both@development", Role.STEWARD)
     for person, sentence in (("ruth@development", "Only a data steward"), ("both@development", "is or was")):
         with pytest.raises(StrongroomError, match=sentence):
-            room.grant(Attempt(), run, [clean], kind="view", person=person, image=CHECKS_IMAGE)
+            room.grant(Attempt(), run, [clean], kind="view", person=person, images=[CHECKS_IMAGE])
     with pytest.raises(StrongroomError, match="operator pinned"):
         room.grant(Attempt(), run, [clean], kind="view", person="sam@development")
 

@@ -212,7 +212,7 @@ def test_what_a_careless_collector_takes_ours_refuses(tmp_path: Path) -> None:
     try:
         wanted = [Output("/run/work/out", "DIRECTORY"), Output("/run/work/plain", "DIRECTORY")]
         wanted += [Output("/run/work/up/secret", "FILE"), Output("/run/work/out/folder/secret", "FILE")]
-        found = collect(top, wanted, inputs=(), limits=limits)
+        found = collect({"/run/work": top}, wanted, inputs=(), limits=limits)
     finally:
         os.close(top)
         os.close(held)

@@ -19,6 +19,8 @@ LOCKS = [
     "docs/requirements.lock",
     "engines/snakemake/requirements.lock",
     "bench/requirements.lock",
+    "tests/conformance/schemathesis/requirements.lock",
+    "tests/conformance/pytes/requirements.lock",
 ]
 
 

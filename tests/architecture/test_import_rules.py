@@ -19,9 +19,9 @@ ONE_IMPORTER = {
 # What another room may call without HTTP: the named doors, and what is pure.
 DOORS = {
     "access": set[str](),
-    "airlock": {"airlock.intake", "airlock.contract", "airlock.policy"},
-    "archive": {"archive.decisions", "archive.bodies", "archive.datasets"},
-    "tes": set[str](),
+    "airlock": {"airlock.intake", "airlock.contract", "airlock.policy", "airlock.delivery"},
+    "archive": {"archive.decisions", "archive.bodies", "archive.datasets", "archive.inbox"},
+    "tes": {"tes.federation", "tes.profiles"},
     "wes": set[str](),
 }
 

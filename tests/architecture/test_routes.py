@@ -9,13 +9,15 @@ from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from strongroom.clients import client_asks
 from strongroom.http import person_asks, who_asks
 from strongroom.settings import Settings
 
 # Open on purpose: what a service is, and whether it lives. No data, no names.
-OPEN = {"/", "/healthz", "/readyz", "/ga4gh/tes/v1/service-info", "/ga4gh/wes/v1/service-info"}
+ISSUER = {"/federation/.well-known/openid-configuration", "/federation/jwks"}  # public keys
+OPEN = ISSUER | {"/", "/healthz", "/readyz", "/ga4gh/tes/v1/service-info", "/ga4gh/wes/v1/service-info"}
 # Opened by something else than a token: the module checks an expiring signature in the link itself.
-BY_LINK = {"/api/airlock/v1/releases/{request_id}/files/{file_id}"}
+BY_LINK = {"/api/airlock/v1/releases/{request_id}/files/{file_id}", "/api/archive/v1/inbox"}
 NOT_OURS = {"/openapi.json"}  # FastAPI's own: the list of routes
 ROUTERS = {
     "access.api": "/api/access/v1",
@@ -23,6 +25,8 @@ ROUTERS = {
     "airlock.api": "/api/airlock/v1",
     "tes.api": "/ga4gh/tes/v1",
     "wes.api": "/ga4gh/wes/v1",
+    "wes.issuer": "/federation",
+    "archive.inbox": "/api/archive/v1/inbox",
     "wes.derivation": "/api/archive/v1/datasets/from-run",  # served by wes, which alone knows runs
 }
 
@@ -50,7 +54,7 @@ def nameless(found: list[tuple[str, APIRoute]]) -> set[str]:
     return {
         f"{sorted(route.methods or ())} {path}"
         for path, route in found
-        if path not in OPEN | BY_LINK and not {who_asks, person_asks} & set(asks(route.dependant))
+        if path not in OPEN | BY_LINK and not {who_asks, person_asks, client_asks} & set(asks(route.dependant))
     }
 
 

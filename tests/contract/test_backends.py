@@ -9,14 +9,20 @@ import pytest
 from backend_house import eventually, processes_of
 from sandbox_lab import python, shell
 
-# Each module has `open_place(request, folder)`, a context manager of a place like `backend_local.LocalPlace`.
-PLACES = {"local": "backend_local", "slurm": "backend_slurm", "kubernetes": "backend_kubernetes"}
+# Each is a context manager of a place like `backend_local.LocalPlace`, by module and name.
+PLACES = {
+    "local": ("backend_local", "open_place"),
+    "kubernetes": ("backend_kubernetes", "open_place"),
+    "slurm": ("backend_slurm", "open_place"),
+    "slurm-rest": ("backend_slurm", "open_rest_place"),
+}
 
 
 @pytest.fixture(params=PLACES, scope="module")
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    module, name = PLACES[request.param]
     folder: Path = tmp_path_factory.mktemp(request.param)
-    with import_module(PLACES[request.param]).open_place(request, folder) as one:
+    with getattr(import_module(module), name)(request, folder) as one:
         yield one
 
 
@@ -29,6 +35,7 @@ def test_an_attempt_runs_and_its_outputs_are_sealed(place: Any) -> None:
     assert told.started.is_set()
     assert place.house.opened(report) == {"out.txt": b"abc\n" * 2000, "stdout.0": b"said\n"}
     assert processes_of(told.launch) == []
+    place.all_is_over(told.attempt)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +132,23 @@ def test_an_attempt_of_an_earlier_life_is_taken_up_or_lost_and_none_starts_again
 
 def test_many_attempts_each_end_once(place: Any) -> None:
     all_told = [place.submit(shell(f"exit {number % 3}")) for number in range(12)]
-    ends = [told.ends() for told in all_told]
-    assert ends == [("exited", number % 3) for number in range(12)], [told.end()["reason"] for told in all_told]
+    assert [told.ends() for told in all_told] == [("exited", number % 3) for number in range(12)]
     assert all(place.house.claims.count(told.attempt) == 1 for told in all_told)
     assert all(len(told.reports) == 1 for told in all_told)
+
+
+def test_an_attempt_is_handed_in_once_though_the_answer_is_lost(place: Any) -> None:
+    with place.answers_are_lost():
+        told = place.submit(shell("sleep 1; exit 3"))
+        assert told.ends() == ("exited", 3)
+    assert place.house.claims.count(told.attempt) == 1
+    assert place.copies(told.attempt) == 1
+
+
+def test_an_attempt_that_a_scheduler_starts_twice_runs_once(place: Any) -> None:
+    told = place.submit(shell("sleep 2; exit 3"))
+    eventually(lambda: processes_of(told.launch), "the task does not run")
+    place.start_again(told.launch)
+    assert told.ends() == ("exited", 3)
+    place.all_is_over(told.attempt)
+    assert place.house.claims.count(told.attempt) == 1

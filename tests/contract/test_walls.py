@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from sandbox_lab import LIBRARIES, MIB, UID, Ended, Lab, executor, python, shell, wait, wait_for
+from sandbox_lab import LIBRARIES, MIB, UID, Ended, Lab, executor, make_image, python, shell, wait, wait_for
 from weaker_walls import run_without
 
 from sandbox import walls_oci, wire
@@ -18,6 +18,7 @@ from sandbox.spec import WallsName
 
 ROOMY = {"memory_bytes": 256 * MIB, "pids": 300}  # a kernel of its own needs some for itself
 OUT = [{"path": "/run/work/out.txt", "type": "FILE"}]
+WILD = [{"path": "/vol/A/*", "type": "FILE", "wildcards": True}]
 
 
 @pytest.fixture(params=get_args(WallsName))
@@ -244,6 +245,42 @@ def test_what_a_task_writes_to_its_root_is_thrown_away(walls: Walled) -> None:
     assert (ended.message["exit_code"], ended.stdout) == (0, "x\n"), (ended.message, ended.stderr)
     assert (walls.lab.image / "bin" / "ls").exists()
     assert not (walls.lab.image / "new").exists()
+
+
+def in_another_image(walls: Walled, *executors: dict[str, Any], **changes: Any) -> Ended:
+    """Run executors, each second one in an image of its own that has /etc/second."""
+    second = make_image(walls.lab.folder / "second")
+    (second / "etc" / "second").write_text("second\n")
+    own = [{**one, "rootfs": str(second)} if n % 2 else one for n, one in enumerate(executors)]
+    return walls.run(executors=own, **changes)
+
+
+@pytest.mark.parametrize("writable", [False, True])
+def test_executors_share_volumes_and_files_and_no_image(walls: Walled, writable: bool) -> None:
+    first = executor(
+        shell("ls -A . /etc; echo 1 > one; echo t > /tmp/shared/t; echo w > /run/work/w"), workdir="/vol/A"
+    )
+    script = "cat /etc/second one /tmp/shared/t /run/work/w; echo x > /etc/x; ls /etc; echo 2 > two"
+    second = executor(shell(script), workdir="/vol/A", stdout="/vol/A/said")
+    third = executor(shell("ls /etc; cat two; cat"), workdir="/vol/A", stdin="/vol/A/said")
+    volumes = {"volumes": ["/vol/A", "/tmp/shared"], "writable_root": writable}
+    ended = in_another_image(walls, first, second, third, **volumes, outputs=WILD)
+    changed = "x\n" if writable else ""
+    said = f"second\n1\nt\nw\nsecond\n{changed}"
+    assert ended.files["stdout.0"].decode().split() == [".:", "/etc:"], ended.stderr
+    assert ended.files["stdout.2"].decode() == "2\n" + said
+    assert {name: text.decode() for name, text in ended.files.items() if "/" in name} == {
+        "/vol/A/one": "1\n",
+        "/vol/A/two": "2\n",
+        "/vol/A/said": said,
+    }
+    assert not (walls.lab.image / "vol").exists()
+
+
+def test_no_volume_lies_behind_a_link_of_an_image(walls: Walled) -> None:
+    (walls.lab.image / "vol").symlink_to("tmp")
+    message = walls.run(shell("true"), volumes=["/vol/A"]).message
+    assert (message["cause"], message["executors"]) == ("system", [])
 
 
 def test_the_hosts_libraries_are_there_to_read(walls: Walled) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from backend_house import eventually, follow
-from pods_place import REPOSITORY, KubernetesPlace
+from backend_kubernetes import REPOSITORY, KubernetesPlace
 from sandbox_lab import shell
 from services import oci
 
@@ -82,7 +82,8 @@ def test_inputs_can_be_read_and_neither_changed_nor_replaced(pods: KubernetesPla
 def test_outputs_are_taken_by_the_same_rules_whatever_modes_they_have(pods: KubernetesPlace) -> None:
     made = (
         "echo plain > plain; chmod 000 plain; mkdir -p folder/deep; echo f > folder/deep/f;"
-        "ln -s /etc/passwd folder/link; mkfifo folder/fifo; echo h > folder/h; ln folder/h folder/hard; chmod 000 folder/deep/f folder/deep folder;"
+        "ln -s /etc/passwd folder/link; mkfifo folder/fifo; echo h > folder/h; ln folder/h folder/hard;"
+        "chmod 000 folder/deep/f folder/deep folder;"
         "ln -s /etc link; ln -s /strongroom/keys/handover stolen"
     )
     outputs = [{"path": f"/run/work/{name}", "type": "FILE"} for name in ("plain", "stolen", "link/passwd")]
@@ -93,6 +94,32 @@ def test_outputs_are_taken_by_the_same_rules_whatever_modes_they_have(pods: Kube
     assert report["missing"] == ["/run/work/stolen", "/run/work/link/passwd"]
     for word in ("a symbolic link", "a file with several names", "not a plain file"):
         assert word in report["reason"]
+
+
+def test_volumes_are_shared_by_executors_and_outputs_taken_from_them(pods: KubernetesPlace) -> None:
+    commands = [
+        shell("ls -A /data /tmp/part; echo a > /data/a.txt; echo b > /data/b.tsv; mkdir sub; echo c > sub/c.txt"),
+        shell("cat /data/a.txt > /tmp/part/copy; touch /data/../own || echo refused"),
+    ]
+    outputs = [
+        {"path": "/data/*.txt", "type": "FILE", "wildcards": True},
+        {"path": "/run/work/*/c.txt", "type": "FILE", "wildcards": True},
+        {"path": "/tmp/part/copy", "type": "FILE"},
+    ]
+    report = pods.submit(*commands, volumes=["/data", "/tmp/part"], outputs=outputs).end()
+    assert report["exit_code"] == 0, report
+    opened = pods.house.opened(report)
+    assert opened == {
+        "a.txt": b"a\n",
+        "c.txt": b"c\n",
+        "copy": b"a\n",
+        "stdout.1": b"refused\n",
+        **only(opened, "stderr"),
+    }
+
+
+def only(opened: dict[str, bytes], start: str) -> dict[str, bytes]:
+    return {name: content for name, content in opened.items() if name.startswith(start)}
 
 
 def test_more_than_a_task_may_write_is_not_taken(pods: KubernetesPlace) -> None:

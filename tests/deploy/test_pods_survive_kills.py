@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from backend_house import Told, eventually, follow, processes_of
-from pods_place import KubernetesPlace
+from backend_kubernetes import KubernetesPlace
 from sandbox_lab import shell
 from services.kubernetes import DAEMONS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from backend_house import follow
-from pods_place import KubernetesPlace
+from backend_kubernetes import KubernetesPlace
 from sandbox_lab import shell
 
 from tes.backends.kubernetes.api import Api

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from backend_house import free_port
+from backend_kubernetes import REPOSITORY, import_layout
 from launcher_lab import built
-from pods_place import REPOSITORY, import_layout
 from services.kubernetes import Cluster
 from site_of_tests import Site
 

@@ -219,6 +219,7 @@ class Slurm:
             lines.append(f"NodeName={node} {where} CPUs={self._cpus} RealMemory=8000 Feature={node} Gres=token:4")
         every = ",".join(self.nodes)
         lines.append(f"PartitionName=main Nodes={every} Default=YES MaxTime=INFINITE State=UP DefMemPerCPU=64")
+        lines.append(f"PartitionName=urgent Nodes={every} MaxTime=INFINITE State=UP DefMemPerCPU=64 PriorityTier=10")
         lines.append(f"PartitionName=down Nodes={every} MaxTime=INFINITE State=DOWN DefMemPerCPU=64")
         return "\n".join([*lines, ""])
 

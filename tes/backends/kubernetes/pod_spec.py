@@ -128,16 +128,20 @@ def _check_possible(spec: Mapping[str, Any], settings: Kubernetes) -> None:
 
 def _images(launch: Launch, settings: Kubernetes) -> Sequence[str]:
     """Return each executor's image by digest: a tag may mean something else tomorrow."""
-    plan = launch.plan
-    return [f"{settings.repository}@{one.get('image') or plan['image']}" for one in plan["executors"]]
+    return [f"{settings.repository}@{one['image']}" for one in launch.plan["executors"]]
 
 
 def _executor(number: int, image: str, spec: Mapping[str, Any], around: Surroundings, *, sizes: Sizes) -> Object:
+    volumes: Sequence[str] = spec.get("volumes", ())
     words = [places.LAUNCHER, str(around.settings.start_seconds), places.OWN]
     mounts: list[Object] = [
         {"name": "work", "mountPath": places.VOLUME},
-        {"name": "work", "mountPath": places.TMP, "subPath": "tmp"},
+        *([] if places.TMP in volumes else [{"name": "work", "mountPath": places.TMP, "subPath": "tmp"}]),
         {"name": "work", "mountPath": places.SHM, "subPath": "shm"},
+        *(
+            {"name": "work", "mountPath": path, "subPath": f"{places.VOLUMES}/{place}"}
+            for place, path in enumerate(volumes)
+        ),
         {"name": "control", "mountPath": places.CONTROL, "readOnly": True},
         {"name": "control", "mountPath": places.OWN, "subPath": str(number)},
         _launcher_mount(),
@@ -153,7 +157,7 @@ def _executor(number: int, image: str, spec: Mapping[str, Any], around: Surround
     requests = {"cpu": f"{kept}m", "memory": str(sizes.executor)} if number == 0 else {"cpu": "1m", "memory": "1Mi"}
     return {
         **_container(f"executor-{number}", image, mounts, user=uid, group=uid),
-        "command": [*words, places.VOLUME, places.TMP, places.SHM],
+        "command": [*words, places.VOLUME, places.TMP, places.SHM, *volumes],
         "resources": {"limits": limits, "requests": requests},
     }
 

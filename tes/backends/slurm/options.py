@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from strongroom.settings import Settings
+
 _WORD: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
 _GRES: Final = rf"{_WORD}(:{_WORD}){{0,2}}"
 _TIME: Final = re.compile(r"(?:(\d{1,2})-)?(\d{1,3}):(\d{2}):(\d{2})|(\d{1,5})")
@@ -17,6 +19,12 @@ PATTERNS: Final = {
     "gres": re.compile(rf"{_GRES}(,{_GRES}){{0,7}}"),
     "time": _TIME,
 }
+
+
+def of_tasks(settings: Settings) -> Mapping[str, re.Pattern[str]]:
+    """Return the options that a task may name at this site, and what their values look like."""
+    allowed = settings.slurm.options if settings.tes.backend == "slurm" else ()
+    return {name: PATTERNS[name] for name in allowed}
 
 
 @dataclass(frozen=True)

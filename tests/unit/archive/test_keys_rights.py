@@ -12,7 +12,7 @@ from archive.keys.rights import (
     KeysRefused,
     Standing,
     Vetted,
-    check_image,
+    check_images,
     check_objects,
     check_rights,
     check_usable,
@@ -52,7 +52,7 @@ def asking(kind: Kind = Kind.TASK, **more: object) -> Asking:
         project="cohort",
         person="ruth",
         objects=("a" * 32,),
-        image=IMAGE,
+        images=(IMAGE,),
         spec_sha256="e" * 64,
         public_key="",
         signing_key="",
@@ -204,21 +204,24 @@ SIGNED = Vetted(
 
 
 @pytest.mark.parametrize(
-    ("kind", "image", "allowed"),
+    ("kind", "images", "allowed"),
     [
-        (Kind.TASK, IMAGE, True),
-        (Kind.TASK, CHECKS, False),
-        (Kind.CHECK, CHECKS, True),
-        (Kind.CHECK, IMAGE, False),
-        (Kind.VIEW, CHECKS, True),
-        (Kind.VIEW, IMAGE, False),
-        (Kind.REPACK, CHECKS, True),
-        (Kind.REPACK, IMAGE, False),
+        (Kind.TASK, (IMAGE,), True),
+        (Kind.TASK, (CHECKS,), False),
+        (Kind.TASK, (IMAGE, IMAGE), True),
+        (Kind.TASK, (IMAGE, CHECKS), False),
+        (Kind.CHECK, (CHECKS,), True),
+        (Kind.CHECK, (CHECKS, IMAGE), False),
+        (Kind.CHECK, (IMAGE,), False),
+        (Kind.VIEW, (CHECKS,), True),
+        (Kind.VIEW, (IMAGE,), False),
+        (Kind.REPACK, (CHECKS,), True),
+        (Kind.REPACK, (IMAGE,), False),
     ],
 )
-def test_which_image_gets_keys(kind: Kind, image: str, allowed: bool) -> None:
-    assert may(check_image, asking(kind, image=image), vetted=SIGNED, checks_image=CHECKS) is allowed
-    assert not may(check_image, asking(kind, image=image), vetted=None, checks_image=None)
+def test_which_images_get_keys(kind: Kind, images: tuple[str, ...], allowed: bool) -> None:
+    assert may(check_images, asking(kind, images=images), vetted=SIGNED, checks_image=CHECKS) is allowed
+    assert not may(check_images, asking(kind, images=images), vetted=None, checks_image=None)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,29 @@ def test_encrypted_scratch_names_its_driver_and_folder(driver: str) -> None:
     assert parse(scratch=given).scratch == ScratchSpace(driver, Path("/var/scratch"))  # type: ignore[arg-type]
 
 
+def test_executors_name_images_of_their_own_each_once() -> None:
+    other = {**EXECUTOR, "rootfs": "/images/two/rootfs", "ignore_error": True}
+    spec = parse(executors=[EXECUTOR, other, {**EXECUTOR, "rootfs": SPEC["rootfs"]}, other])
+    assert spec.roots == (Path("/images/one/rootfs"), Path("/images/two/rootfs"))
+    assert [one.root for one in spec.executors] == [0, 1, 0, 1]
+    assert [one.ignore_error for one in spec.executors] == [False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("path", "wildcards", "folder"),
+    [
+        ("/run/work/a/b", False, "/run/work/a"),
+        ("/run/work/a/*/b", True, "/run/work/a"),
+        ("/run/work/a/*/b", False, "/run/work/a/*"),
+        ("/vol/*", True, "/vol"),
+        ("/vol", False, "/"),
+    ],
+)
+def test_the_folder_of_an_output_is_what_is_known_before(path: str, wildcards: bool, folder: str) -> None:
+    (output,) = parse(outputs=[{"path": path, "type": "FILE", "wildcards": wildcards}], volumes=["/vol"]).outputs
+    assert output.folder == folder
+
+
 def test_the_digest_covers_the_exact_bytes() -> None:
     assert spec_digest(b"{}") != spec_digest(b"{} ")
 
@@ -144,11 +167,29 @@ FILE_KEYS = {"type": "key_file", "private_key": "/k", "recipient": KEY}
         ({"executors": [{**EXECUTOR, "workdir": "/tmp/.."}]}, "`..`"),
         ({"executors": [{**EXECUTOR, "workdir": "/tmp/"}]}, "empty"),
         ({"executors": [{**EXECUTOR, "workdir": None}]}, "not a text"),
-        ({"executors": [{**EXECUTOR, "stdout": "/dev/null"}]}, "below /run/work"),
         ({"scratch": {"driver": "fscrypt"}}, "folder"),
         ({"scratch": {"driver": "tmpfs", "folder": "/x"}}, "unknown"),
         ({"scratch": {"driver": "dm-crypt", "folder": "/x"}}, "scratch.driver"),
         ({"writable_root": "true"}, "writable_root"),
+        ({"executors": [{**EXECUTOR, "stdout": "/dev/null"}]}, "a stream lies below /run/work"),
+        ({"executors": [{**EXECUTOR, "stdout": "/vol"}], "volumes": ["/vol"]}, "a stream lies below"),
+        ({"executors": [{**EXECUTOR, "rootfs": "images"}]}, "absolute"),
+        ({"executors": [{**EXECUTOR, "ignore_error": 1}]}, "ignore_error"),
+        ({"outputs": [{"path": "/etc/x", "type": "FILE"}]}, "outputs: a path lies below /run/work"),
+        ({"outputs": [{"path": "/run/work", "type": "DIRECTORY"}]}, "outputs: a path lies below /run/work"),
+        ({"outputs": [{"path": "/volume/x", "type": "FILE"}], "volumes": ["/vol"]}, "outputs"),
+        ({"outputs": [{"path": "/vol*", "type": "FILE", "wildcards": True}], "volumes": ["/vol*"]}, "wildcards"),
+        ({"outputs": [{"path": "/run/work/x", "type": "FILE", "wildcards": 1}]}, "wildcards"),
+        ({"volumes": "/vol"}, "not a list"),
+        ({"volumes": ["/"]}, "empty"),
+        ({"volumes": ["vol"]}, "absolute"),
+        ({"volumes": [""]}, "absolute"),
+        ({"rootfs": ""}, "absolute"),
+        ({"volumes": ["/vol/../etc"]}, "`..`"),
+        ({"volumes": ["/vol/"]}, "empty"),
+        ({"volumes": ["/vol", "/vol"]}, "twice"),
+        ({"volumes": ["/vol/a", "/vol"]}, "below another"),
+        *(({"volumes": [taken]}, "none lies in") for taken in ("/run", "/run/work", "/run/x", "/proc/x", "/dev/shm")),
         ({"limits": {**SPEC["limits"], "pids": 0}}, "pids"),
         ({"limits": {**SPEC["limits"], "cpu_cores": 0}}, "cpu_cores"),
         ({"limits": {**SPEC["limits"], "wall_seconds": float("inf")}}, "wall_seconds"),

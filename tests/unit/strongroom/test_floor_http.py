@@ -175,3 +175,12 @@ def _asked(path: Path, route: str, *, uid: int) -> tuple[int, object]:
     os.waitpid(child, 0)
     start, _, body = raw.partition(b"\r\n\r\n")
     return int(start.split()[1]), json.loads(body)
+
+
+@pytest.mark.parametrize(("origin", "told"), [("https://portal.example.org", True), ("https://other.example", False)])
+def test_only_named_origins_may_read_answers_in_a_browser(tmp_path: Path, origin: str, told: bool) -> None:
+    settings = Settings(home=tmp_path, http={"origins": ["https://portal.example.org"]})
+    app = new_app("test", settings, engine=sa.create_engine("sqlite://"), issuers=())
+    answer = Asking(app).get("/openapi.json", headers={"Origin": origin})
+    assert answer.headers.get("access-control-allow-origin") == (origin if told else None)
+    assert "access-control-allow-credentials" not in answer.headers

@@ -1,32 +1,48 @@
-"""A page token goes on where its list stopped, for its own caller and filter only."""
+"""A page token leads on in the list that it was made for, and nowhere else."""
 
 import base64
 import json
 
 import pytest
 
+from strongroom import paging
 from strongroom.errors import BadRequest
-from strongroom.paging import place, token
+
+LISTING = {"of": "tasks", "state": "COMPLETE"}
 
 
-def test_a_token_leads_back_to_its_row() -> None:
-    assert place(token(17, person="ruth", state=""), person="ruth", state="") == 17
-
-
-@pytest.mark.parametrize("of", [{"person": "otto", "state": ""}, {"person": "ruth", "state": "COMPLETE"}, {}])
-def test_a_token_of_another_caller_or_filter_is_refused(of: dict[str, str]) -> None:
-    with pytest.raises(BadRequest, match="another caller or filter"):
-        place(token(17, person="ruth", state=""), **of)
-
-
-def made(**facts: object) -> str:
-    whole = json.loads(base64.urlsafe_b64decode(token(17)))
-    return base64.urlsafe_b64encode(json.dumps({**whole, **facts}).encode()).decode()
+def test_a_token_gives_its_row_back_to_whom_it_was_given() -> None:
+    made = paging.token("a" * 32, caller="ruth", listing=LISTING)
+    assert paging.last_of(made, caller="ruth", listing=LISTING) == "a" * 32
 
 
 @pytest.mark.parametrize(
-    "given", ["x", "eyJ9", "", "\u00e9", made(at="1"), made(at=-1), made(at=1 << 70), made(at=True), made(at=None)]
+    ("caller", "listing"),
+    [
+        ("rita", LISTING),
+        ("ruth", {"of": "tasks", "state": "QUEUED"}),
+        ("ruth", {"of": "runs", "state": "COMPLETE"}),
+        ("ruth", {**LISTING, "tags": [["a", "b"]]}),
+    ],
 )
-def test_what_is_no_token_is_refused(given: str) -> None:
-    with pytest.raises(BadRequest, match="not a token of this list"):
-        place(given)
+def test_a_token_of_another_caller_or_filter_is_refused(caller: str, listing: dict[str, object]) -> None:
+    made = paging.token("a" * 32, caller="ruth", listing=LISTING)
+    with pytest.raises(BadRequest, match="page_token"):
+        paging.last_of(made, caller=caller, listing=listing)
+
+
+@pytest.mark.parametrize(
+    "forged", ["x", "eyJ9", "é", "[]", '["a"]', '["a", "b"]', "[1, 2]", "{}", "null", '["a", "b", "c"]']
+)
+def test_a_forged_token_is_refused(forged: str) -> None:
+    for spelled in (forged, base64.urlsafe_b64encode(forged.encode()).decode()):
+        with pytest.raises(BadRequest, match="page_token"):
+            paging.last_of(spelled, caller="ruth", listing=LISTING)
+
+
+def test_a_token_tells_nothing_but_an_id_that_its_page_showed() -> None:
+    made = paging.token("a" * 32, caller="ruth", listing=LISTING)
+    shown, bound = json.loads(base64.urlsafe_b64decode(made))
+    assert shown == "a" * 32
+    assert "ruth" not in bound
+    assert len(bound) == 32

@@ -83,7 +83,7 @@ def a_task(settings: Settings, image: str, state: TaskState) -> None:
                 coarse=True,
                 name="t",
                 request={},
-                plan={"image": image},
+                plan={"executors": [{"image": image}]},
                 policy_version=1,
                 created=now(),
                 attempts=0,

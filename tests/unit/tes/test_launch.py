@@ -1,5 +1,6 @@
 """The spec of an attempt says what the plan, the image and the operator say, and the sandbox can read it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ from sandbox.images import ImageRecord
 from sandbox.spec import ScratchSpace, Spec, Stored, parse_spec
 from strongroom.settings import Settings, Tes
 from tes.admission import plan
-from tes.launch import Keys, Place, task_spec
+from tes.launch import Image, Keys, Place, task_spec
 from tes.schemas import NewTask
 
-IMAGE = "sha256:" + "b" * 64
+IMAGE, OTHER = "sha256:" + "b" * 64, "sha256:" + "d" * 64
 OBJECT = "1" * 32
 FACTS = {OBJECT: BodyFacts(Path("/objects/one"), 5, 1, 33, "0" * 64, datetime(2026, 1, 1, tzinfo=UTC))}
 KEYS = Keys(Path("/sockets/broker.sock"), "A" * 43 + "=")
@@ -22,7 +23,11 @@ KEYS = Keys(Path("/sockets/broker.sock"), "A" * 43 + "=")
 
 def place(workdir: str | None = None, sensitivity: str = "standard") -> Place:
     image = ImageRecord(IMAGE, env={"A": "image", "B": "image"}, workdir=workdir, entrypoint=(), command=())
-    return Place(uid=100_001, sensitivity=sensitivity, rootfs=Path("/images/one/rootfs"), code={}, image=image)
+    found = {
+        IMAGE: Image(Path("/images/one/rootfs"), image),
+        OTHER: Image(Path("/images/two/rootfs"), replace(image, digest=OTHER, env={"C": "other"}, workdir="/two")),
+    }
+    return Place(uid=100_001, sensitivity=sensitivity, images=found, code={})
 
 
 def launched(
@@ -56,6 +61,16 @@ def test_a_command_starts_where_the_task_says_else_where_the_image_says(
 
 def test_the_tasks_environment_wins_over_the_images() -> None:
     assert dict(launched(executor={"env": {"B": "task"}}).executors[0].env) == {"A": "image", "B": "task"}
+
+
+def test_each_executor_has_the_root_environment_and_folder_of_its_own_image() -> None:
+    executors = [{"image": IMAGE, "command": ["true"]}, {"image": OTHER, "command": ["true"]}]
+    found = launched(image_workdir="/one", executors=executors, volumes=["/vol"])
+    assert found.roots == (Path("/images/one/rootfs"), Path("/images/two/rootfs"))
+    first, second = found.executors
+    assert (first.root, first.workdir, second.root, second.workdir) == (0, "/one", 1, "/two")
+    assert (dict(first.env), dict(second.env)) == ({"A": "image", "B": "image"}, {"C": "other"})
+    assert found.volumes == ("/vol",)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pytest
 from words_room import HERE, Room, until
 
 from sandbox.signing import AttemptKey
-from sandbox.spec import spec_digest
 from strongroom.errors import Conflict, NotAllowed, NotFound
 from tes.backends.schedulers import Proof, SchedulerRefused, SchedulerUnavailable, Seen
 from tes.reports import report
@@ -58,7 +57,7 @@ def test_t1_a_second_claim_stops_the_attempt(room: Room) -> None:
     attempt = room.submitted()
     room.claimed(attempt)
     with pytest.raises(Conflict):
-        room.remote.claim(attempt, {"spec_sha256": spec_digest(b"{}"), "signing_key": "another"})
+        room.remote.claim(attempt, {"signing_key": "another"})
     until(lambda: room.words.stopped == [attempt])
     assert [said["cause"] for said in room.reports] == ["system"]
     with pytest.raises(NotFound):
@@ -115,11 +114,3 @@ def test_another_life_of_the_dispatcher_hears_the_same_words(room: Room) -> None
     again.result(launch.attempt, own.signed(WELL))
     assert room.reports == [{"cause": "exited", "exit_code": 0}]
     assert room.words.placed == [launch.attempt]
-
-
-def test_t22_a_claim_on_another_spec_gets_no_order(room: Room) -> None:
-    attempt = room.submitted()
-    room.remote.begin(attempt, HERE)
-    with pytest.raises(NotAllowed):
-        room.remote.claim(attempt, {"spec_sha256": "0" * 64, "signing_key": "x"})
-    assert room.pledges.signing_key(attempt) is None

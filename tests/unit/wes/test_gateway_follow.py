@@ -101,7 +101,16 @@ async def border(engine: sa.Engine, folder: Path) -> AsyncIterator[gateway.Gatew
             tes.api.watch_bell(app),
             httpx.AsyncClient(transport=httpx.ASGITransport(as_a_service), base_url="http://tes") as client,
         ):
-            made = gateway.Gateway(RUN, "cohort", coarse=False, images=IMAGES, engine=engine, tree=tree, tes=client)
+            made = gateway.Gateway(
+                RUN,
+                "cohort",
+                coarse=False,
+                images=IMAGES,
+                engine=engine,
+                tree=tree,
+                tes=client,
+                settings=settings,
+            )
             await asyncio.to_thread(made.restore)
             following = asyncio.create_task(made.follow())
             try:

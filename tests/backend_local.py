@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from backend_house import House, Told, follow
 
+from tes.backends import Launch
 from tes.backends.local import LOST, Local
 
 
@@ -36,6 +37,21 @@ class LocalPlace:
         self.backend.sweep()
         assert all(told.end() == LOST for told in followed)
         return followed
+
+    @contextmanager
+    def answers_are_lost(self) -> Iterator[None]:
+        """Lose the answers of the scheduler; there is none."""
+        yield
+
+    def copies(self, attempt: str) -> int:
+        """Return how often the scheduler has the attempt."""
+        return self.house.claims.count(attempt)
+
+    def start_again(self, launch: Launch) -> None:
+        """Have the scheduler start it a second time; there is none."""
+
+    def all_is_over(self, attempt: str) -> None:
+        """Wait until the scheduler has nothing more of the attempt to run."""
 
 
 @contextmanager

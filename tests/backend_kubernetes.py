@@ -6,19 +6,24 @@ import tarfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from backend_house import House, Told, follow, free_port
+from backend_house import House, Told, eventually, follow, free_port
 from launcher_lab import built
 from sandbox_lab import LOADER
 from services.kubernetes import Cluster
 
 from demo.people import node_image
 from strongroom.settings import Kubernetes, Nodes
+from tes.backends import Launch
+from tes.backends.kubernetes.api import Api, Object
+from tes.backends.kubernetes.pod_spec import name_of
 from tes.backends.kubernetes.pods import Pods, open_pods
 from tes.backends.remote import Remote
+from tes.backends.schedulers import SchedulerUnavailable
 from tes.node_door import NodeDoor
 
 REPOSITORY = "strongroom.test/images"
@@ -110,10 +115,52 @@ class KubernetesPlace:
         self.open_door()
         return followed
 
+    @contextmanager
+    def answers_are_lost(self) -> Iterator[None]:
+        """Lose the API server's answers to what is made."""
+        api = self.scheduler._api
+        self.scheduler._api = Loses(api)  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            self.scheduler._api = api
+
+    def copies(self, attempt: str) -> int:
+        """Return how many pods there ever were of the attempt."""
+        found = self.cluster.ask("GET", f"/api/v1/namespaces/{self.namespace}/events")["items"]
+        made = (event["involvedObject"] for event in found if event["reason"] == "Scheduled")
+        return len({one["uid"] for one in made if one["name"] == name_of(attempt)})
+
+    def start_again(self, launch: Launch) -> None:
+        """Hand it in a second time: there is no other way to have a pod twice."""
+        self.scheduler.place(launch)
+
+    def all_is_over(self, attempt: str) -> None:
+        """Wait until there is no pod of it any more."""
+        eventually(lambda: name_of(attempt) not in str(self.pods()), "its pod stays", within=60)
+
     def pods(self) -> list[dict[str, Any]]:
         """Return the pods of the namespace."""
         found = self.cluster.ask("GET", f"/api/v1/namespaces/{self.namespace}/pods")["items"]
         return list(found)
+
+
+@dataclass(frozen=True)
+class Loses:
+    """An API server that does what it is asked, and whose answers to that do not come back."""
+
+    api: Api
+
+    def ask(self, method: str, path: str, body: Object | None = None, **query: str) -> Object:
+        """Ask; say nothing of what was made."""
+        answer = self.api.ask(method, path, body, **query)
+        if method == "POST" and path.endswith("/pods"):
+            raise SchedulerUnavailable("lost")
+        return answer
+
+    def events(self, path: str, **query: Any) -> Iterator[Object]:
+        """Watch."""
+        return self.api.events(path, **query)
 
 
 def in_the_image(command: Sequence[str]) -> Sequence[str]:

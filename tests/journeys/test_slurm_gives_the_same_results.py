@@ -1,0 +1,26 @@
+"""The demo's workflow on a real SLURM cluster: the same results as on one host."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+from services.slurm import Slurm
+from site_of_tests import Site
+
+
+def released(site: Site, run: str, folder: Path) -> dict[str, str]:
+    """Have a run's results released and return their digests by name."""
+    request = site.requested(run)
+    site.approved(request)
+    found = site.downloaded(request, folder)
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items()}
+
+
+def test_the_results_are_those_of_one_host(site: Site, on_slurm: Site, slurm: Slurm, tmp_path: Path) -> None:
+    there, here = on_slurm.frequencies(), site.frequencies()
+    results = released(on_slurm, there, tmp_path / "there")
+    assert results
+    assert results == released(site, here, tmp_path / "here")
+    names = slurm.run("sacct", "-anXP", "-o", "jobname,state").split()
+    states = Counter(line.partition("|")[2] for line in names if line.startswith("tes-"))
+    assert states["COMPLETED"] >= 73, states
