@@ -31,6 +31,12 @@ def checks_image() -> Path:
     return _image("checks")
 
 
+@cache
+def node_image() -> Path:
+    """Return the OCI layout of the image of our own containers in a task's pod."""
+    return _image("node")
+
+
 def _image(name: str) -> Path:
     words = [sys.executable, "-P", str(SOURCE / "images" / "build.py"), name]
     printed = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout

@@ -6,20 +6,28 @@
 
 import argparse
 import hashlib
+import importlib.util
+import io
 import json
+import marshal
 import os
 import platform
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 CACHE = Path.home() / ".cache" / "strongroom" / "images"
 SUITE = "bookworm"
 EPOCH = 1_700_000_000
+SOURCE = Path(__file__).resolve().parent.parent
+ENVIRONMENT = SOURCE / ".venv" / "lib" / "python3.11" / "site-packages"
+PLACE = "/opt/strongroom"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 # Nothing in a task reads documentation, other people's languages, or the package manager's own lists.
 LEFT_OUT = (
@@ -33,15 +41,22 @@ LEFT_OUT = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an image holds: Debian packages, on top of Debian's essential ones."""
+    """What an image holds: Debian packages on top of Debian's essential ones, and perhaps Python of ours."""
 
     packages: tuple[str, ...]
+    ours: tuple[str, ...] = ()  # Python packages of this repository and of its environment, on top of all
     env: tuple[str, ...] = ("PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8")
 
 
 RECIPES = {
     "genomics": Recipe(("bcftools", "bwa", "fonts-dejavu-core", "python3", "python3-pil", "samtools", "tabix")),
     "checks": Recipe(("python3", "python3-pil")),
+    # What runs of ours in a task's pod. Not Debian's python3-cryptography: it is of 2022, and decrypts by copying.
+    "node": Recipe(
+        ("python3",),
+        ours=("sandbox", "cryptography", "cffi", "_cffi_backend*.so"),
+        env=("PATH=/usr/bin:/bin", "LANG=C.UTF-8", f"PYTHONPATH={PLACE}"),
+    ),
 }
 
 
@@ -75,8 +90,18 @@ def build(recipe: Recipe, layout: Path) -> None:
     layout.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=layout.parent) as folder:
         tree, fresh = Path(folder) / "tree.tar", Path(folder) / "layout"
-        _debootstrap(recipe, tree)
-        _wrap(recipe, tree, fresh)
+        layers = [tree]
+        if recipe.ours:  # the tree is kept apart: our own files change more often than Debian's
+            kept = CACHE / f"tree-{_key(replace(recipe, ours=()))}.tar"
+            if not kept.exists():
+                _debootstrap(recipe, tree)
+                tree.rename(kept)
+            tree.hardlink_to(kept)
+            layers.append(Path(folder) / "ours.tar")
+            _pack(recipe, layers[-1])
+        else:
+            _debootstrap(recipe, tree)
+        _wrap(recipe, layers, fresh)
         shutil.rmtree(layout, ignore_errors=True)
         fresh.rename(layout)
 
@@ -99,26 +124,57 @@ def _debootstrap(recipe: Recipe, tree: Path) -> None:
         sys.exit(f"mmdebstrap failed:\n{done.stderr[-3000:]}")
 
 
-def _wrap(recipe: Recipe, tree: Path, layout: Path) -> None:
+def _pack(recipe: Recipe, archive: Path) -> None:
+    """Write the Python files as a layer, compiled: nothing can be written where they will lie."""
+    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as layer:
+        for name, path in sorted(_files(recipe).items()):
+            _add(layer, f"{PLACE}/{name}", path.read_bytes(), mode=path.stat().st_mode & 0o555)
+            if path.suffix == ".py":
+                folder, _, stem = f"{PLACE}/{name}".rpartition("/")
+                code = importlib.util.cache_from_source(f"{folder}/{stem}")
+                _add(layer, code, _compiled(path, f"{PLACE}/{name}"), mode=0o444)
+
+
+def _files(recipe: Recipe) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for wanted in recipe.ours:
+        top = SOURCE if (SOURCE / wanted).is_dir() else ENVIRONMENT
+        paths = [path for start in top.glob(wanted) for path in (start, *start.rglob("*")) if path.is_file()]
+        if not paths:
+            sys.exit(f"{ENVIRONMENT / wanted} is not there: make setup")
+        found |= {str(path.relative_to(top)): path for path in paths if path.suffix in (".py", ".so")}
+    return found
+
+
+def _compiled(path: Path, name: str) -> bytes:
+    source = path.read_bytes()
+    code = compile(source, name, "exec", dont_inherit=True, optimize=0)
+    head = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + importlib.util.source_hash(source)
+    return head + marshal.dumps(code)  # by the hash of its source, which nobody checks again
+
+
+def _add(layer: tarfile.TarFile, name: str, content: bytes, *, mode: int) -> None:
+    member = tarfile.TarInfo(name.lstrip("/"))
+    member.size, member.mode, member.mtime = len(content), mode, EPOCH
+    layer.addfile(member, io.BytesIO(content))
+
+
+def _wrap(recipe: Recipe, archives: Sequence[Path], layout: Path) -> None:
     blobs = layout / "blobs" / "sha256"
     blobs.mkdir(parents=True)
     architecture = ARCHITECTURES[platform.machine()]
-    with tree.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    size = tree.stat().st_size
-    tree.rename(blobs / digest)
-    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": f"sha256:{digest}", "size": size}
+    layers = [_layer(blobs, archive) for archive in archives]
     config = {
         "architecture": architecture,
         "os": "linux",
         "config": {"Env": list(recipe.env), "WorkingDir": "/"},
-        "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]},
+        "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
     }
     manifest = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **_blob(blobs, config)},
-        "layers": [layer],
+        "layers": layers,
     }
     entry = {
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -127,6 +183,14 @@ def _wrap(recipe: Recipe, tree: Path, layout: Path) -> None:
     }
     (layout / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
     (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+
+
+def _layer(blobs: Path, archive: Path) -> dict[str, str | int]:
+    with archive.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    size = archive.stat().st_size
+    archive.rename(blobs / digest)
+    return {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": f"sha256:{digest}", "size": size}
 
 
 def _blob(blobs: Path, content: object) -> dict[str, str | int]:
@@ -145,7 +209,9 @@ def _key(recipe: Recipe) -> str:
         check=True,
     )
     versions = re.findall(r"^(\S+):\n.*?Candidate: (\S+)", asked.stdout, re.MULTILINE | re.DOTALL)
-    facts = {"recipe": asdict(recipe), "versions": versions, "program": Path(__file__).read_text()}
+    ours = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sorted(_files(recipe).items())}
+    program = Path(__file__).read_text()
+    facts = {"recipe": asdict(recipe), "versions": versions, "program": program, "ours": ours}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -192,13 +192,17 @@ class Reader:
         wanted = body_length_of(end - first * SEGMENT)
         if os.preadv(fd, [scratch[:wanted]], self._offset + first * CIPHER_SEGMENT) != wanted:
             raise Crypt4GHError("The body is cut off.")
+        return self.decrypt(scratch[:wanted], target)
+
+    def decrypt(self, segments: memoryview, target: memoryview) -> int:
+        """Decrypt whole segments, the last of a body perhaps shorter, into `target`; return the bytes written."""
         done = position = 0
-        while position < wanted:
-            length = min(CIPHER_SEGMENT, wanted - position)
-            nonce = scratch[position : position + 12]
+        while position < len(segments):
+            length = min(CIPHER_SEGMENT, len(segments) - position)
+            nonce = segments[position : position + 12]
             try:
                 plain = target[done : done + length - OVERHEAD]
-                self._cipher.decrypt_into(nonce, scratch[position + 12 : position + length], None, plain)
+                self._cipher.decrypt_into(nonce, segments[position + 12 : position + length], None, plain)
             except InvalidTag as error:
                 raise Crypt4GHError("A segment of the body was changed.") from error
             done += length - OVERHEAD

@@ -3,7 +3,7 @@
 import contextlib
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from socket import create_connection
@@ -15,6 +15,7 @@ from sandbox.wire import Message
 SERVER = "strongroom-nodes"  # the name in the door's certificate, wherever it is reached
 PATIENCE = 60.0
 CHUNK = 1 << 20
+Buffer = bytes | memoryview
 
 
 class DoorClosed(Exception):
@@ -85,15 +86,32 @@ class Door:
 
     def store(self, message: Message, source: BinaryIO, length: int) -> None:
         """Send `length` raw bytes behind a message; returns when they are on the other side's disk."""
-        with self._line() as line:
-            wire.send(line, {**message, "length": length})
+        with self.storing(message, length) as write:
             left = length
             while left:
                 piece = source.read(min(left, CHUNK))
                 if not piece:
                     raise DoorClosed("What was to be stored became shorter.")
-                line.sendall(piece)
+                write(piece)
                 left -= len(piece)
+
+    @contextlib.contextmanager
+    def storing(self, message: Message, length: int) -> Iterator[Callable[[Buffer], None]]:
+        """Give what sends the `length` raw bytes behind a message; at the end they are on the other side's disk."""
+        with self._line() as line:
+            wire.send(line, {**message, "length": length})
+            left = length
+
+            def write(piece: Buffer) -> None:
+                nonlocal left
+                left -= len(piece)
+                if left < 0:
+                    raise DoorClosed("What was to be stored became longer.")
+                line.sendall(piece)
+
+            yield write
+            if left:
+                raise DoorClosed("What was to be stored became shorter.")
             _answer(line)
 
     @contextlib.contextmanager

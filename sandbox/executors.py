@@ -9,18 +9,18 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 from sandbox import kernel, processes, rehearsal, seccomp, wire
 from sandbox.cgroups import Group
 from sandbox.denials import Witness
 from sandbox.mounts import Stage, Work
 from sandbox.processes import FirstProcess
+from sandbox.results import Cause
 from sandbox.spec import Executor, Limits, WallsName
 from sandbox.steps import Means, Orders, Trace, memory, orders_of, plain_file
 from sandbox.walls import open_walls
 
-Cause = Literal["exited", "deadline", "out_of_memory", "signal", "disk_full", "canceled", "system"]
 _CHUNK = 1 << 16
 _FAILED = 98
 _FIRST_WORDS = 300  # of what an executor complained, where it is the walls that speak

@@ -14,6 +14,7 @@ from sandbox.crypt4gh import BATCH, CIPHER_SEGMENT, SEGMENT, Crypt4GHError, Read
 from sandbox.editlists import Shown
 
 MOST_OPEN = 256
+CHANGED = "An input's stored body is not the one that was registered; the task's outputs were dropped."
 _CHUNK = 1 << 20
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -165,8 +166,8 @@ class Bodies:
             raise BodyError
 
     def _failed(self) -> BodyError:
-        self.failure = "An input's stored body is not the one that was registered; the task's outputs were dropped."
-        return BodyError(self.failure)
+        self.failure = CHANGED
+        return BodyError(CHANGED)
 
 
 def buffers(segments: int) -> tuple[memoryview, memoryview]:

@@ -83,7 +83,7 @@ class BrokerKeys:
     def unlock(self) -> Unlocked:
         """Wait for the work order, redeem it, and open the granted headers."""
         grant = self._redeem(self._order())
-        return Unlocked(tuple(self._bodies(grant)), grant.recipient)
+        return Unlocked(bodies_of(self._spec, grant, self._private_key), grant.recipient)
 
     def register(self, outputs: Sequence[SealedOutput]) -> None:
         """Have the broker check and sign the rows of these outputs."""
@@ -127,21 +127,23 @@ class BrokerKeys:
             raise KeysError(f"The key broker refused: {str(answer.get('reason', ''))[:300]}")
         return answer
 
-    def _bodies(self, grant: Grant) -> list[Body]:
-        bodies = []
-        for given in self._spec.inputs:
-            if isinstance(given, Stored):
-                header = grant.headers.get(given.object)
-                if header is None:
-                    raise KeysError("The key broker's grant lacks an input of this task.")
-                try:
-                    reader = Reader(crypt4gh.open_header(header, self._private_key), given.size)
-                except Crypt4GHError as error:
-                    raise KeysError("The key broker's grant holds a header that is not for us.") from error
-                length, sha256 = given.body_length, given.body_sha256
-                body = Body(given.path, given.body, length, sha256, given.mtime, reader, whole=given.read_whole)
-                bodies.append(body)
-        return bodies
+
+def bodies_of(spec: Spec, grant: Grant, private_key: bytes) -> tuple[Body, ...]:
+    """Open the granted headers with the one-time key: the spec's stored inputs, ready to be read; or `KeysError`."""
+    bodies = []
+    for given in spec.inputs:
+        if isinstance(given, Stored):
+            header = grant.headers.get(given.object)
+            if header is None:
+                raise KeysError("The key broker's grant lacks an input of this task.")
+            try:
+                reader = Reader(crypt4gh.open_header(header, private_key), given.size)
+            except Crypt4GHError as error:
+                raise KeysError("The key broker's grant holds a header that is not for us.") from error
+            length, sha256 = given.body_length, given.body_sha256
+            body = Body(given.path, given.body, length, sha256, given.mtime, reader, whole=given.read_whole)
+            bodies.append(body)
+    return tuple(bodies)
 
 
 class FileKeys:

@@ -76,7 +76,7 @@ def seal_objects(plains: Sequence[Plain], bodies: Path, recipient: bytes, *, pad
                 with part[number].open() as source:
                     sealed = seal_stream(source.readinto, _writer(files[number]), recipient)
                 if padded:
-                    _pad(files[number], padded_length_of(sealed.body_length) - sealed.body_length)
+                    pad(_writer(files[number]), padded_length_of(sealed.body_length) - sealed.body_length)
                 return sealed
 
             sealed = _in_threads(seal, len(part))
@@ -101,9 +101,9 @@ def _writer(fd: int) -> Callable[[memoryview], None]:
     return write
 
 
-def _pad(fd: int, length: int) -> None:
+def pad(write: Callable[[memoryview], object], length: int) -> None:
     """Lengthen a body by segments under a key that nobody keeps: nothing tells them from those before."""
-    write, key = _writer(fd), ChaCha20Poly1305(os.urandom(32))
+    key = ChaCha20Poly1305(os.urandom(32))
     while length > 0:
         nonce = os.urandom(12)
         piece = memoryview(nonce + key.encrypt(nonce, bytes(min(SEGMENT, length)), None))[:length]

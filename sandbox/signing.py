@@ -18,10 +18,15 @@ class NotSigned(ValueError):
 
 
 class AttemptKey:
-    """An Ed25519 key that lives as long as its attempt, in one process."""
+    """An Ed25519 key that lives as long as its attempt, in memory alone; `secret` is one that was handed over."""
 
-    def __init__(self) -> None:
-        self._key = Ed25519PrivateKey.generate()
+    def __init__(self, secret: bytes | None = None) -> None:
+        self._key = Ed25519PrivateKey.generate() if secret is None else Ed25519PrivateKey.from_private_bytes(secret)
+
+    @property
+    def secret(self) -> bytes:
+        """The private half: 32 bytes, for whoever ends the attempt when it is not who began it."""
+        return self._key.private_bytes_raw()
 
     @property
     def public_key(self) -> bytes:

@@ -9,15 +9,15 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from sandbox import cgroups, collect, executors, kernel, keys, mounts, rehearsal, seal, staging, wire
 from sandbox.bubblewrap import NoBubblewrap, find_bubblewrap
-from sandbox.collect import Collected, TooMuch
+from sandbox.collect import TooMuch
 from sandbox.denials import Witness
-from sandbox.executors import Cause, DispatcherGone, Ended, Room
+from sandbox.executors import DispatcherGone, Ended, Room
 from sandbox.fields import WORK, SpecError
 from sandbox.fuse import MAX_READ, View
 from sandbox.inputs import Bodies, BodyError
@@ -25,43 +25,13 @@ from sandbox.keys import Canceled, Keys, KeysError
 from sandbox.loopdisk import ScratchError
 from sandbox.mounts import MountError, Stage, Work
 from sandbox.processes import FirstProcess
+from sandbox.results import LOGS, REASONS, TOO_MUCH, Result, refusals
 from sandbox.scratch import open_scratch
 from sandbox.seal import Plain, SealedOutput
 from sandbox.signing import AttemptKey
 from sandbox.spec import Executor, Inline, KeyFile, Spec, parse_spec, spec_digest
 from sandbox.steps import WallsError
 from sandbox.walls import open_walls
-
-LOGS = f"{WORK}/.strongroom"
-_TOO_MUCH = "The outputs are larger, or more, than this task may write."
-_REASONS: dict[Cause, str | None] = {
-    "exited": None,
-    "deadline": "The task ran longer than it may.",
-    "out_of_memory": "The task used more memory than it may.",
-    "signal": "The task was killed by a signal.",
-    "disk_full": "The task wrote more than its scratch space holds.",
-    "canceled": "The task was canceled.",
-    "system": "The walls round the task could not be built.",
-}
-
-
-@dataclass
-class Result:
-    """What the dispatcher is told at the end."""
-
-    cause: Cause
-    exit_code: int | None = None
-    reason: str | None = None
-    executors: list[dict[str, Any]] = field(default_factory=list)
-    outputs: list[dict[str, Any]] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    answer: str | None = None
-    peak_memory_bytes: int | None = None
-    cpu_seconds: float = 0.0
-
-    def message(self) -> wire.Message:
-        """Return the result as it travels."""
-        return {"type": "result", **vars(self)}
 
 
 @dataclass
@@ -116,7 +86,7 @@ def _supervise(raw: bytes, channel: socket.socket, ready: Ready | Exception, *, 
             raise ready
         return _attempt(raw, channel, ready, own=own)
     except Canceled:
-        return Result("canceled", reason=_REASONS["canceled"])
+        return Result("canceled", reason=REASONS["canceled"])
     except (SpecError, KeysError, MountError, NoBubblewrap, BodyError, ScratchError, WallsError) as error:
         return Result("system", reason=str(error))
     except DispatcherGone:
@@ -156,7 +126,7 @@ def _attempt(raw: bytes, channel: socket.socket, ready: Ready, *, own: AttemptKe
         try:
             _take(result, spec, _Left(folders, ended, unlocked.recipient, source))
         except TooMuch:
-            result.cause, result.exit_code, result.reason = "disk_full", None, _TOO_MUCH
+            result.cause, result.exit_code, result.reason = "disk_full", None, TOO_MUCH
     space.close()
     return result
 
@@ -211,7 +181,7 @@ def _went_on(ended: Ended, executor: Executor) -> bool:
 
 def _result(spec: Spec, ended: Sequence[Ended], bodies: Bodies) -> Result:
     last = ended[-1]
-    result = Result(last.cause, last.exit_code, last.reason or _REASONS[last.cause])
+    result = Result(last.cause, last.exit_code, last.reason or REASONS[last.cause])
     if _went_on(last, spec.executors[len(ended) - 1]):
         result.exit_code = 0
     result.executors = [{"exit_code": one.exit_code, "start": one.start, "end": one.end} for one in ended]
@@ -245,7 +215,7 @@ def _take(result: Result, spec: Spec, left: _Left) -> None:
         left.source.register(sealed)
     result.outputs = [output.facts() for output in sealed]
     result.missing = list(found.missing)
-    result.reason = result.reason or _refusals(found)
+    result.reason = result.reason or refusals(found)
 
 
 def _seal(spec: Spec, plains: Sequence[Plain], recipient: bytes) -> list[SealedOutput]:
@@ -276,12 +246,6 @@ def _itself(log: io.FileIO) -> Callable[[], io.FileIO]:
 
 def _holds(log: io.FileIO) -> bool:
     return os.fstat(log.fileno()).st_size > 0
-
-
-def _refusals(found: Collected) -> str | None:
-    if not found.refused:
-        return None
-    return f"Something that the task left was not taken: {', '.join(kind.value for kind in found.refused)}."
 
 
 def _log(error: Exception) -> None:

@@ -87,6 +87,45 @@ class Nodes(_Part):
         return host, int(port)
 
 
+class Toleration(_Part):
+    """A taint of nodes that task pods bear."""
+
+    key: str = Field(description="The taint's key.")
+    value: str = Field("", description="The taint's value; empty: any.")
+    effect: Literal["", "NoSchedule", "NoExecute", "PreferNoSchedule"] = Field("", description="Empty: all effects.")
+
+
+class Kubernetes(_Part):
+    """The cluster whose pods tasks run in, with the backend `kubernetes`."""
+
+    kubeconfig: Path | None = Field(
+        None, description="How to reach the API server; by default the account of the pod that Strongroom runs in."
+    )
+    namespace: str = Field(
+        "strongroom-tasks",
+        pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
+        description="Of task pods, and nothing else.",
+    )
+    repository: str = Field("", description="Where nodes have images from: REPOSITORY, without the digest.")
+    node_image: str = Field(
+        "",
+        description="The image of our own containers: REPOSITORY@sha256:DIGEST of what `images/build.py node` makes.",
+    )
+    launcher: Path = Field(
+        SOURCE / ".venvs" / "launcher" / "launcher", description="The first process of executors, static."
+    )
+    runtime_class: str = Field("", description="RuntimeClass of task pods; empty means the nodes' default.")
+    runtime_class_of_runsc: str = Field(
+        "", description="RuntimeClass (gVisor, Kata) of tasks whose walls are `runsc`; empty refuses them."
+    )
+    node_selector: dict[str, str] = Field({}, description="Labels that a node must have to get task pods.")
+    tolerations: tuple[Toleration, ...] = Field((), description="Taints of nodes that task pods bear.")
+    pods: int = Field(200, description="Most task pods at once: the namespace's quota.")
+    start_seconds: int = Field(
+        900, description="Longest that a pod may take to fetch its images and decrypt its inputs."
+    )
+
+
 class Slurm(_Part):
     """How tasks become jobs of a SLURM cluster; it counts with `tes.backend` = `slurm`."""
 
@@ -229,6 +268,7 @@ class Settings(BaseSettings):
     uids: Uids = Uids()
     tes: Tes = Tes()
     nodes: Nodes = Nodes()
+    kubernetes: Kubernetes = Kubernetes()
     slurm: Slurm = Slurm()
     wes: Wes = Wes()
     airlock: Airlock = Airlock()

@@ -14,6 +14,7 @@ from typing import Any
 from sandbox_broker import Broker
 from sandbox_lab import MIB, Lab, executor
 
+from sandbox.pod.places import LAUNCHER
 from sandbox.spec import spec_digest
 from strongroom.database import migrate, now, open_database, transaction
 from strongroom.doors import Message, listen, serve
@@ -24,6 +25,7 @@ from tes.reports import Report
 from tes.store import Attempt, Task, next_seq
 
 PROJECT = "cohort"
+OURS = ("sandbox.pod seal", f"{LAUNCHER} ")  # what stands round a task in its pod
 
 
 class Told:
@@ -89,7 +91,10 @@ class House:
         self.engine.dispose()
 
     def launch(self, backend: str, keys_at: Path, *commands: Sequence[str], **changes: Any) -> Launch:
-        """Return an attempt at these commands, with its rows; `plan` changes what the backend is told of its size."""
+        """Return an attempt at these commands, with its rows; `plan` changes what the backend is told of its size.
+
+        `each` says more of each executor.
+        """
         attempt, project = uuid.uuid4().hex, changes.pop("project", PROJECT)
         plan = {"cores": 1, "memory": 64 * MIB, "scratch": 32 * MIB, "seconds": 60, **changes.pop("plan", {})}
         limits = {"memory_bytes": plan["memory"], "cpu_cores": plan["cores"], "scratch_bytes": plan["scratch"]}
@@ -97,7 +102,9 @@ class House:
         key = base64.b64encode(self.broker.key.public_key().public_bytes_raw()).decode()
         keys = {"type": "broker", "socket": str(keys_at), "broker_public_key": key}
         given = {"attempt": attempt, "uid": next(self._uids), "keys": keys, "limits": limits, **changes}
-        spec = self.lab.spec(**{**given, "executors": [executor(command) for command in commands]})
+        each = given.pop("each", ({},) * len(commands))
+        executors = [executor(command, **more) for command, more in zip(commands, each, strict=True)]
+        spec = self.lab.spec(**{**given, "executors": executors})
         raw = json.dumps(spec).encode()
         objects = [one["object"] for one in spec["inputs"] if "object" in one]
         order = {"kind": "task", "project": project, "objects": objects}
@@ -157,13 +164,14 @@ class House:
 
 
 def processes_of(launch: Launch) -> list[str]:
-    """Return the processes that live under the kernel uid of an attempt, with what they run."""
+    """Return the task's processes: under the kernel uid of an attempt, with what they run, and none of ours."""
     uid, found = json.loads(launch.spec)["uid"], []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
-            if folder.stat().st_uid == uid and state != "Z":
-                found.append((folder / "cmdline").read_text().replace("\0", " "))
+            words = (folder / "cmdline").read_text().replace("\0", " ")
+            if folder.stat().st_uid == uid and state != "Z" and not any(one in words for one in OURS):
+                found.append(words)
         except OSError:
             continue
     return found

@@ -39,6 +39,17 @@ def site(sources: tuple[list[Path], list[Path]]) -> "Iterator[object]":
 
 
 @pytest.fixture(scope="session")
+def pods(
+    cluster: object, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> "Iterator[object]":
+    """A namespace of the cluster where attempts are pods; see `backend_kubernetes.KubernetesPlace`."""
+    from backend_kubernetes import open_place
+
+    with open_place(request, tmp_path_factory.mktemp("pods")) as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
 def federated(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[object]":
     """A whole running Strongroom that serves two other networks; see `federation_scene.Federated`."""
     from federation_scene import Federated

@@ -25,6 +25,7 @@ class Site:
         self.cast: Cast
         self.secret = home / "ruth.key"
         self.fingerprint = ""
+        self.patience = PATIENCE
 
     def open(self, calls: list[Path], reads: list[Path]) -> None:
         """Start it, and bring in images, people, datasets (one open, one coarse) and two vetted workflows."""
@@ -50,7 +51,7 @@ class Site:
 
     def ended(self, run: str, *, token: str = "") -> str:
         """Wait for the end of a run and return its state."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self.patience
         with self.stage.client(token or self.cast.researcher) as client:
             while (state := client.get(f"{WES}/runs/{run}/status")["state"]) not in TERMINAL:
                 assert time.monotonic() < end, f"the run is still {state}\n{self.what_happened()}"

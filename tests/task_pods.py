@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -120,3 +121,13 @@ def log(cluster: Cluster, namespace: str, pod: str, container: str) -> str:
     answer = cluster.api.get(f"{namespace}/pods/{pod}/log", params={"container": container})
     assert answer.is_success, answer.text
     return answer.text
+
+
+def places_with(canary: str, cluster: Cluster) -> set[str]:
+    """Return which folders of the cluster hold these bytes: etcd's, the kubelet's, containerd's, logs."""
+    found = set()
+    for folder, _, names in os.walk(cluster.place.folder):
+        for path in (Path(folder) / name for name in names):
+            if path.is_file() and not path.is_symlink() and canary.encode() in path.read_bytes():
+                found.add(str(path.relative_to(cluster.place.folder)).partition("/pods")[0])
+    return found

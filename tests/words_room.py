@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.signing import AttemptKey
+from sandbox.spec import spec_digest
 from strongroom.database import Base, now, open_database, transaction
 from strongroom.errors import NotAllowed
 from tes.backends import Launch, Tell
@@ -114,7 +115,7 @@ class Room:
     def claimed(self, attempt: str) -> AttemptKey:
         self.remote.begin(attempt, HERE)
         own = AttemptKey()
-        claim = {"spec_sha256": "0" * 64, "public_key": "x"}
+        claim = {"spec_sha256": spec_digest(self.remote._known(attempt).launch.spec), "public_key": "x"}
         self.remote.claim(attempt, {**claim, "signing_key": base64.b64encode(own.public_key).decode()})
         return own
 

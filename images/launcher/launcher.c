@@ -82,7 +82,7 @@ static _Noreturn void become(const struct order *order, char *const volumes[], i
     sigemptyset(&none);
     struct rlimit file = {(rlim_t)order->file_bytes, (rlim_t)order->file_bytes};
     if (setsid() < 0 || sigprocmask(SIG_SETMASK, &none, NULL) || setrlimit(RLIMIT_FSIZE, &file) ||
-        (landlock && write_only_below(volumes)))
+        (landlock && write_only_below(order->below[0] ? order->below : volumes)))
         code = OURS;
     for (int n = 0; n < 3 && !code; n++) {
         int stream = pipes[n];
@@ -154,6 +154,8 @@ static void watch(pid_t child, const struct order *order, int signals, int pipes
     end->cause = WIFSIGNALED(status) ? "signal" : "exited";
     end->signal = WIFSIGNALED(status) ? WTERMSIG(status) : -1;
     end->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (end->exit_code != 0 && was_out_of_memory())
+        end->cause = "out_of_memory";
 }
 
 static void run(const struct order *order, char *const volumes[], int landlock, int signals, struct end *end) {
@@ -189,12 +191,19 @@ static int may_go_on(const struct order *order, const struct end *end) {
     return end->exit_code == 0 || order->ignore_error == 1;
 }
 
+static long long milliseconds(const struct rusage *used) {
+    return (used->ru_utime.tv_sec + used->ru_stime.tv_sec) * 1000LL +
+           (used->ru_utime.tv_usec + used->ru_stime.tv_usec) / 1000;
+}
+
 /* One rename, so that nobody ever reads half of it. */
 static int tell(const struct order *order, struct end *end) {
     int file = open("ended.part", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     if (file < 0)
         return -1;
     end->end = now(CLOCK_REALTIME);
+    struct rusage used = {0};
+    getrusage(RUSAGE_CHILDREN, &used); /* we adopted and reaped all of them */
     dprintf(file, "next=%s\ncause=%s\n", may_go_on(order, end) ? "run" : "stop", end->cause);
     if (end->exit_code >= 0)
         dprintf(file, "exit_code=%d\n", end->exit_code);
@@ -203,7 +212,8 @@ static int tell(const struct order *order, struct end *end) {
     if (end->reason)
         dprintf(file, "reason=%s\n", end->reason);
     if (end->start)
-        dprintf(file, "start=%lld\nend=%lld\n", end->start, end->end);
+        dprintf(file, "start=%lld\nend=%lld\ncpu_ms=%lld\npeak_kib=%ld\n", end->start, end->end, milliseconds(&used),
+                used.ru_maxrss);
     return dprintf(file, "end\n") < 0 || close(file) || rename("ended.part", "ended");
 }
 

@@ -14,6 +14,7 @@ struct order {
     long long file_bytes;   /* most that any one file of the task may hold */
     long long ignore_error; /* 1: whoever comes after runs although this one failed */
     char **argv, **env;
+    char **below; /* the only folders that the command may write below; empty: all volumes */
 };
 int read_order(const char *path, struct order *order);
 
@@ -22,6 +23,7 @@ int be_opaque(void);
 int be_silent(void);
 int refuse_calls(void);
 int is_in_memory(const char *folder);
+int was_out_of_memory(void);
 int write_only_below(char *const folders[]);
 
 #endif

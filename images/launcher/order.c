@@ -53,7 +53,8 @@ static int is_variable(const char *text) {
            strncmp(text, "STRONGROOM_", 11) != 0;
 }
 
-static int take(const char *name, char *value, struct order *order, char ***argument, char ***variable) {
+static int take(const char *name, char *value, struct order *order, char ***argument, char ***variable,
+                char ***folder) {
     static const char *const paths[] = {"after", "workdir", "stdin", "stdout", "stderr"};
     const char **const path_of[] = {&order->after, &order->workdir, &order->streams[0], &order->streams[1],
                                     &order->streams[2]};
@@ -63,6 +64,8 @@ static int take(const char *name, char *value, struct order *order, char ***argu
         *(*argument)++ = value;
     else if (strcmp(name, "env") == 0 && is_variable(value))
         *(*variable)++ = value;
+    else if (strcmp(name, "below") == 0 && *value == '/')
+        *(*folder)++ = value;
     else {
         for (size_t n = 0; n < sizeof paths / sizeof *paths; n++)
             if (strcmp(name, paths[n]) == 0)
@@ -85,7 +88,8 @@ int read_order(const char *path, struct order *order) {
     *order = (struct order){.deadline = -1, .log_bytes = -1, .file_bytes = -1, .ignore_error = -1};
     char **argument = order->argv = calloc(fields + 1, sizeof(char *));
     char **variable = order->env = calloc(fields + 1, sizeof(char *));
-    if (!argument || !variable || strcmp(text, FIRST) != 0)
+    char **folder = order->below = calloc(fields + 1, sizeof(char *));
+    if (!argument || !variable || !folder || strcmp(text, FIRST) != 0)
         return -1;
     char *field = text + strlen(text) + 1, *end = text + length;
     for (; field < end && strcmp(field, LAST) != 0; ) {
@@ -93,7 +97,7 @@ int read_order(const char *path, struct order *order) {
         if (!value)
             return -1;
         *value++ = '\0';
-        if (take(field, value, order, &argument, &variable))
+        if (take(field, value, order, &argument, &variable, &folder))
             return -1;
         field = next;
     }

@@ -10,6 +10,7 @@
 #include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -82,6 +83,21 @@ int refuse_calls(void) {
 int is_in_memory(const char *folder) {
     struct statfs found;
     return statfs(folder, &found) == 0 && found.f_type == TMPFS_MAGIC;
+}
+
+/* Whether the kernel ever killed a process of this container for its memory: cgroup 2, then 1. */
+int was_out_of_memory(void) {
+    static const char *const counters[] = {"/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"};
+    for (size_t n = 0; n < sizeof counters / sizeof *counters; n++) {
+        char text[1024] = "";
+        int file = open(counters[n], O_RDONLY | O_CLOEXEC);
+        ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+        close(file);
+        const char *line = length > 0 ? strstr(text, "oom_kill ") : NULL;
+        if (line && line[strlen("oom_kill ")] != '0')
+            return 1;
+    }
+    return 0;
 }
 
 /* Newer than the headers of Debian 12: linux/landlock.h of Linux 6.2 (truncate), 6.7 (net) and 6.12 (scoped). */

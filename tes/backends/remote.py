@@ -227,6 +227,8 @@ class Remote:
             )
             said = judged(standing)
             if said is not None:
+                word = seen.word if seen else None
+                log.warning("attempt.judged", attempt=attempt, cause=said["cause"], word=word, begun=live.begun)
                 if seen is not None and not isinstance(seen.means, Cause):
                     self._tried(self._scheduler.stop, attempt)  # it would run, one day, for nobody
                 self._end(live, said)

@@ -13,7 +13,7 @@ ONE_IMPORTER = {
     "joserfc": "strongroom/identity.py",
     "celery": "strongroom/queue.py",
     "boto3": "strongroom/object_stores/s3.py",
-    "kubernetes": "tes/backends/kubernetes.py",
+    "kubernetes": "tes/backends/kubernetes/api.py",
     "pyslurm": "tes/backends/slurm/pyslurm.py",
 }
 # What another room may call without HTTP: the named doors, and what is pure.

@@ -12,6 +12,7 @@ from sandbox_lab import python, shell
 # Each is a context manager of a place like `backend_local.LocalPlace`, by module and name.
 PLACES = {
     "local": ("backend_local", "open_place"),
+    "kubernetes": ("backend_kubernetes", "open_place"),
     "slurm": ("backend_slurm", "open_place"),
     "slurm-rest": ("backend_slurm", "open_rest_place"),
 }
@@ -102,7 +103,7 @@ def test_an_attempt_that_is_over_or_unknown_can_be_cancelled(place: Any) -> None
 def test_the_status_of_a_running_attempt_is_the_schedulers_own_word(place: Any) -> None:
     told = place.submit(shell("sleep 30"))
     assert told.started.wait(30)
-    eventually(lambda: place.backend.status(told.attempt) in {"running", "RUNNING"}, "no word of it")
+    eventually(lambda: place.backend.status(told.attempt) in {"running", "RUNNING", "Running"}, "no word of it")
     place.backend.cancel(told.attempt)
     told.end()
 

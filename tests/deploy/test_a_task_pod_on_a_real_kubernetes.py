@@ -1,16 +1,14 @@
 """Executors in a real pod run in order, and neither kubelet nor API server learns a word of theirs."""
 
 import json
-import os
 import socketserver
 import threading
-from pathlib import Path
 
 import httpx
 import pytest
 from launcher_lab import WITHOUT_LANDLOCK
 from services.kubernetes import Cluster
-from task_pods import RESTRICTED, a_pod, an_order, deliver_launcher, import_busybox, log, run
+from task_pods import RESTRICTED, a_pod, an_order, deliver_launcher, import_busybox, log, places_with, run
 
 CANARY = "CANARY-7f3a-7f3a"  # put together at run time only, so that no spec holds it
 TALK = """
@@ -34,16 +32,6 @@ def namespace(cluster: Cluster) -> str:
 @pytest.fixture(scope="module")
 def launcher(cluster: Cluster, namespace: str) -> str:
     return deliver_launcher(cluster, namespace)
-
-
-def places_with(canary: str, cluster: Cluster) -> set[str]:
-    """Return which folders of the cluster hold these bytes: etcd's, the kubelet's, containerd's, logs."""
-    found = set()
-    for folder, _, names in os.walk(cluster.place.folder):
-        for path in (Path(folder) / name for name in names):
-            if path.is_file() and not path.is_symlink() and canary.encode() in path.read_bytes():
-                found.add(str(path.relative_to(cluster.place.folder)).partition("/pods")[0])
-    return found
 
 
 def test_what_a_task_says_stays_in_memory(cluster: Cluster, namespace: str, image: str, launcher: str) -> None:

@@ -120,8 +120,8 @@ def _kubeconfig(place: Place, name: str) -> dict[str, object]:
     }
 
 
-def client_context(place: Place) -> ssl.SSLContext:
-    """Return what makes a client of ours the administrator."""
+def client_context(place: Place, name: str = "admin") -> ssl.SSLContext:
+    """Return what makes a client of ours the administrator, or another of `CLIENTS`."""
     context = ssl.create_default_context(cafile=str(place.keys / "ca.crt"))
-    context.load_cert_chain(place.keys / "admin.crt", place.keys / "admin.key")
+    context.load_cert_chain(place.keys / f"{name}.crt", place.keys / f"{name}.key")
     return context
