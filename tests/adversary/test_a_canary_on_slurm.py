@@ -47,19 +47,12 @@ def stubs(cluster: Slurm) -> list[Path]:
 def test_a_canary_is_nowhere_on_the_cluster(on_slurm: Site, slurm: Slurm, spreads: str, canary: Canary) -> None:
     run = on_slurm.submit(spreads, {"inputs": {"notes": canary.dataset}})
     eventually(lambda: spreading(canary), "the task never read its input")
-    assert_nowhere(on_slurm, canary)  # the cluster's home lies below /tmp: spools, state, accounting, agents' folders
-    assert spreading(canary), "the search took longer than the task"
     query = (
         "select a.id, json_extract(a.launch, '$.spec') from attempts a join tasks t on t.id = a.task where t.run = ?"
     )
     ((attempt, raw),) = rows(on_slurm, query, run)
     spec = json.loads(raw)
-    # What the cluster has of it: a name, and a script of two lines.
-    known = holding(slurm.home, attempt)
-    assert any("/ctld/" in path for path in known)
-    assert any("/spool/" in path for path in known)
     inside = [spec["bodies"], spec["keys"]["broker_public_key"], "export SECRET", canary.dataset]
-    assert holding(slurm.home, *inside) == []
     (stub,) = stubs(slurm)
     told = (stub / "environ").read_bytes() + (stub / "cmdline").read_bytes()
     assert attempt.encode() in told
@@ -69,6 +62,13 @@ def test_a_canary_is_nowhere_on_the_cluster(on_slurm: Site, slurm: Slurm, spread
     assert not [name for name in names - plain if not name.startswith((b"SLURM_", b"SLURMD_"))]
     agents = [slurm.pid(f"agent-{node}") for node in slurm.nodes]
     assert [pid for pid in [*agents, int(stub.name)] if in_memory(pid, canary)] == []
+    # What the cluster has of it: a name, and a script of two lines.
+    known = holding(slurm.home, attempt)
+    assert any("/ctld/" in path for path in known)
+    assert any("/spool/" in path for path in known)
+    assert holding(slurm.home, *inside) == []
+    assert_nowhere(on_slurm, canary)  # the cluster's home lies below /tmp: spools, state, accounting, agents' folders
+    assert spreading(canary), "the search took longer than the task"
     assert on_slurm.ended(run) == "COMPLETE", on_slurm.engine_log(run)
     assert_nowhere(on_slurm, canary)
     assert in_processes(canary) == []
