@@ -16,6 +16,8 @@ def running(pods: KubernetesPlace, script: str, **changes: Any) -> Told:
     """Start an attempt and wait until its command runs."""
     told = pods.submit(shell(script), **changes)
     eventually(lambda: "sleep" in str(processes_of(told.launch)), "the task does not run", within=60)
+    # The kubelet starts containers one by one; one that it leaves half started is lost, and so is the attempt.
+    eventually(lambda: f'pod seal {{"attempt": "{told.attempt}"' in everything_that_runs(), "seal does not run")
     return told
 
 

@@ -38,19 +38,20 @@ DISRUPTIONS: Final[Mapping[str, Cause]] = {
     "DeletionByTaintManager": Cause.LOST,
     "DeletionByPodGC": Cause.LOST,
 }
+_NOT_STARTED: Final = "A container could not be started; its image may lack what it needs."
 # `state.waiting.reason` of a container: what comes again by itself or never, and what never comes
 STUCK: Final[Mapping[str, str]] = {
     "ErrImagePull": "An image could not be fetched; ask the operator.",
     "ImagePullBackOff": "An image could not be fetched; ask the operator.",
     "RegistryUnavailable": "The registry of images does not answer; ask the operator.",
     "CreateContainerConfigError": "The cluster lacks something that task pods need; ask the operator.",
+    "CreateContainerError": _NOT_STARTED,  # the kubelet tries again
+    "RunContainerError": _NOT_STARTED,
 }
 NEVER: Final[Mapping[str, str]] = {
     "InvalidImageName": "An image's name cannot be read; ask the operator.",
     "ErrImageNeverPull": "An image is not on the node; ask the operator.",
     "ImageInspectError": "An image cannot be read; ask the operator.",
-    "CreateContainerError": "A container could not be made; its image may lack what it needs.",
-    "RunContainerError": "A container could not be started; its image may lack what it needs.",
 }
 NO_NODE: Final = "No node of the cluster has room for this task."
 SILENT: Final = "The task's node does not answer."
@@ -95,7 +96,7 @@ def _broken(status: Pod) -> Seen | None:
         if reason == "OOMKilled" and code and name not in OURS:
             return Seen(Cause.OUT_OF_MEMORY, reason)
         if reason in ("ContainerCannotRun", "StartError"):
-            return Seen(Cause.SYSTEM, reason, NEVER["RunContainerError"])
+            return Seen(Cause.LOST, reason, _NOT_STARTED)  # or the kubelet died while it started this one
         if code and name in OURS:
             return Seen(Cause.LOST, f"{name}: {reason}")
         if code == 64 and name not in OURS:  # the launcher saw that its pod is not what it must be

@@ -51,7 +51,7 @@ UNSCHEDULABLE = condition("PodScheduled", "False", "Unschedulable")
         (pod(**ended("executor-1", 0, "Completed")), S.RUNNING, "Running"),
         (pod(**ended("executor-1", 70, "Error")), S.RUNNING, "Running"),  # its launcher told `system`
         (pod(**ended("executor-1", 64, "Error")), Cause.SYSTEM, "executor-1: Error"),
-        (pod(**ended("executor-1", 128, "StartError")), Cause.SYSTEM, "StartError"),
+        (pod(**ended("executor-1", 128, "StartError")), Cause.LOST, "StartError"),
         (pod(**ended("stage", 1, "Error")), Cause.LOST, "stage: Error"),
         (pod(**ended("stage", 137, "OOMKilled")), Cause.LOST, "stage: OOMKilled"),
         (pod(**ended("seal", 1, "Error")), Cause.LOST, "seal: Error"),
@@ -79,16 +79,16 @@ def test_a_pods_words_mean(given: dict[str, Any], means: TaskState | Cause, word
     assert (seen.means, seen.word) == (means, word)
 
 
-@pytest.mark.parametrize(
-    "reason", ["InvalidImageName", "ErrImageNeverPull", "CreateContainerError", "RunContainerError"]
-)
+@pytest.mark.parametrize("reason", ["InvalidImageName", "ErrImageNeverPull", "ImageInspectError"])
 def test_what_never_comes_ends_an_attempt(reason: str) -> None:
     seen = seen_of(pod("Pending", **waits(reason)), busy=True)
     assert (seen.means, seen.word) == (Cause.SYSTEM, reason)
     assert seen.stuck
 
 
-@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError"])
+@pytest.mark.parametrize(
+    "reason", ["ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "CreateContainerError"]
+)
 def test_what_may_still_come_is_waited_for(reason: str) -> None:
     seen = seen_of(pod("Pending", **waits(reason)), busy=True)
     assert (seen.means, seen.word) == (S.INITIALIZING, reason)
