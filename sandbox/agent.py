@@ -151,7 +151,7 @@ class Agent:
         if result is None:
             supervisor.sweep()
             return NO_ANSWER
-        self._spool.put(join.attempt, result)
+        self._spool.put(join.attempt, {"pass": begun["pass"], "result": result})
         return OVER if (result.get("cause"), result.get("exit_code")) == ("exited", 0) else ENDED_BADLY
 
     def _begin(self, join: Join) -> Message | None:

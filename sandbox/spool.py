@@ -25,11 +25,11 @@ class Spool:
         self._waiting = threading.Event()
         self._waiting.set()  # an earlier life may have left some
 
-    def put(self, attempt: str, result: Message) -> None:
-        """Have a result on disk before anybody is told, then tell it once; `run` tells it until it is heard."""
+    def put(self, attempt: str, said: Message) -> None:
+        """Have a result, with its attempt's pass, on disk before anybody is told; `run` tells it until it's heard."""
         path, draft = self._folder / f"{attempt}.json", self._folder / f".{attempt}"
         with open(draft, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            json.dump(result, file)
+            json.dump(said, file)
             file.flush()
             os.fsync(file.fileno())
         draft.rename(path)
@@ -50,8 +50,8 @@ class Spool:
     def _tell(self, path: Path) -> bool:
         """Return whether this need not be told again."""
         try:
-            result = json.loads(path.read_text())
-            self._door.ask({"verb": "result", "attempt": path.stem, "result": result})
+            said = json.loads(path.read_text())
+            self._door.ask({"verb": "result", "attempt": path.stem, "pass": said["pass"], "result": said["result"]})
         except DoorClosed:
             return False
         except FileNotFoundError:
@@ -60,7 +60,7 @@ class Spool:
             if error.status >= 500:
                 return False
             sys.stderr.write(f"agent: the result of {path.stem} is not wanted: {error}\n")
-        except ValueError:
+        except (KeyError, TypeError, ValueError):
             sys.stderr.write(f"agent: {path.name} in the spool is no result\n")
         with contextlib.suppress(FileNotFoundError):
             path.unlink()

@@ -1,5 +1,6 @@
 """Opens the one database of all rooms: SQLite in WAL mode or PostgreSQL, by URL."""
 
+import fcntl
 import os
 import threading
 from collections.abc import Iterator
@@ -16,8 +17,32 @@ from sqlalchemy.types import TypeDecorator
 
 from strongroom.settings import SOURCE
 
-_TURNS: dict[str, threading.Lock] = {}
-os.register_at_fork(after_in_child=_TURNS.clear)  # whose turn it was is not there any more
+
+class Turns:
+    """Lets writers of one SQLite file wait for each other in the kernel; SQLite itself sleeps and tries again."""
+
+    def __init__(self, database: str) -> None:
+        self._threads = threading.Lock()
+        # Beside the database, never the database: closing that would drop SQLite's own locks.
+        self._file = os.open(_turn_of(database), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+
+    @contextmanager
+    def mine(self) -> Iterator[None]:
+        """Wait until no other thread and no other process writes."""
+        with self._threads:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+def _turn_of(database: str | Path) -> Path:
+    return Path(f"{database}-turn")
+
+
+_TURNS: dict[str, Turns] = {}
+os.register_at_fork(after_in_child=_TURNS.clear)  # a child has its own
 
 
 class Base(orm.DeclarativeBase):
@@ -88,11 +113,12 @@ def transaction(engine: sa.Engine) -> Iterator[orm.Session]:
 
 @contextmanager
 def _turn(engine: sa.Engine) -> Iterator[None]:
-    """Wait for this thread's turn to write: SQLite's own way is to sleep and try again, for ever longer."""
-    if engine.dialect.name != "sqlite":
+    database = engine.url.database
+    if engine.dialect.name != "sqlite" or not database:
         yield
         return
-    with _TURNS.setdefault(str(engine.url), threading.Lock()):
+    turns = _TURNS.get(database) or _TURNS.setdefault(database, Turns(database))
+    with turns.mine():
         yield
 
 
@@ -106,7 +132,9 @@ def reading(engine: sa.Engine) -> Iterator[orm.Session]:
 def migrate(url: str) -> None:
     """Bring the schema at `url` up to date."""
     if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        database = Path(url.removeprefix("sqlite:///"))
+        database.parent.mkdir(parents=True, exist_ok=True)
+        _turn_of(database).touch()  # now: whoever starts us gives both files to all our users
     config = Config()
     config.set_main_option("script_location", str(SOURCE / "migrations"))
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))

@@ -120,6 +120,13 @@ def test_t1_a_dismissed_node_and_one_with_old_papers_are_nobody(site: Site) -> N
     assert refused(again, verb="begin", attempt=ATTEMPT) == 403
 
 
+def test_t22_before_a_claim_nobody_ends_an_attempt_without_its_pass(site: Site) -> None:
+    begun(site)
+    said = {"type": "result", "cause": "system", "reason": "forged"}
+    assert refused(site.nobody(), verb="result", attempt=ATTEMPT, result=said) == 403
+    assert site.room.remote.status(ATTEMPT) is not None
+
+
 def test_papers_of_another_authority_do_not_even_connect(site: Site) -> None:
     node_keys.admit(site.home / "elsewhere", "n1", site.home / "forged")
     forged = site.home / "forged"

@@ -13,6 +13,7 @@ from sandbox.spool import Spool
 
 ATTEMPT = "a" * 32
 RESULT = {"type": "result", "cause": "exited", "exit_code": 0, "signature": "x"}
+SAID = {"pass": "0" * 64, "result": RESULT}
 
 
 class Dispatcher:
@@ -55,8 +56,8 @@ def eventually_empty(folder: Path) -> None:
 
 
 def test_a_result_that_is_heard_leaves_nothing(dispatcher: Dispatcher, tmp_path: Path) -> None:
-    spool_of(tmp_path, dispatcher).put(ATTEMPT, RESULT)
-    assert dispatcher.heard == [{"verb": "result", "attempt": ATTEMPT, "result": RESULT}]
+    spool_of(tmp_path, dispatcher).put(ATTEMPT, SAID)
+    assert dispatcher.heard == [{"verb": "result", "attempt": ATTEMPT, **SAID}]
     assert files(tmp_path) == []
 
 
@@ -64,7 +65,7 @@ def test_a_result_that_is_heard_leaves_nothing(dispatcher: Dispatcher, tmp_path:
 def test_a_result_that_is_not_heard_is_told_again(dispatcher: Dispatcher, tmp_path: Path, silence: Exception) -> None:
     dispatcher.answers = [silence, silence]
     spool = spool_of(tmp_path, dispatcher)
-    spool.put(ATTEMPT, RESULT)
+    spool.put(ATTEMPT, SAID)
     assert files(tmp_path) == [f"{ATTEMPT}.json"]
     told_for_ever(spool)
     eventually_empty(tmp_path)
@@ -73,7 +74,7 @@ def test_a_result_that_is_not_heard_is_told_again(dispatcher: Dispatcher, tmp_pa
 
 def test_what_an_earlier_life_left_is_told(dispatcher: Dispatcher, tmp_path: Path) -> None:
     dispatcher.answers = [DoorClosed("away")]
-    spool_of(tmp_path, dispatcher).put(ATTEMPT, RESULT)
+    spool_of(tmp_path, dispatcher).put(ATTEMPT, SAID)
     told_for_ever(spool_of(tmp_path, dispatcher))
     eventually_empty(tmp_path)
     assert dispatcher.heard[0]["result"] == RESULT
@@ -81,7 +82,7 @@ def test_what_an_earlier_life_left_is_told(dispatcher: Dispatcher, tmp_path: Pat
 
 def test_what_nobody_wants_is_not_told_for_ever(dispatcher: Dispatcher, tmp_path: Path) -> None:
     dispatcher.answers = [DoorRefused("This is not signed with the key that the attempt claimed with.", 403)]
-    spool_of(tmp_path, dispatcher).put(ATTEMPT, RESULT)
+    spool_of(tmp_path, dispatcher).put(ATTEMPT, SAID)
     assert files(tmp_path) == []
     assert dispatcher.heard == []
 
@@ -89,7 +90,7 @@ def test_what_nobody_wants_is_not_told_for_ever(dispatcher: Dispatcher, tmp_path
 def test_what_is_no_result_is_put_away_and_drafts_are_not_told(dispatcher: Dispatcher, tmp_path: Path) -> None:
     spool = spool_of(tmp_path, dispatcher)
     (tmp_path / "spool" / f"{ATTEMPT}.json").write_text("{")
-    (tmp_path / "spool" / f"{'b' * 32}.json").write_text(json.dumps(RESULT))
+    (tmp_path / "spool" / f"{'b' * 32}.json").write_text(json.dumps(SAID))
     (tmp_path / "spool" / f".{'c' * 32}").write_text("{")
     (tmp_path / "spool" / "notes.json").write_text("{}")
     told_for_ever(spool)
@@ -102,6 +103,6 @@ def test_what_is_no_result_is_put_away_and_drafts_are_not_told(dispatcher: Dispa
 
 def test_nobody_else_reads_results(dispatcher: Dispatcher, tmp_path: Path) -> None:
     dispatcher.answers = [DoorClosed("away")]
-    spool_of(tmp_path, dispatcher).put(ATTEMPT, RESULT)
+    spool_of(tmp_path, dispatcher).put(ATTEMPT, SAID)
     assert (tmp_path / "spool").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "spool" / f"{ATTEMPT}.json").stat().st_mode & 0o777 == 0o600
