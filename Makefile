@@ -50,7 +50,7 @@ check: .venv/made .venvs/docs/made ## Style, types, import rules, documents
 	$(BIN)/python -m pytest -q tests/architecture
 	.venvs/docs/bin/mkdocs build --strict
 
-bench: setup ## Strongroom against bare Snakemake
+bench: setup ## Strongroom against bare tools: sandbox, tasks, SLURM, Kubernetes, Snakemake (half an hour)
 	$(BIN)/strongroom bench
 
 docs: .venv/made .venvs/docs/made ## Write the generated pages and build the site into site/

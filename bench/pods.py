@@ -1,11 +1,13 @@
 """Measures an attempt in a pod, create → result known, beside a bare pod, create → Succeeded, by the same client."""
 
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+
+from bench.measure import Figure, against, take_turns
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
@@ -53,24 +55,17 @@ def attempt(place: KubernetesPlace, _number: int) -> float:
     return time.monotonic() - begun
 
 
-def line(name: str, took: Sequence[float]) -> str:
-    """Return a row of the table."""
-    return f"| {name} | {min(took):.2f} | {statistics.median(took):.2f} | {max(took):.2f} |"
-
-
-def main() -> None:
-    """Measure in turn, so that what else runs on this machine falls on both."""
+def measure(_folder: Path) -> list[Figure]:
+    """Return the figure, from a cluster of the tests' that lives as long as this takes."""
     folder = Path(tempfile.mkdtemp(prefix="strongroom-bench-"))
-    took: dict[str, list[float]] = {"bare pod": [], "attempt": []}
     with Cluster() as cluster, place_in(cluster, folder) as place:
-        for number in range(PAIRS + 1):  # the first of each warms up
-            for name, run in (("bare pod", bare), ("attempt", attempt)):
-                took[name].append(run(place, number))
-                eventually(lambda: not place.pods(), "a pod stays", within=60)
-    said = ["| seconds | least | median | most |", "|---|---|---|---|"]
-    said += [line(name, seconds[1:]) for name, seconds in took.items()]
-    sys.stdout.write("\n".join(said) + "\n")
 
+        def alone(run: Callable[[KubernetesPlace, int], float], number: int) -> float:
+            took = run(place, number)
+            eventually(lambda: not place.pods(), "a pod stays", within=60)
+            return took
 
-if __name__ == "__main__":
-    main()
+        numbers = count()
+        rivals = {"attempt": lambda: alone(attempt, 0), "bare pod": lambda: alone(bare, next(numbers))}
+        medians = take_turns(rivals, PAIRS)
+    return [against("attempt in a pod : bare pod", medians, ("attempt", "bare pod"), unit="s", aim="<= 1")]

@@ -1,6 +1,5 @@
 """Measures five hundred `true` tasks on a real SLURM through the whole of Strongroom, against bare jobs."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ PROJECT = "bench"
 SMALL = {"TES__LOG_BYTES": "65536", "TES__TASK_MEMORY_GB": "0.03", "TES__SCRATCH_GB": "0.03"}
 
 
-def measure() -> Figure:
+def measure(_folder: Path) -> list[Figure]:
     """Start a cluster of the tests' and return seconds for all, with bare sbatch beside them."""
     sys.path.append(str(SOURCE / "tests"))
     from services.slurm import Slurm
@@ -43,7 +42,7 @@ def measure() -> Figure:
         finally:
             cluster.stop_agents()
             shutil.rmtree(home, ignore_errors=True)
-    return Figure(f"{TRUE_TASKS} true tasks on SLURM : bare sbatch", ours, bare, "s", ours / bare, "<= 1.25")
+    return [Figure(f"{TRUE_TASKS} true tasks on SLURM : bare sbatch", ours, bare, "s", ours / bare, "<= 1.25")]
 
 
 def _bare(env: dict[str, str]) -> float:
@@ -71,8 +70,3 @@ def _bare(env: dict[str, str]) -> float:
 
 def _run(argv: list[str], env: dict[str, str]) -> str:
     return subprocess.run(argv, env=env, check=True, capture_output=True, text=True).stdout.strip()
-
-
-if __name__ == "__main__":
-    json.dump(vars(measure()), sys.stdout)
-    sys.stdout.write("\n")

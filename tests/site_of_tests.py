@@ -6,15 +6,19 @@ import time
 from pathlib import Path
 from typing import Any
 
+from archive.keys.standing import stored_objects
 from demo import bare, people
 from demo.people import AIRLOCK, PROJECT, Cast
 from demo.stage import Stage
 from strongroom.cli.run import TERMINAL, WES, send
+from strongroom.database import open_database, reading
 from strongroom.settings import SOURCE
+from wes.store import files_of
 
 FREQUENCIES = SOURCE / "workflows" / "cohort-frequencies" / "1.0.0"
 CALLING = SOURCE / "workflows" / "variant-calling" / "1.0.0"
 PATIENCE = 240
+DATED = (".vcf.gz", ".bcf", ".tbi", ".csi")
 
 
 class Site:
@@ -69,6 +73,17 @@ class Site:
         run = self.submit("variant-calling/1.0.0", {"inputs": bare.CALLING_INPUTS})
         assert self.ended(run) == "COMPLETE", self.engine_log(run)
         return run
+
+    def sizes(self, run: str) -> dict[str, int]:
+        """Return what a run's tasks left, in bytes by path; of what is compressed with a date inside, 0."""
+        engine = open_database(self.stage.settings.database)
+        with reading(engine) as session:
+            objects = {
+                path: file.object for path, file in files_of(session, run).items() if file.task and file.object
+            }
+            sizes = {row.id: row.size for row in stored_objects(session, list(objects.values()))}
+        engine.dispose()
+        return {path: 0 if path.endswith(DATED) else sizes[one] for path, one in objects.items()}
 
     def held(self, run: str) -> dict[str, Any]:
         """Wait until the airlock has judged a run's outputs; return them by path."""

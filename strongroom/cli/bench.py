@@ -11,8 +11,8 @@ from strongroom.settings import SOURCE
 
 
 def bench() -> None:
-    """Measure the sandbox against bare tools, and a hundred tiny jobs in Strongroom against bare Snakemake."""
-    codes = [start("bench.sandbox"), start("demo.bench")]
+    """Measure sandbox, tasks and clusters against bare tools, and a hundred tiny jobs against bare Snakemake."""
+    codes = [start("bench.costs"), start("demo.bench")]
     raise typer.Exit(max(codes))
 
 

@@ -15,6 +15,7 @@ from site_of_tests import Site
 from demo import people
 
 NAMESPACE = "journey"
+CALLING_TASKS = 8
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,12 @@ def released(site: Site, folder: Path) -> dict[str, bytes]:
     request = site.requested(site.frequencies())
     site.approved(request)
     return {name: path.read_bytes() for name, path in site.downloaded(request, folder).items()}
+
+
+def test_one_persons_calls_are_the_same_in_pods_as_on_this_host(site: Site, site_with_pods: Site) -> None:
+    there = site_with_pods.sizes(site_with_pods.calling())
+    assert len(there) >= CALLING_TASKS
+    assert there == site.sizes(site.calling())
 
 
 def test_the_cohorts_frequencies_are_the_same_in_pods_as_on_this_host(

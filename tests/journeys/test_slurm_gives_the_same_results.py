@@ -7,6 +7,8 @@ from pathlib import Path
 from services.slurm import Slurm
 from site_of_tests import Site
 
+CALLING_TASKS = 8
+
 
 def released(site: Site, run: str, folder: Path) -> dict[str, str]:
     """Have a run's results released and return their digests by name."""
@@ -14,6 +16,12 @@ def released(site: Site, run: str, folder: Path) -> dict[str, str]:
     site.approved(request)
     found = site.downloaded(request, folder)
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items()}
+
+
+def test_one_persons_calls_are_those_of_one_host(site: Site, on_slurm: Site) -> None:
+    there = on_slurm.sizes(on_slurm.calling())
+    assert len(there) >= CALLING_TASKS
+    assert there == site.sizes(site.calling())
 
 
 def test_the_results_are_those_of_one_host(site: Site, on_slurm: Site, slurm: Slurm, tmp_path: Path) -> None:
