@@ -65,20 +65,29 @@ def federated(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[object]":
 
 
 @pytest.fixture(scope="session")
-def on_slurm(slurm: object, sources: tuple[list[Path], list[Path]]) -> "Iterator[object]":
+def on_slurm(site_slurm: object, sources: tuple[list[Path], list[Path]]) -> "Iterator[object]":
     """A whole running Strongroom, with data, workflows and people, whose tasks run on the SLURM cluster."""
     from slurm_site import slurm_site, start_agents
 
     home = Path(tempfile.mkdtemp(prefix="strongroom-"))
-    whole = slurm_site(home, slurm)
+    whole = slurm_site(home, site_slurm)
     try:
         whole.open(*sources)
-        start_agents(whole.stage, slurm)
+        start_agents(whole.stage, site_slurm)
         yield whole
     finally:
         whole.stage.stop()
-        slurm.stop_agents()
+        site_slurm.stop_agents()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def site_slurm() -> "Iterator[object]":
+    """The cluster of `on_slurm`: a node has one agent, and an agent one Strongroom."""
+    from services.slurm import Slurm
+
+    with Slurm() as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def stubs(cluster: Slurm) -> list[Path]:
     return [process for process in processes if process.stat().st_uid == number]
 
 
-def test_a_canary_is_nowhere_on_the_cluster(on_slurm: Site, slurm: Slurm, spreads: str, canary: Canary) -> None:
+def test_a_canary_is_nowhere_on_the_cluster(on_slurm: Site, site_slurm: Slurm, spreads: str, canary: Canary) -> None:
     run = on_slurm.submit(spreads, {"inputs": {"notes": canary.dataset}})
     eventually(lambda: spreading(canary), "the task never read its input")
     query = (
@@ -53,20 +53,20 @@ def test_a_canary_is_nowhere_on_the_cluster(on_slurm: Site, slurm: Slurm, spread
     ((attempt, raw),) = rows(on_slurm, query, run)
     spec = json.loads(raw)
     inside = [spec["bodies"], spec["keys"]["broker_public_key"], "export SECRET", canary.dataset]
-    (stub,) = stubs(slurm)
+    (stub,) = stubs(site_slurm)
     told = (stub / "environ").read_bytes() + (stub / "cmdline").read_bytes()
     assert attempt.encode() in told
     assert not [word for word in inside if word.encode() in told]
     names = {line.partition(b"=")[0] for line in (stub / "environ").read_bytes().split(b"\0") if line}
     plain = {b"PATH", b"PWD", b"HOSTNAME", b"ENVIRONMENT", b"TMPDIR", b"LC_ALL", b"TZ", b"HOME", b"USER", b"LOGNAME"}
     assert not [name for name in names - plain if not name.startswith((b"SLURM_", b"SLURMD_"))]
-    agents = [slurm.pid(f"agent-{node}") for node in slurm.nodes]
+    agents = [site_slurm.pid(f"agent-{node}") for node in site_slurm.nodes]
     assert [pid for pid in [*agents, int(stub.name)] if in_memory(pid, canary)] == []
     # What the cluster has of it: a name, and a script of two lines.
-    known = holding(slurm.home, attempt)
+    known = holding(site_slurm.home, attempt)
     assert any("/ctld/" in path for path in known)
     assert any("/spool/" in path for path in known)
-    assert holding(slurm.home, *inside) == []
+    assert holding(site_slurm.home, *inside) == []
     assert_nowhere(on_slurm, canary)  # the cluster's home lies below /tmp: spools, state, accounting, agents' folders
     assert spreading(canary), "the search took longer than the task"
     assert on_slurm.ended(run) == "COMPLETE", on_slurm.engine_log(run)
@@ -74,7 +74,7 @@ def test_a_canary_is_nowhere_on_the_cluster(on_slurm: Site, slurm: Slurm, spread
     assert in_processes(canary) == []
 
 
-def test_the_search_finds_what_lies_in_a_cluster(slurm: Slurm) -> None:
+def test_the_search_finds_what_lies_in_a_cluster(site_slurm: Slurm) -> None:
     planted = secrets.token_hex(16)
     argv = [
         "sbatch",
@@ -90,6 +90,6 @@ def test_the_search_finds_what_lies_in_a_cluster(slurm: Slurm) -> None:
         "--uid",
         USERS[0],
     ]
-    job = slurm.run(*argv, "--uid", USERS[0], "--wrap", f": {planted}").strip()
-    eventually(lambda: parts(holding(slurm.home, planted)) == {"ctld", "database"}, "SLURM keeps it elsewhere")
-    slurm.run("scancel", job)
+    job = site_slurm.run(*argv, "--uid", USERS[0], "--wrap", f": {planted}").strip()
+    eventually(lambda: parts(holding(site_slurm.home, planted)) == {"ctld", "database"}, "SLURM keeps it elsewhere")
+    site_slurm.run("scancel", job)

@@ -24,11 +24,11 @@ def test_one_persons_calls_are_those_of_one_host(site: Site, on_slurm: Site) -> 
     assert there == site.sizes(site.calling())
 
 
-def test_the_results_are_those_of_one_host(site: Site, on_slurm: Site, slurm: Slurm, tmp_path: Path) -> None:
+def test_the_results_are_those_of_one_host(site: Site, on_slurm: Site, site_slurm: Slurm, tmp_path: Path) -> None:
     there, here = on_slurm.frequencies(), site.frequencies()
     results = released(on_slurm, there, tmp_path / "there")
     assert results
     assert results == released(site, here, tmp_path / "here")
-    names = slurm.run("sacct", "-anXP", "-o", "jobname,state").split()
+    names = site_slurm.run("sacct", "-anXP", "-o", "jobname,state").split()
     states = Counter(line.partition("|")[2] for line in names if line.startswith("tes-"))
     assert states["COMPLETED"] >= 73, states
