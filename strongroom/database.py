@@ -24,7 +24,7 @@ class Turns:
     def __init__(self, database: str) -> None:
         self._threads = threading.Lock()
         # Beside the database, never the database: closing that would drop SQLite's own locks.
-        self._file = os.open(_turn_of(database), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+        self._file = os.open(_turn_of(database), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o660)
 
     @contextmanager
     def mine(self) -> Iterator[None]:
@@ -36,13 +36,26 @@ class Turns:
             finally:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
 
+    def close(self) -> None:
+        """Let go of the file; a turn that is being taken in another process goes on."""
+        os.close(self._file)
+
 
 def _turn_of(database: str | Path) -> Path:
     return Path(f"{database}-turn")
 
 
 _TURNS: dict[str, Turns] = {}
-os.register_at_fork(after_in_child=_TURNS.clear)  # a child has its own
+
+
+def _forget_turns() -> None:
+    # A child takes turns of its own; what it inherited could outlive the parent's turn.
+    for turns in _TURNS.values():
+        turns.close()
+    _TURNS.clear()
+
+
+os.register_at_fork(after_in_child=_forget_turns)
 
 
 class Base(orm.DeclarativeBase):
