@@ -1,5 +1,6 @@
 """Opens the one database of all rooms: SQLite in WAL mode or PostgreSQL, by URL."""
 
+import contextlib
 import fcntl
 import os
 import threading
@@ -23,8 +24,7 @@ class Turns:
 
     def __init__(self, database: str) -> None:
         self._threads = threading.Lock()
-        # Beside the database, never the database: closing that would drop SQLite's own locks.
-        self._file = os.open(_turn_of(database), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o660)
+        self._file = _turn_file(database)
 
     @contextmanager
     def mine(self) -> Iterator[None]:
@@ -41,8 +41,21 @@ class Turns:
         os.close(self._file)
 
 
-def _turn_of(database: str | Path) -> Path:
-    return Path(f"{database}-turn")
+def _turn_file(database: str) -> int:
+    """Open the file beside the database that turns are locks of; a new one gets the database's owner and mode.
+
+    Never the database itself: closing that would drop SQLite's own locks.
+    """
+    path, flags = f"{database}-turn", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o660)
+    except FileExistsError:
+        return os.open(path, flags)  # whoever made it, and no link of theirs
+    with contextlib.suppress(OSError):
+        like = Path(database).stat()
+        os.fchmod(file, like.st_mode & 0o777)
+        os.fchown(file, like.st_uid, like.st_gid)
+    return file
 
 
 _TURNS: dict[str, Turns] = {}
@@ -145,9 +158,9 @@ def reading(engine: sa.Engine) -> Iterator[orm.Session]:
 def migrate(url: str) -> None:
     """Bring the schema at `url` up to date."""
     if url.startswith("sqlite:///"):
-        database = Path(url.removeprefix("sqlite:///"))
-        database.parent.mkdir(parents=True, exist_ok=True)
-        _turn_of(database).touch()  # now: whoever starts us gives both files to all our users
+        database = url.removeprefix("sqlite:///")
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+        Turns(database).close()  # now: whoever starts us gives both files to all our users
     config = Config()
     config.set_main_option("script_location", str(SOURCE / "migrations"))
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))

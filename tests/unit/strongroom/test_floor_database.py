@@ -1,5 +1,6 @@
 """The database keeps aware times, takes its write lock at once, and rolls back as a whole."""
 
+import os
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from strongroom.database import Base, now, open_database, reading, transaction
+from strongroom.database import Base, Turns, now, open_database, reading, transaction
 from strongroom.projects import Project
 
 
@@ -90,3 +91,16 @@ def test_sqlite_runs_in_wal_mode_with_foreign_keys(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_writers_take_turns_by_a_file_that_is_no_link_and_belongs_to_the_databases_owner(tmp_path: Path) -> None:
+    database = tmp_path / "a.db"
+    database.touch(mode=0o660)
+    os.chown(database, 61103, 61100)
+    Turns(str(database)).close()
+    made = (tmp_path / "a.db-turn").stat()
+    assert (made.st_uid, made.st_gid, made.st_mode & 0o777) == (61103, 61100, database.stat().st_mode & 0o777)
+    (tmp_path / "b.db-turn").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"):
+        Turns(str(tmp_path / "b.db"))
+    assert not (tmp_path / "elsewhere").exists()
