@@ -84,17 +84,6 @@ class Door:
                 left -= len(piece)
             return length
 
-    def store(self, message: Message, source: BinaryIO, length: int) -> None:
-        """Send `length` raw bytes behind a message; returns when they are on the other side's disk."""
-        with self.storing(message, length) as write:
-            left = length
-            while left:
-                piece = source.read(min(left, CHUNK))
-                if not piece:
-                    raise DoorClosed("What was to be stored became shorter.")
-                write(piece)
-                left -= len(piece)
-
     @contextlib.contextmanager
     def storing(self, message: Message, length: int) -> Iterator[Callable[[Buffer], None]]:
         """Give what sends the `length` raw bytes behind a message; at the end they are on the other side's disk."""

@@ -154,7 +154,6 @@ class NodeDoor:
         length = message.get("length")
         if type(length) is not int or not 0 <= length < 1 << 50:
             raise BadRequest("length: bytes.")
-        taken: StrongroomError | None = None
         try:
             self._mine(message)
             with Folder(self._bodies) as folder:
@@ -164,11 +163,9 @@ class NodeDoor:
                 folder.name(fd, wanted)
         except FileExistsError:
             raise NotAllowed("There is an object of this id; objects never change.") from None
-        except StrongroomError as error:
-            taken = error
-        if taken is not None:
+        except StrongroomError:
             _copy(line.sock, None, length)  # what follows the refused words is not words
-            raise taken
+            raise
         return {}
 
     def _code(self, line: Line, message: Message) -> None:

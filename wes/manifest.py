@@ -30,8 +30,8 @@ FIELDS = frozenset(
         "remote",
     ]
 )
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
-_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
+VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _SLOT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # A free string reaches a shell sooner or later: strings are enums, or match a pattern made of these letters only.
 SAFE_PATTERN = re.compile(r"\^(?:[A-Za-z0-9._-]|\[[A-Za-z0-9._-]+\](?:\{[0-9]+(?:,[0-9]+)?\})?)+\$")
@@ -84,8 +84,8 @@ def parse_manifest(text: str) -> Manifest:
     if engine.get("name") != "snakemake":
         raise BadRequest("manifest.yaml: engine.name is snakemake.")
     return Manifest(
-        name=_text(raw, "name", _NAME),
-        version=_text(raw, "version", _VERSION),
+        name=_text(raw, "name", NAME),
+        version=_text(raw, "version", VERSION),
         title=str(raw.get("title", ""))[:300],
         author=str(raw.get("author", ""))[:200],
         engine=str(engine["name"]),

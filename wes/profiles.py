@@ -7,13 +7,13 @@ from typing import Any
 import yaml
 
 from airlock.contract import Contract, Release, parse_contract
+from sandbox.fields import WORK
 from strongroom.errors import BadRequest
 from tes.profiles import Ceiling, Command, Files, Hole, Template, Word
-from wes.manifest import SAFE_PATTERN
+from wes.manifest import NAME, SAFE_PATTERN, VERSION
 
 FILE = "profile.yaml"
 RULE = "task"  # what the contract of a profile calls its one task, as a workflow's contract names engine rules (T16)
-WORK = "/run/work"
 MOST_EXECUTORS = 16
 FIELDS = frozenset(
     [
@@ -31,8 +31,6 @@ FIELDS = frozenset(
         "resources",
     ]
 )
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
-_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _PLAIN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 _PATTERN = re.compile(r"[A-Za-z0-9._*?-]{1,100}")
@@ -79,8 +77,8 @@ def parse_profile(text: str, images: dict[str, str] | None = None) -> Profile:
     )
     _check_promises(contract, template.outputs)
     return Profile(
-        name=_match(raw.get("name"), "name", _NAME),
-        version=_match(raw.get("version"), "version", _VERSION),
+        name=_match(raw.get("name"), "name", NAME),
+        version=_match(raw.get("version"), "version", VERSION),
         title=str(raw.get("title", ""))[:300],
         author=str(raw.get("author", ""))[:200],
         images=names,

@@ -95,7 +95,7 @@ class Remote:
         return None if live is None else live.seen.word if live.seen else "unknown"
 
     def sweep(self) -> None:
-        """Begin to look: what belongs to no attempt of ours is stopped, at once and every minute."""
+        """Begin to look; every minute, what belongs to no attempt of ours is stopped."""
         threading.Thread(target=self._watch, name="scheduler", daemon=True).start()
 
     # What nodes ask, through their door

@@ -26,24 +26,24 @@ from tes.backends.schedulers import Proof
 REFUSED = "Nobody enters or changes a task's pod"
 
 
-@pytest.fixture(scope="module")
-def victim(pods: KubernetesPlace) -> Iterator[Told]:
-    """An attempt that runs until the last test here is done."""
+def running(pods: KubernetesPlace) -> Iterator[Told]:
     told = pods.submit(shell("sleep 500"), plan={"seconds": 600, "cores": 0.1})
     assert told.started.wait(60)
     yield told
     pods.backend.cancel(told.attempt)
     assert told.ends()[0] == "canceled"
+
+
+@pytest.fixture(scope="module")
+def victim(pods: KubernetesPlace) -> Iterator[Told]:
+    """An attempt that runs until the last test here is done."""
+    yield from running(pods)
 
 
 @pytest.fixture(scope="module")
 def other(pods: KubernetesPlace) -> Iterator[Told]:
     """Another one."""
-    told = pods.submit(shell("sleep 500"), plan={"seconds": 600, "cores": 0.1})
-    assert told.started.wait(60)
-    yield told
-    pods.backend.cancel(told.attempt)
-    assert told.ends()[0] == "canceled"
+    yield from running(pods)
 
 
 def pod_of(pods: KubernetesPlace, told: Told) -> dict[str, Any]:

@@ -74,6 +74,11 @@ def refused(door: Door, **message: object) -> int:
     return refusal.value.status
 
 
+def store(door: Door, content: bytes, **message: object) -> None:
+    with door.storing({"verb": "store", **message}, len(content)) as write:
+        write(content)
+
+
 def test_a_node_gets_what_its_attempt_needs_and_nothing_else(site: Site) -> None:
     door, taken = begun(site)
     mine = {"attempt": ATTEMPT, "pass": taken}
@@ -85,19 +90,19 @@ def test_a_node_gets_what_its_attempt_needs_and_nothing_else(site: Site) -> None
     assert refused(door, verb="body", object=OTHER, **mine) == 403
     assert refused(door, verb="body", object="../../etc/passwd", **mine) == 403
     assert refused(door, verb="code", path="/etc", **mine) == 404
-    door.store({"verb": "store", "object": NEW, **mine}, io.BytesIO(b"new"), 3)
+    store(door, b"new", object=NEW, **mine)
     assert (site.home / "objects" / NEW[:2] / NEW).read_bytes() == b"new"
 
 
 def test_t22_what_is_stored_is_never_replaced(site: Site) -> None:
     door, taken = begun(site)
+    mine = {"attempt": ATTEMPT, "pass": taken}
     for name, status in ((OTHER, 403), ("../" + NEW[3:], 400), (None, 400)):
-        message = {"verb": "store", "object": name, "attempt": ATTEMPT, "pass": taken}
         with pytest.raises(DoorRefused) as refusal:
-            door.store(message, io.BytesIO(b"forged"), 6)
+            store(door, b"forged", object=name, **mine)
         assert refusal.value.status == status
     assert (site.home / "objects" / OTHER[:2] / OTHER).read_bytes() == b"sealed " + OTHER.encode()
-    door.store({"verb": "store", "object": NEW, "attempt": ATTEMPT, "pass": taken}, io.BytesIO(b"good"), 4)
+    store(door, b"good", object=NEW, **mine)
 
 
 def test_t1_a_stolen_attempt_id_is_worth_nothing(site: Site) -> None:
