@@ -21,9 +21,10 @@ PYTEST_FLAGS ?=
 comma := ,
 say = @printf '\033[1m%s\033[0m\n' "$(1)"
 # An environment: $(1) its folder, $(2) its lock. Readable by all, whatever umask the caller has.
+# Compiled here: behind its walls an engine sees its own read-only, and would compile all of it at every start.
 define environment
 	umask 022; [ -x $(1)/bin/python ] || $(UV) venv -q --python $(BASE) $(1)
-	umask 022; $(UV) pip sync -q --python $(1)/bin/python --require-hashes $(2)
+	umask 022; $(UV) pip sync -q --compile-bytecode --python $(1)/bin/python --require-hashes $(2)
 endef
 
 .PHONY: help setup demo test check bench serve docs kubernetes clean
@@ -31,7 +32,10 @@ endef
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: .venv/made .venvs/engine-snakemake/made .venvs/schemathesis/made .venvs/pytes/made .venvs/launcher/launcher .venvs/joiner/joiner ## Debian packages, uv, and the environments of services and engines
+# The environments that tests and services stand on.
+MADE := $(addsuffix /made,.venv $(addprefix .venvs/,engine-snakemake engine-nextflow schemathesis pytes crates seaweedfs pages))
+
+setup: $(MADE) .venvs/launcher/launcher .venvs/joiner/joiner ## Debian packages, uv, and the environments of services and engines
 
 demo: setup ## The whole path on real data: submit, compute, review, release, compare
 	$(BIN)/strongroom demo
@@ -87,6 +91,11 @@ clean: ## Remove what make made here: environments, caches, site (never strongro
 	@$(call environment,$(@D),$<)
 	@touch $@
 
+.venvs/engine-nextflow/made: $(shell find engines/nextflow -type f) .venvs/debian.made
+	$(call say,Making $(@D): Nextflow and our plug-in for it)
+	@engines/nextflow/build $(@D)
+	@touch $@
+
 .venvs/schemathesis/made: tests/conformance/schemathesis/requirements.lock .venvs/uv/made
 	$(call say,Making $(@D): what attacks our APIs by their OpenAPI files)
 	@$(call environment,$(@D),$<)
@@ -94,6 +103,21 @@ clean: ## Remove what make made here: environments, caches, site (never strongro
 
 .venvs/pytes/made: tests/conformance/pytes/requirements.lock .venvs/uv/made
 	$(call say,Making $(@D): py-tes$(comma) a client from outside)
+	@$(call environment,$(@D),$<)
+	@touch $@
+
+.venvs/crates/made: tests/conformance/crates/requirements.lock .venvs/uv/made
+	$(call say,Making $(@D): the validator of RO-Crates)
+	@$(call environment,$(@D),$<)
+	@touch $@
+
+.venvs/seaweedfs/made: tests/services/s3/requirements.lock .venvs/uv/made
+	$(call say,Making $(@D): the S3 store that tests run against)
+	@$(call environment,$(@D),$<)
+	@touch $@
+
+.venvs/pages/made: tests/pages/requirements.lock .venvs/uv/made
+	$(call say,Making $(@D): Playwright$(comma) which drives Chromium over our pages)
 	@$(call environment,$(@D),$<)
 	@touch $@
 

@@ -8,20 +8,24 @@ from fastapi import APIRouter, Depends, Request
 
 from access import keys, memberships, rules
 from access.schemas import (
+    CertificateSeen,
     Challenge,
     Grant,
     Granted,
     KeySeen,
     Me,
+    NewCertificate,
+    NewContact,
     NewKey,
     NewProject,
     ProjectSeen,
     Proof,
 )
 from access.store import ResearcherKey
+from strongroom import contacts
 from strongroom.database import reading, transaction
-from strongroom.http import SignedIn
-from strongroom.projects import PLATFORM, Project, Role, roles_of
+from strongroom.http import SignedIn, SteppedUp
+from strongroom.projects import PLATFORM, Certificate, Project, Role, Training, roles_of
 from strongroom.settings import Settings
 
 router = APIRouter(prefix="/api/access/v1", tags=["access"])
@@ -54,6 +58,7 @@ def create_project(
             title=new.title,
             min_count=new.min_count,
             floor=settings.airlock.min_count,
+            needs_training=new.needs_training,
         )
         return _seen(row, [])
 
@@ -69,7 +74,7 @@ def list_projects(who: SignedIn, engine: Engine) -> list[ProjectSeen]:
 
 
 @router.post("/projects/{project}/members", status_code=201)
-def grant_role(project: str, new: Grant, who: SignedIn, engine: Engine) -> Granted:
+def grant_role(project: str, new: Grant, who: SteppedUp, engine: Engine) -> Granted:
     """Grant a role in a project, or with `*` on the platform; operators only, and never to themselves."""
     with transaction(engine) as session:
         rules.check_may_grant(roles_of(session, who.id, PLATFORM), who.id, person=new.person)
@@ -85,7 +90,7 @@ def me(who: SignedIn, engine: Engine) -> Me:
 
 
 @router.post("/keys", status_code=201)
-def challenge_key(new: NewKey, who: SignedIn, engine: Engine) -> Challenge:
+def challenge_key(new: NewKey, who: SteppedUp, engine: Engine) -> Challenge:
     """Seal a nonce to a public key that the one who asks wants to register."""
     row, message = keys.new_challenge(who.id, public_key=new.public_key)
     with transaction(engine) as session:
@@ -94,10 +99,33 @@ def challenge_key(new: NewKey, who: SignedIn, engine: Engine) -> Challenge:
 
 
 @router.post("/keys/{fingerprint}:prove")
-def prove_key(fingerprint: str, proof: Proof, who: SignedIn, engine: Engine) -> KeySeen:
+def prove_key(fingerprint: str, proof: Proof, who: SteppedUp, engine: Engine) -> KeySeen:
     """Register the key whose challenge was opened."""
     with transaction(engine) as session:
         return _key(keys.prove(session, who.id, fingerprint=fingerprint, nonce=proof.nonce))
+
+
+@router.post("/certificates", status_code=201)
+def record_certificate(new: NewCertificate, who: SteppedUp, engine: Engine) -> CertificateSeen:
+    """Record a person's training; operators only, and never their own."""
+    with transaction(engine) as session:
+        rules.check_may_grant(roles_of(session, who.id, PLATFORM), who.id, person=new.person)
+        return _certificate(memberships.certify(session, who.id, new))
+
+
+@router.get("/certificates")
+def list_certificates(who: SignedIn, engine: Engine) -> list[CertificateSeen]:
+    """List the certificates of the one who asks."""
+    with reading(engine) as session:
+        return [_certificate(row) for row in memberships.certificates_of(session, who.id)]
+
+
+@router.post("/me:contact")
+def set_contact(new: NewContact, who: SteppedUp, engine: Engine) -> NewContact:
+    """Say where notices go; an empty address ends them."""
+    with transaction(engine) as session:
+        contacts.set_address(session, who.id, new.email)
+    return new
 
 
 @router.get("/keys")
@@ -110,6 +138,17 @@ def list_keys(who: SignedIn, engine: Engine) -> list[KeySeen]:
 def _seen(row: Project, roles: list[Role]) -> ProjectSeen:
     return ProjectSeen(
         id=row.id, title=row.title, min_count=row.min_count, created=row.created, ends=row.ends, roles=roles
+    )
+
+
+def _certificate(row: Certificate) -> CertificateSeen:
+    return CertificateSeen(
+        person=row.person,
+        training=Training(row.training),
+        issuer=row.issuer,
+        sha256=row.sha256,
+        since=row.since,
+        until=row.until,
     )
 
 

@@ -15,6 +15,7 @@ from sandbox.crypt4gh import Crypt4GHError, seal_stream
 from strongroom.audit import Entry, Event, append
 from strongroom.database import now
 from strongroom.errors import BadRequest, Conflict, NotFound
+from strongroom.notices import Kind, note
 
 CHALLENGE_LIFE = timedelta(minutes=10)
 NONCE_BYTES = 32
@@ -64,6 +65,7 @@ def prove(session: orm.Session, person: str, *, fingerprint: str, nonce: str) ->
         fingerprint=fingerprint, person=person, public_key=waiting.public_key, proved_at=now(), revoked_at=None
     )
     session.add(row)
+    note(session, Kind.KEY_REGISTERED, about=fingerprint, people=[person])
     append(session, Entry(Event.KEY_REGISTERED, person, fingerprint, None, {"public_key": waiting.public_key}))
     return row
 
@@ -77,11 +79,25 @@ def keys_of(session: orm.Session, person: str) -> list[ResearcherKey]:
     )
 
 
-def public_key_of(session: orm.Session, person: str, fingerprint: str) -> str | None:
-    """Return the base64 public key of this fingerprint if it is this person's, proved and in force."""
+def names_in_force(session: orm.Session, person: str, *, wait: timedelta = timedelta(0)) -> list[str]:
+    """Return the fingerprints of a person's keys that can be used now, newest first."""
+    usable = [row for row in keys_of(session, person) if row.revoked_at is None and now() >= row.proved_at + wait]
+    return [row.fingerprint for row in reversed(usable)]
+
+
+def public_key_of(
+    session: orm.Session, person: str, fingerprint: str, *, wait: timedelta = timedelta(0)
+) -> str | None:
+    """Return the base64 public key of this fingerprint if it is this person's, proved and in force.
+
+    A key that is younger than `wait` cannot be used yet: who stole a token does not get at results with it (T20).
+    """
     row = session.get(ResearcherKey, fingerprint)
     if row is None or row.person != person or row.revoked_at is not None:
         return None
+    if now() < row.proved_at + wait:
+        usable = (row.proved_at + wait).replace(microsecond=0).isoformat()
+        raise Conflict(f"This key is new and can be used from {usable} on; if it is not yours, tell an operator.")
     return row.public_key
 
 

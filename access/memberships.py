@@ -4,16 +4,24 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from access.rules import check_excludes, check_min_count, check_person_id, check_place, check_project_id
+from access.schemas import NewCertificate
 from strongroom.audit import Entry, Event, append
 from strongroom.database import now
 from strongroom.errors import BadRequest, Conflict, NotFound
-from strongroom.projects import PLATFORM, Membership, Project, Role
+from strongroom.projects import PLATFORM, Certificate, Membership, Project, Role
 
 POLICY_VERSION = 1
 
 
 def create_project(
-    session: orm.Session, actor: str, *, project: str, title: str, floor: int, min_count: int | None = None
+    session: orm.Session,
+    actor: str,
+    *,
+    project: str,
+    title: str,
+    floor: int,
+    min_count: int | None = None,
+    needs_training: bool = False,
 ) -> Project:
     """Create an open project whose smallest count is `min_count`, or `floor` if it does not raise it."""
     check_project_id(project)
@@ -24,7 +32,13 @@ def create_project(
     if session.get(Project, project) is not None:
         raise Conflict("There is a project of this name already; choose another one.")
     row = Project(
-        id=project, title=title.strip(), min_count=count, policy_version=POLICY_VERSION, created=now(), ends=None
+        id=project,
+        title=title.strip(),
+        min_count=count,
+        policy_version=POLICY_VERSION,
+        created=now(),
+        ends=None,
+        needs_training=needs_training,
     )
     session.add(row)
     facts = {"min_count": count, "policy_version": POLICY_VERSION}
@@ -50,6 +64,37 @@ def grant(session: orm.Session, actor: str, *, project: str, person: str, role: 
         row.until = None
     append(session, Entry(Event.MEMBERSHIP_GRANTED, actor, person, project, {"role": role.value}))
     return True
+
+
+def certify(session: orm.Session, actor: str, new: NewCertificate) -> Certificate:
+    """Record a person's training (P9)."""
+    check_person_id(new.person)
+    if new.until <= new.since:
+        raise BadRequest("until: a certificate ends after it began.")
+    row = Certificate(
+        person=new.person,
+        training=new.training.value,
+        issuer=new.issuer,
+        sha256=new.sha256,
+        since=new.since,
+        until=new.until,
+    )
+    session.add(row)
+    session.flush()
+    facts = {
+        "training": new.training.value,
+        "sha256": new.sha256,
+        "since": new.since.isoformat(),
+        "until": new.until.isoformat(),
+    }
+    append(session, Entry(Event.CERTIFICATE_RECORDED, actor, new.person, None, facts))
+    return row
+
+
+def certificates_of(session: orm.Session, person: str) -> list[Certificate]:
+    """Return a person's certificates, those that end last first."""
+    query = sa.select(Certificate).where(Certificate.person == person).order_by(Certificate.until.desc())
+    return list(session.scalars(query))
 
 
 def members(session: orm.Session, project: str) -> list[Membership]:

@@ -4,11 +4,15 @@ import re
 from collections.abc import Set as AbstractSet
 
 from strongroom.errors import BadRequest, Conflict, NotAllowed
-from strongroom.projects import PLATFORM, PLATFORM_ROLES, Role
+from strongroom.projects import PLATFORM, PLATFORM_ROLES, POLICY_ROLES, Role
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _PERSON = re.compile(r"[!-?A-~]{1,120}@[a-z0-9][a-z0-9-]{0,62}")
-_EXCLUDED = {Role.STEWARD: Role.RESEARCHER, Role.RESEARCHER: Role.STEWARD}
+_EXCLUDED = {
+    Role.STEWARD: (Role.RESEARCHER,),
+    Role.SENIOR_STEWARD: (Role.RESEARCHER,),
+    Role.RESEARCHER: (Role.STEWARD, Role.SENIOR_STEWARD),
+}
 
 
 class RolesExclude(Conflict):
@@ -46,6 +50,14 @@ def check_may_grant(roles: AbstractSet[Role], actor: str, *, person: str) -> Non
         raise NotAllowed("Nobody grants a role to themselves; ask another operator.")
 
 
+def check_may_sign_policy(roles: AbstractSet[Role], *, ever_researcher: bool) -> None:
+    """Raise `NotAllowed` unless one who holds `roles` may propose or sign a project's policy (J6, J8)."""
+    if ever_researcher:
+        raise NotAllowed("Who is or was a researcher of a project does not decide on its policy; ask its DAC.")
+    if roles.isdisjoint(POLICY_ROLES):
+        raise NotAllowed("Only DAC members and senior stewards propose and sign policies; ask one.")
+
+
 def check_place(role: Role, project: str) -> None:
     """Raise `BadRequest` where a role cannot be held: researchers and stewards belong to one project each time."""
     if project == PLATFORM and role not in PLATFORM_ROLES:
@@ -54,12 +66,12 @@ def check_place(role: Role, project: str) -> None:
 
 def check_excludes(role: Role, ever: AbstractSet[Role]) -> None:
     """Raise `RolesExclude` if one who held the roles `ever` in a project can never hold `role` in it (T28)."""
-    other = _EXCLUDED.get(role)
-    if other is not None and other in ever:
-        raise RolesExclude(
-            f"This person is or was a {other.value} of the project, and so can never be its {role.value}; "
-            "grant the role to somebody else."
-        )
+    for other in _EXCLUDED.get(role, ()):
+        if other in ever:
+            raise RolesExclude(
+                f"This person is or was a {other.value} of the project, and so can never be its {role.value}; "
+                "grant the role to somebody else."
+            )
 
 
 def check_min_count(min_count: int, floor: int) -> None:

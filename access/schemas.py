@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from strongroom.projects import Role
+from strongroom.projects import Role, Training
 
 
 class _Sent(BaseModel):
@@ -17,6 +17,35 @@ class NewProject(_Sent):
     id: str = Field(max_length=63)
     title: str = Field(max_length=300)
     min_count: int | None = None
+    needs_training: bool = False
+
+
+class NewCertificate(_Sent):
+    """What an operator saw on a person's certificate; `sha256` is the digest of the paper."""
+
+    person: str = Field(max_length=200)
+    training: Training
+    issuer: str = Field(min_length=1, max_length=200)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    since: AwareDatetime
+    until: AwareDatetime
+
+
+class NewContact(_Sent):
+    """Where notices go."""
+
+    email: str = Field(max_length=254, pattern=r"^(?:[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,180})?$")
+
+
+class CertificateSeen(BaseModel):
+    """A certificate that was recorded."""
+
+    person: str
+    training: Training
+    issuer: str
+    sha256: str
+    since: datetime
+    until: datetime
 
 
 class Grant(_Sent):
@@ -35,6 +64,32 @@ class ProjectSeen(BaseModel):
     created: datetime
     ends: datetime | None
     roles: list[Role]
+
+
+class NewPolicy(_Sent):
+    """Thresholds for a project; those that are not named are the platform's own."""
+
+    thresholds: dict[str, int] = Field(max_length=50)
+
+
+class PolicySignature(_Sent):
+    """The digest of the thresholds that a second person read."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class PolicySeen(BaseModel):
+    """One version of a project's policy; it is in force, or was, if a second person signed it."""
+
+    project: str
+    version: int
+    thresholds: dict[str, int]
+    sha256: str
+    proposed_by: str
+    proposed: datetime
+    signed_by: str | None
+    signed: datetime | None
+    in_force: bool
 
 
 class Granted(BaseModel):

@@ -6,7 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from airlock.checks.findings import MAX_FINDINGS, TEXTS, Code, Severity
+from airlock.checks.brought import MOST_LINES
+from airlock.checks.cells import MOST_CELLS, Cells
+from airlock.checks.cells import Cell as Count
+from airlock.checks.codes import Code, Severity
+from airlock.checks.findings import MAX_FINDINGS
+from airlock.checks.texts import TEXTS
 from airlock.intake_files import Verdict
 from strongroom.errors import StrongroomError
 
@@ -27,15 +32,16 @@ class _Part(BaseModel):
 Number = Annotated[int, Field(ge=0, le=MOST_NUMBER)]
 Cell = Annotated[str, Field(max_length=1000)]
 Row = Annotated[list[Cell], Field(max_length=100)]
-Rows = Annotated[list[Row], Field(max_length=200)]
+Rows = Annotated[list[Row], Field(max_length=2000)]
 
 
 class Where(_Part):
-    """Where a finding is: line, column, byte."""
+    """Where a finding is: line, column, byte, and the member of a file of several parts."""
 
     row: Number | None = None
     column: Number | None = None
     offset: Number | None = None
+    member: Number | None = None
 
 
 class Found(BaseModel):
@@ -54,6 +60,7 @@ class TableView(_Part):
     kind: Literal["table"]
     columns: Row
     rows: Rows
+    first: Number = 1  # row that `rows` begins with
     total_rows: Number
     truncated: bool
 
@@ -67,6 +74,7 @@ class SitesView(_Part):
     sample_columns: Number
     frequency_histogram: Annotated[list[Number], Field(max_length=100)]
     rows: Rows
+    first: Number = 1  # row that `rows` begins with
     total_rows: Number
     truncated: bool
 
@@ -75,7 +83,8 @@ class TextView(_Part):
     """The first lines of a text."""
 
     kind: Literal["text"]
-    rows: Rows
+    rows: Annotated[list[Row], Field(max_length=MOST_LINES)]
+    first: Number = 1  # row that `rows` begins with
     total_rows: Number
     truncated: bool
 
@@ -96,14 +105,45 @@ class ImageView(_Part):
         return self
 
 
-View = Annotated[TableView | SitesView | TextView | ImageView, Field(discriminator="kind")]
+class Part(_Part):
+    """One of several tables or texts in one file, by its number among all."""
+
+    number: Number
+    format: Annotated[str, Field(pattern=r"^[a-z-]{1,40}$")]
+    view: Annotated[TableView | TextView, Field(discriminator="kind")]
+
+
+class PartsView(_Part):
+    """The first tables and texts of a file of several parts."""
+
+    kind: Literal["parts"]
+    parts: Annotated[list[Part], Field(max_length=20)]
+    total_parts: Number
+
+
+View = Annotated[TableView | SitesView | TextView | ImageView | PartsView, Field(discriminator="kind")]
+
+
+class Counts(_Part):
+    """The counts of a table, to be held against released ones."""
+
+    rounded: bool
+    complete: bool
+    cells: Annotated[
+        list[tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")], Number, Number, Number]],
+        Field(max_length=MOST_CELLS),
+    ]
+
+    def told(self) -> Cells:
+        """Return them as the checks' own type."""
+        return Cells(tuple(Count(*one) for one in self.cells), self.rounded, self.complete)
 
 
 class Answer(_Part):
     """What one inspection says."""
 
     schema_: Annotated[Literal[1], Field(alias="schema")]
-    kind: Literal["repack", "check", "view"]
+    kind: Literal["repack", "check", "view", "members"]
     policy_version: Annotated[int, Field(ge=0)]
     format: Annotated[str, Field(pattern=r"^[a-z-]{1,40}$")]
     verdict: Annotated[Verdict, Field(strict=False)]
@@ -113,6 +153,8 @@ class Answer(_Part):
     facts: Annotated[dict[Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")], Number], Field(max_length=20)]
     clean: bool
     view: View | None = None
+    cells: Counts | None = None
+    members: Annotated[str, Field(pattern=r"^([0-9a-f]{2}){0,7500}$")] | None = None
 
     @model_validator(mode="after")
     def _no_milder_than_its_findings(self) -> "Answer":

@@ -1,38 +1,69 @@
 """Speaks HTTP for the airlock: outputs, release requests, reviews and releases."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from dataclasses import asdict, replace
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import orm
 
-from airlock import downloads, inspections, intake, links, outward, release, review, rules, schemas, submission
+from airlock import (
+    downloads,
+    fixing,
+    ingress,
+    inspections,
+    intake,
+    links,
+    outward,
+    release,
+    replay,
+    review,
+    rules,
+    schemas,
+    submission,
+)
 from airlock.answers import InspectionFailed
 from airlock.intake_files import IntakeState
 from airlock.moves import asked, asker, find
+from airlock.output_schemas import NewFix, Outputs
+from airlock.places import OWN
+from airlock.policy import stricter_policy
 from airlock.release_requests import RequestState
-from airlock.store import ReleaseRequest, files_of, files_of_run
+from airlock.store import ReleaseRequest, deliveries_of, files_of, files_of_run
 from airlock.submission import Recipient
 from strongroom import audit, queue
 from strongroom.audit import Entry, Event
 from strongroom.database import now, reading, transaction
-from strongroom.errors import NotAllowed
-from strongroom.http import SignedIn, signed_in, whoever
+from strongroom.errors import BadRequest, NotAllowed
+from strongroom.http import SignedIn, SteppedUp, signed_in, whoever
 from strongroom.identity import Person
+from strongroom.objects import open_store
 
 router = APIRouter(prefix="/api/airlock/v1")
+T = TypeVar("T")
 PublicKeyOf = Callable[[orm.Session, str, str], str | None]
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
 Wire = Annotated[str, Query(pattern=r"^[0-9a-f]{32}$")]
 
 
 @router.get("/outputs")
-def outputs(request: Request, who: SignedIn, run: Wire) -> schemas.Outputs:
+def outputs(request: Request, who: SignedIn, run: Wire) -> Outputs:
     """Return what the airlock holds of a run, with verdicts."""
     with reading(request.app.state.engine) as session:
         return outward.outputs(session, run, who.id)
+
+
+@router.post("/outputs/{file_id}:fix")
+def fix_output(request: Request, who: SignedIn, file_id: str, form: Annotated[NewFix, Body()]) -> Outputs:
+    """Make a fixed copy of a table inside; it is an output of its run like the others."""
+    state = request.app.state
+    with transaction(state.engine) as session:
+        copy = fixing.fix(session, file_id, who.id, form.fix(), settings=state.settings)
+        held = outward.outputs(session, copy.run, who.id)
+    wake_scans(state, held.run)
+    return held
 
 
 @router.post("/requests", status_code=201)
@@ -44,13 +75,20 @@ def create_request(
     try:
         with transaction(state.engine) as session:
             row = submission.create(
-                session, who.id, run=form.run, paths=form.files, purpose=form.purpose, settings=state.settings
+                session,
+                who.id,
+                run=form.run,
+                paths=form.files,
+                purpose=form.purpose,
+                settings=state.settings,
+                sorted_as=[one.group() for one in form.groups],
+                supporting=form.supporting,
             )
             shown = outward.request(session, row, who.id, secret=None)
     except NotAllowed as refusal:
         _refused(state, who, subject=form.run, refusal=refusal)
         raise
-    _wake_scans(state, form.run)
+    wake_scans(state, form.run)
     return shown
 
 
@@ -76,7 +114,16 @@ def edit_request(
     settings = request.app.state.settings
 
     def change(session: orm.Session, row: ReleaseRequest) -> None:
-        submission.edit(session, row, who.id, paths=form.files, purpose=form.purpose, settings=settings)
+        submission.edit(
+            session,
+            row,
+            who.id,
+            paths=form.files,
+            purpose=form.purpose,
+            settings=settings,
+            sorted_as=None if form.groups is None else [one.group() for one in form.groups],
+            supporting=form.supporting,
+        )
 
     return _act(request, who, request_id, change, wakes_scans=True)
 
@@ -97,10 +144,13 @@ def submit_request(
     request: Request, who: SignedIn, request_id: str, form: Annotated[schemas.Submission, Body()]
 ) -> schemas.ShownRequest:
     """Hand a request to the stewards; the recipient's key is frozen here."""
-    key_of: PublicKeyOf = request.app.state.public_key_of
+    settings = request.app.state.settings
+    recipient_of = _recipients(request, who, request_id, form)
 
     def hand_over(session: orm.Session, row: ReleaseRequest) -> None:
-        submission.submit(session, row, who.id, Recipient(form.key, key_of(session, who.id, form.key)))
+        recipient = recipient_of(session, row)
+        places = form.deliver_to or (None if _is_federated(session, row) else {})
+        submission.submit(session, row, who.id, recipient, settings=settings, places=places)
 
     return _act(request, who, request_id, hand_over)
 
@@ -110,10 +160,11 @@ def appeal_request(
     request: Request, who: SignedIn, request_id: str, form: Annotated[schemas.Submission, Body()]
 ) -> schemas.ShownRequest:
     """Ask two other stewards, once."""
-    key_of: PublicKeyOf = request.app.state.public_key_of
+    settings = request.app.state.settings
+    recipient_of = _recipients(request, who, request_id, form)
 
     def appeal(session: orm.Session, row: ReleaseRequest) -> None:
-        submission.appeal(session, row, who.id, Recipient(form.key, key_of(session, who.id, form.key)))
+        submission.appeal(session, row, who.id, recipient_of(session, row), settings=settings)
 
     return _act(request, who, request_id, appeal)
 
@@ -141,20 +192,27 @@ def get_review(request: Request, who: SignedIn, request_id: str) -> schemas.Show
 
 
 @router.get("/reviews/{request_id}/files/{file_id}/view")
-def view_file(request: Request, response: Response, who: SignedIn, request_id: str, file_id: str) -> schemas.Shown:
-    """Render one file inside walls of its own; the rendering lives in this one response (decision 15)."""
+def view_file(
+    request: Request,
+    response: Response,
+    who: SignedIn,
+    request_id: str,
+    file_id: str,
+    first: Annotated[int, Query(ge=1, le=10**9)] = 1,
+) -> schemas.Shown:
+    """Render rows of one file inside walls of its own; the rendering lives in this one response (decision 15)."""
     response.headers["Cache-Control"] = "no-store"
     state = request.app.state
     try:
         with transaction(state.engine) as session:
             row = find(session, request_id)
             inspection = review.look(session, row, who.id, file_id)
-            shown = next(f for f in files_of(session, row.id) if f.file == file_id)
+            shown = next(f for f in files_of(session, row.id, with_supporting=True) if f.file == file_id)
             digest = shown.body_sha256 or ""
     except NotAllowed as refusal:
         _refused(state, who, subject=request_id, refusal=refusal)
         raise
-    answer = inspections.inspect(inspection, state.settings)
+    answer = inspections.inspect(replace(inspection, rows=(first, inspections.WINDOW)), state.settings)
     if answer.view is None:
         raise InspectionFailed("This file cannot be shown; it can only be refused.")
     return schemas.Shown(
@@ -169,7 +227,7 @@ def view_file(request: Request, response: Response, who: SignedIn, request_id: s
 
 @router.post("/reviews/{request_id}:vote")
 def vote(
-    request: Request, who: SignedIn, request_id: str, form: Annotated[schemas.Votes, Body()]
+    request: Request, who: SteppedUp, request_id: str, form: Annotated[schemas.Votes, Body()]
 ) -> schemas.ShownRequest:
     """Vote on files of a request."""
     ballots = [review.Ballot(v.file, v.vote, v.reason, v.body_sha256) for v in form.votes]
@@ -178,7 +236,7 @@ def vote(
 
 @router.post("/reviews/{request_id}:consolidate")
 def consolidate(
-    request: Request, who: SignedIn, request_id: str, form: Annotated[schemas.Decision, Body()]
+    request: Request, who: SteppedUp, request_id: str, form: Annotated[schemas.Decision, Body()]
 ) -> schemas.ShownRequest:
     """Bring both reviews to a decision; an approved request is released by a worker."""
 
@@ -189,6 +247,24 @@ def consolidate(
     if shown.state == RequestState.APPROVED.value:
         queue.enqueue(release.RELEASE, request_id)
     return shown
+
+
+@router.post("/reviews/{request_id}:replay")
+def replay_request(
+    request: Request,
+    who: SignedIn,
+    request_id: str,
+    policy: Annotated[dict[str, int], Body(embed=True, max_length=50)],
+) -> schemas.Replay:
+    """Say what a request would get under stricter thresholds; nothing changes."""
+    state = request.app.state
+    limits = stricter_policy(policy)
+    with transaction(state.engine) as session:
+        asked_files = replay.questions(session, find(session, request_id), who.id, limits)
+    answers = [(one, replay.answer(one, state.settings)) for one in asked_files]
+    with reading(state.engine) as session:
+        found = replay.judged(session, find(session, request_id), answers, limits)
+    return schemas.Replay(request=request_id, files=[schemas.Replayed(**asdict(one)) for one in found])
 
 
 @router.get("/releases")
@@ -228,7 +304,7 @@ def download(
         actor = person.id if person is not None else downloads.BY_LINK
         going = downloads.open_download(session, row, file_id, actor=actor)
     return StreamingResponse(
-        downloads.stream(inspections.open_store(state.settings), going),
+        downloads.stream(open_store(state.settings), going),
         media_type="application/octet-stream",
         headers={
             "Content-Length": str(going.length),
@@ -239,27 +315,54 @@ def download(
     )
 
 
+def _recipients(
+    request: Request, who: Person, request_id: str, form: schemas.Submission
+) -> Callable[[orm.Session, ReleaseRequest], Recipient]:
+    """Return who names the recipient: the requester's key, or the dataset's, which the broker is asked for first."""
+    state = request.app.state
+    with reading(state.engine) as session:
+        dataset = ingress.brought_into(session, find(session, request_id))
+    if dataset is not None:
+        if form.deliver_to:
+            raise BadRequest("What is brought in goes to its dataset and to no other place.")
+        own = ingress.recipient(state.settings, dataset)
+        return lambda _session, _row: own
+    key_of: PublicKeyOf = state.public_key_of
+    key = form.key or ""
+    return lambda session, _row: Recipient(key, key_of(session, who.id, key))
+
+
+def _is_federated(session: orm.Session, row: ReleaseRequest) -> bool:
+    return any(place.client != OWN for place in deliveries_of(session, row.id).values())
+
+
 def _act(
     request: Request,
     who: Person,
     request_id: str,
-    act: Callable[[orm.Session, ReleaseRequest], Any],
+    deed: Callable[[orm.Session, ReleaseRequest], Any],
     *,
     wakes_scans: bool = False,
 ) -> schemas.ShownRequest:
+    def then_show(session: orm.Session, row: ReleaseRequest) -> tuple[str, schemas.ShownRequest]:
+        deed(session, row)
+        return row.run, _shown(request, session, row, who)
+
+    run, shown = act(request, who, request_id, then_show)
+    if wakes_scans:
+        wake_scans(request.app.state, run)
+    return shown
+
+
+def act(request: Request, who: Person, request_id: str, deed: Callable[[orm.Session, ReleaseRequest], T]) -> T:
+    """Do something with a request in one transaction; what is not the asker's to do is written into the log."""
     state = request.app.state
     try:
         with transaction(state.engine) as session:
-            row = find(session, request_id)
-            act(session, row)
-            run = row.run
-            shown = _shown(request, session, row, who)
+            return deed(session, find(session, request_id))
     except NotAllowed as refusal:
         _refused(state, who, subject=request_id, refusal=refusal)
         raise
-    if wakes_scans:
-        _wake_scans(state, run)
-    return shown
 
 
 def _shown(request: Request, session: orm.Session, row: ReleaseRequest, who: Person) -> schemas.ShownRequest:
@@ -274,7 +377,8 @@ def _refused(state: Any, who: Person, *, subject: str, refusal: NotAllowed) -> N
         audit.append(session, Entry(Event.REQUEST_REFUSED, who.id, subject, None, {"reason": refusal.sentence}))
 
 
-def _wake_scans(state: Any, run: str) -> None:
+def wake_scans(state: Any, run: str) -> None:
+    """Wake workers for the files of a run or an ingress that wait for a check."""
     with reading(state.engine) as session:
         waiting = [
             f.id

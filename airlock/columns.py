@@ -8,11 +8,11 @@ from airlock.checks.patterns import PatternRefused, bits
 from airlock.checks.promise import Column, Kind
 
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_. -]{0,59}")
-_CELL = re.compile(r"[A-Za-z0-9<>=+][A-Za-z0-9_.,:;<>=+()%/ -]{0,59}")
-_NEEDED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+CELL = re.compile(r"[A-Za-z0-9<>=+][A-Za-z0-9_.,:;<>=+()%/ -]{0,59}")
+NEEDED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 _KINDS = {"keys": Kind.KEY, "counts": Kind.COUNT, "integers": Kind.INTEGER, "numbers": Kind.NUMBER}
-_MAX_VALUES = 1000
-_MAX_LISTED = 200
+MAX_VALUES = 1000
+MAX_LISTED = 200
 # What one key cell may carry at most: enough for a chromosome and position, too little for a person's record.
 _MAX_BITS = 40
 
@@ -40,13 +40,31 @@ def read_names(raw: object, field: str) -> tuple[str, ...]:
     """Return a list of plain names or paths."""
     if raw is None:
         return ()
-    if not isinstance(raw, list) or len(raw) > _MAX_LISTED:
+    if not isinstance(raw, list) or len(raw) > MAX_LISTED:
         raise Wrong(f"{field} is a list.")
-    pattern = _NEEDED if field == "needs" else PLAIN_NAME
+    pattern = NEEDED if field == "needs" else PLAIN_NAME
     if not all(isinstance(one, str) and pattern.fullmatch(one) and ".." not in one for one in raw):
         raise Wrong(f"{field} holds plain names.")
     if len(set(raw)) != len(raw):
         raise Wrong(f"{field}: each is named once.")
+    return tuple(raw)
+
+
+def read_templates(raw: object) -> tuple[str, ...]:
+    """Return the templates of a log's lines; none means that any plain line may leave, within the cap on length."""
+    if raw is None:
+        return ()
+    if not isinstance(raw, list) or not 1 <= len(raw) <= MAX_LISTED:
+        raise Wrong("lines is a list of templates.")
+    for pattern in raw:
+        if not isinstance(pattern, str):
+            raise Wrong("lines holds templates in the language of patterns.")
+        try:
+            carried = bits(pattern)
+        except PatternRefused as refused:
+            raise Wrong(f"a template of lines: {refused}") from None
+        if carried > _MAX_BITS:
+            raise Wrong(f"a template of lines can carry {carried:.0f} bits; {_MAX_BITS} is the most.")
     return tuple(raw)
 
 
@@ -95,9 +113,9 @@ def _key(name: str, about: object) -> Column:
         if not all(isinstance(one, str) or type(one) is int for one in values):
             raise Wrong(f"the values of {name} are words or whole numbers; put others in quotes.")
         cells = tuple(str(one) for one in values)
-        closed = len(cells) <= _MAX_VALUES and len(set(cells)) == len(cells)
-        if not closed or not all(_CELL.fullmatch(cell) for cell in cells):
-            raise Wrong(f"the values of {name} are at most {_MAX_VALUES} different plain words.")
+        closed = len(cells) <= MAX_VALUES and len(set(cells)) == len(cells)
+        if not closed or not all(CELL.fullmatch(cell) for cell in cells):
+            raise Wrong(f"the values of {name} are at most {MAX_VALUES} different plain words.")
         return Column(name, Kind.KEY, values=cells)
     if not isinstance(pattern, str) or values is not None:
         raise Wrong(f"key {name} has either values (a closed list) or a pattern.")

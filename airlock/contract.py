@@ -8,28 +8,33 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from airlock.checks.promise import Promise, Promised
-from airlock.columns import PLAIN_NAME, Wrong, check_fields, read_columns, read_names, read_number
+from airlock.columns import PLAIN_NAME, Wrong, check_fields, read_columns, read_names, read_number, read_templates
 from airlock.policy import FLOOR, Policy
 from strongroom.errors import BadRequest
 
 CONTRACT_VERSION = 1
-_MAX_RULES = 100
-_MATCH = re.compile(r"(?:[A-Za-z0-9*][A-Za-z0-9._*-]*/)*[A-Za-z0-9*][A-Za-z0-9._*-]*")
-_ENGINE_RULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
-_UNITS = ("person", "allele", "site", "read", "group")
+MAX_RULES = 100
+MATCH = re.compile(r"(?:[A-Za-z0-9*][A-Za-z0-9._*-]*/)*[A-Za-z0-9*][A-Za-z0-9._*-]*")
+ENGINE_RULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
+UNITS = ("person", "allele", "site", "read", "group")
 _ENDINGS = {
     Promised.TSV: (".tsv", ".tsv.gz"),
     Promised.CSV: (".csv", ".csv.gz"),
     Promised.VCF: (".vcf", ".vcf.gz"),
     Promised.PNG: (".png",),
+    Promised.JSON: (".json",),
+    Promised.LOG: (".log", ".txt"),
 }
-_ALWAYS = frozenset({"match", "format", "release", "rule", "statbarn", "unit", "description"})
+STREAMS = ("stdout", "stderr")
+ALWAYS = frozenset({"match", "format", "release", "rule", "statbarn", "unit", "description"})
 _TABLE = frozenset({"columns", "keys", "counts", "integers", "numbers", "max_rows"})
-_FIELDS = {
-    Promised.TSV: _ALWAYS | _TABLE,
-    Promised.CSV: _ALWAYS | _TABLE,
-    Promised.VCF: _ALWAYS | {"class", "min_ac", "max_sites", "info"},
-    Promised.PNG: _ALWAYS | {"needs"},
+FIELDS = {
+    Promised.TSV: ALWAYS | _TABLE,
+    Promised.CSV: ALWAYS | _TABLE,
+    Promised.VCF: ALWAYS | {"class", "min_ac", "max_sites", "info"},
+    Promised.PNG: ALWAYS | {"needs"},
+    Promised.JSON: ALWAYS | (_TABLE - {"max_rows"}),
+    Promised.LOG: ALWAYS | {"stream", "max_rows", "lines"},
 }
 
 
@@ -50,18 +55,24 @@ class Release(StrEnum):
 
 @dataclass(frozen=True)
 class OutputRule:
-    """One line of a contract; `rule` is the engine's rule that must have written the file last (T16)."""
+    """One line of a contract; `rule` is the engine's rule that must have written the file last (T16).
+
+    With `stream` it is about what the rule's tasks print there, and about no file; with `members` the file lists
+    the persons whom all results of the run are about, after all filters (T7).
+    """
 
     match: str
     release: Release
     rule: str = ""
     statbarn: str = ""
     promise: Promise | None = None
+    stream: str = ""
+    members: bool = False
 
     def fits(self, path: str) -> bool:
         """Return whether a path relative to the run falls under this rule; `*` stays within one folder."""
-        if not self.match:
-            return True
+        if self.stream or not self.match:
+            return not self.stream
         wanted, parts = self.match.split("/"), path.split("/")
         return len(wanted) == len(parts) and all(
             fnmatchcase(part, pattern) for part, pattern in zip(parts, wanted, strict=True)
@@ -84,6 +95,10 @@ class Contract:
     def rule_for(self, path: str) -> OutputRule | None:
         """Return the rule that decides about a path relative to the run, or None."""
         return next((rule for rule in self.rules if rule.fits(path)), None)
+
+    def rule_for_stream(self, stream: str, *, rule: str) -> OutputRule | None:
+        """Return the rule that decides about what tasks of an engine's rule print, or None: then it stays inside."""
+        return next((one for one in self.rules if one.stream == stream and one.rule == rule), None)
 
 
 def parse_contract(raw: object, policy: Policy = FLOOR) -> Contract:
@@ -110,8 +125,8 @@ def check_no_laxer(contract: Contract, policy: Policy) -> None:
 
 
 def _read(raw: object, policy: Policy) -> tuple[list[OutputRule], list[str]]:
-    if not isinstance(raw, list) or len(raw) > _MAX_RULES:
-        return [], [f"outputs is a list of at most {_MAX_RULES} rules."]
+    if not isinstance(raw, list) or len(raw) > MAX_RULES:
+        return [], [f"outputs is a list of at most {MAX_RULES} rules."]
     rules: list[OutputRule] = []
     sentences: list[str] = []
     for place, one in enumerate(raw, start=1):
@@ -133,37 +148,61 @@ def _rule(raw: object) -> OutputRule:
     if not isinstance(raw, Mapping):
         raise Wrong("a rule is an object with match, format, release and rule.")
     if raw.get("release") == Release.INSIDE:
-        check_fields(raw, _ALWAYS)
+        if "members" in raw:
+            return _members(raw)
+        check_fields(raw, ALWAYS)
         return OutputRule(_match(raw["match"]) if "match" in raw else "", Release.INSIDE)
     if raw.get("release") != Release.AIRLOCK:
         raise Wrong("release is airlock or inside.")
     try:
         promised = Promised(raw.get("format"))
     except ValueError:
-        raise Wrong("format is tsv, csv, vcf or png; nothing else can leave.") from None
-    check_fields(raw, _FIELDS[promised])
-    match = _match(raw.get("match"))
-    if not match.endswith(_ENDINGS[promised]):
+        raise Wrong("format is tsv, csv, vcf, png, json or log; nothing else can leave.") from None
+    check_fields(raw, FIELDS[promised])
+    stream = raw.get("stream", "")
+    if stream and (stream not in STREAMS or "match" in raw):
+        raise Wrong("stream is stdout or stderr, in place of match.")
+    match = "" if stream else _match(raw.get("match"))
+    if not stream and not match.endswith(_ENDINGS[promised]):
         raise Wrong(f"a {promised.value} file's name ends in {' or '.join(_ENDINGS[promised])}.")
-    engine_rule = raw.get("rule")
-    if not isinstance(engine_rule, str) or not _ENGINE_RULE.fullmatch(engine_rule):
-        raise Wrong("rule names the engine's rule that writes the file.")  # T16
+    engine_rule = _engine_rule(raw)
     statbarn = raw.get("statbarn", "")
     if statbarn and (not isinstance(statbarn, str) or not PLAIN_NAME.fullmatch(statbarn)):
         raise Wrong("statbarn is one plain name.")
-    return OutputRule(match, Release.AIRLOCK, engine_rule, statbarn, _promise(raw, promised))
+    match = match or log_path(f"{engine_rule}-*", stream)
+    return OutputRule(match, Release.AIRLOCK, engine_rule, statbarn, _promise(raw, promised), stream)
+
+
+def _members(raw: Mapping[str, Any]) -> OutputRule:
+    """Return the rule of a list of members, which never leaves."""
+    check_fields(raw, {"match", "release", "rule", "description", "members"})
+    if raw["members"] is not True:
+        raise Wrong("members is true, of a file that lists one person a line.")
+    return OutputRule(_match(raw.get("match")), Release.INSIDE, _engine_rule(raw), members=True)
+
+
+def _engine_rule(raw: Mapping[str, Any]) -> str:
+    engine_rule = raw.get("rule")
+    if not isinstance(engine_rule, str) or not ENGINE_RULE.fullmatch(engine_rule):
+        raise Wrong("rule names the engine's rule that writes the file.")  # T16
+    return engine_rule
+
+
+def log_path(task: str, stream: str) -> str:
+    """Return the path by which the airlock knows what a task printed."""
+    return f"logs/tasks/{task}.{stream}.txt"
 
 
 def _match(raw: object) -> str:
-    if not isinstance(raw, str) or len(raw) > 200 or not _MATCH.fullmatch(raw):
+    if not isinstance(raw, str) or len(raw) > 200 or not MATCH.fullmatch(raw):
         raise Wrong("match is a path inside the run, such as results/*.tsv; * stays within one folder.")
     return raw
 
 
 def _promise(raw: Mapping[str, Any], promised: Promised) -> Promise:
     unit = raw.get("unit", "person")
-    if unit not in _UNITS:
-        raise Wrong(f"unit is one of {', '.join(_UNITS)}.")
+    if unit not in UNITS:
+        raise Wrong(f"unit is one of {', '.join(UNITS)}.")
     if promised is Promised.PNG:
         needs = read_names(raw.get("needs"), "needs")
         if not needs:
@@ -171,7 +210,12 @@ def _promise(raw: Mapping[str, Any], promised: Promised) -> Promise:
         return Promise(promised, unit, needs=needs)
     if promised is Promised.VCF:
         return _sites_promise(raw, unit)
+    if promised is Promised.LOG:
+        lines = read_templates(raw.get("lines"))
+        return Promise(promised, unit, max_rows=read_number(raw.get("max_rows"), "max_rows"), lines=lines)
     columns = read_columns(raw)
+    if promised is Promised.JSON:
+        return Promise(promised, unit, columns=columns)
     return Promise(promised, unit, columns=columns, max_rows=read_number(raw.get("max_rows"), "max_rows"))
 
 

@@ -13,10 +13,11 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import orm
 
-from airlock import downloads, inspections, submission
+from airlock import downloads, places, stops, submission
 from airlock.deliveries import STEPS, DeliveryState
 from airlock.downloads import Download
 from airlock.moves import SYSTEM, append
+from airlock.places import OWN
 from airlock.release import Approved, check_bytes
 from airlock.release_requests import RequestState
 from airlock.store import Delivery, Release, ReleasedFile, ReleaseRequest, RequestFile, deliveries_of, files_of
@@ -27,6 +28,7 @@ from strongroom.audit import AuditEvent, Entry, Event
 from strongroom.database import now, reading, transaction
 from strongroom.errors import BadRequest, Conflict, NotAllowed, StrongroomError, Unavailable
 from strongroom.networks import FederatedClient
+from strongroom.objects import open_store
 from strongroom.outside import Place
 from strongroom.queue import Context
 from strongroom.settings import Settings
@@ -96,7 +98,7 @@ def request(
 
 def digest_of(url: str) -> str:
     """Return what is frozen of a URL (hex SHA-256)."""
-    return hashlib.sha256(url.encode()).hexdigest()
+    return places.digest_of(url)
 
 
 def arrived(session: orm.Session, run: str) -> list[Arrived]:
@@ -122,7 +124,7 @@ def waiting(context: Context) -> Iterator[tuple[str, str]]:
             .where(ReleaseRequest.state == RequestState.READY.value)
             .where(
                 sa.select(Delivery.id)
-                .where(Delivery.request == ReleaseRequest.id, Delivery.next_try <= now())
+                .where(Delivery.request == ReleaseRequest.id, Delivery.client != OWN, Delivery.next_try <= now())
                 .exists()
             )
             .limit(MOST_AT_ONCE)
@@ -141,11 +143,13 @@ def submit(context: Context, request_id: str) -> None:
         places = deliveries_of(session, request_id)
         if row is None or row.state != RequestState.READY.value or not places:
             return
+        if any(place.client == OWN for place in places.values()):
+            return
         client = client_of(context.settings, next(iter(places.values())).client)
         try:
             if client is None:
                 raise NotAllowed("This client is not served any more.")
-            submission.submit(session, row, row.requester, recipient_of(client))
+            submission.submit(session, row, row.requester, recipient_of(client), settings=context.settings)
         except StrongroomError as error:
             log.warning("delivery.not_submitted", request=request_id, reason=error.sentence)
             for place in places.values():
@@ -207,6 +211,7 @@ def begin(context: Context, delivery: str) -> Going | None:
             facts = {"file": row.file, "url_sha256": row.url_sha256, "reason": row.trouble}
             append(session, Entry(Event.DELIVERY_REFUSED, SYSTEM, row.request, asked.project, facts))
             return None
+        stops.check_running(session)
         check_frozen(session, asked, row)
         file = session.get_one(RequestFile, (row.request, row.file))
         if file.object != released.object or file.body_sha256 != released.body_sha256:
@@ -246,7 +251,7 @@ def send(settings: Settings, going: Going) -> None:
     place = checked_place(settings, going)
     address = outside.resolved(place, unsafe=settings.federation.unsafe_hosts)
     check_bytes(settings, going.file)
-    chunks = downloads.stream(inspections.open_store(settings), going.download)
+    chunks = downloads.stream(open_store(settings), going.download)
     seconds = settings.federation.delivery_seconds
     status = outside.put(
         place, address, chunks=chunks, length=going.download.length, seconds=seconds, more={DIGEST: going.digest}
@@ -256,13 +261,15 @@ def send(settings: Settings, going: Going) -> None:
 
 
 def checked_place(settings: Settings, going: Going) -> Place:
-    """Return where a file goes if its client may deliver there still."""
-    client = client_of(settings, going.client)
-    if client is None:
-        raise NotAllowed("This client is not served any more.")
+    """Return where a file goes if its client, or a researcher here, may deliver there still."""
+    hosts = settings.airlock.output_hosts
+    if going.client != OWN:
+        client = client_of(settings, going.client)
+        if client is None:
+            raise NotAllowed("This client is not served any more.")
+        hosts = client.output_hosts
     place = outside.parse_place(going.url, "outputs")
-    unsafe = settings.federation.unsafe_hosts
-    outside.check_listed(place, allowed=client.output_hosts, unsafe=unsafe, field="outputs")
+    outside.check_listed(place, allowed=hosts, unsafe=settings.federation.unsafe_hosts, field="outputs")
     return place
 
 

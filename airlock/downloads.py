@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import orm
 
+from airlock import stops
 from airlock.links import Gone
 from airlock.moves import append
 from airlock.release import BytesChanged
@@ -37,6 +38,7 @@ class Download:
 
 def open_download(session: orm.Session, row: ReleaseRequest, file: str, *, actor: str) -> Download:
     """Count and write down a download, then return what to send."""
+    stops.check_running(session)
     made = session.get(Release, row.id)
     if made is not None and (made.revoked is not None or row.state == RequestState.REVOKED.value):
         raise Gone("This release was called back by a data steward; ask them why.")

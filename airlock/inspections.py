@@ -1,4 +1,4 @@
-"""Asks the inspection door for a clean copy, a check or a view; each is a sandbox of its own (decision 14)."""
+"""Asks the inspection door for a clean copy, a check, a view or members, each in its own sandbox (decision 14)."""
 
 import hashlib
 import uuid
@@ -10,12 +10,15 @@ from airlock import answers
 from airlock.answers import Answer, InspectionFailed
 from strongroom.doors import ask
 from strongroom.errors import NotFound
-from strongroom.object_stores.folder import Folder
-from strongroom.objects import ObjectStore
+from strongroom.objects import ObjectStore, open_store
 from strongroom.settings import Settings
 
+MOST_BESIDE = 15  # tables of the same run that one check compares with
+_MOST_FILES = 20  # beside the subject, as the jail takes them
+WINDOW = 200  # rows that a page shows at once
+MOST_ROWS = 2000  # that one view draws, as the jail has it
 PATIENCE = 60  # seconds beyond the life of a check that the door may take to find a place for it
-Kind = Literal["repack", "check", "view"]
+Kind = Literal["repack", "check", "view", "members"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class Inspection:
     promise: Mapping[str, Any]
     policy: Mapping[str, Any]
     supporting: Mapping[str, str]  # path in the contract's `needs` -> object of its clean copy
+    beside: tuple[str, ...] = ()  # objects of the clean copies of other tables of the run
+    people: Mapping[str, str] | None = None  # for `members` alone: hashes of those whom the list may name
+    fixes: tuple[Mapping[str, Any], ...] = ()  # what a repack does to a table
+    rows: tuple[int, int] = (1, WINDOW)  # the first row that a view draws, and how many it draws at most
 
 
 @dataclass(frozen=True)
@@ -57,11 +64,6 @@ def repack(inspection: Inspection, settings: Settings) -> tuple[Answer, CleanCop
     return answer, CleanCopy(made, size, body_digest(open_store(settings), made)[0])
 
 
-def open_store(settings: Settings) -> ObjectStore:
-    """Return the store that holds the sealed bodies."""
-    return Folder(settings.home / "objects")
-
-
 def body_digest(store: ObjectStore, object_id: str) -> tuple[str, int]:
     """Return SHA-256 (hex) and length of a sealed body; a body that is gone cannot be inspected or released."""
     seen, length = hashlib.sha256(), 0
@@ -77,7 +79,7 @@ def body_digest(store: ObjectStore, object_id: str) -> tuple[str, int]:
 def _report(inspection: Inspection, settings: Settings) -> dict[str, Any]:
     # The door takes plain names; the promise is told the same ones.
     names = {path: f"needed-{n}{_suffix(path)}" for n, path in enumerate(inspection.promise.get("needs", ()))}
-    promise = dict(inspection.promise) | {"needs": list(names.values())}
+    promise = dict(inspection.promise) | ({"needs": list(names.values())} if names else {})
     message = {
         "verb": "inspect",
         "kind": inspection.kind,
@@ -86,8 +88,16 @@ def _report(inspection: Inspection, settings: Settings) -> dict[str, Any]:
         "project": inspection.project,
         "person": inspection.person,
         "object": inspection.object,
-        "supporting": {names[path]: made for path, made in inspection.supporting.items()},
-        "request": {"name": inspection.name, "rule": promise, "policy": dict(inspection.policy)},
+        "supporting": {names[path]: made for path, made in inspection.supporting.items()}
+        | {f"beside-{n}.csv": made for n, made in enumerate(inspection.beside[: _MOST_FILES - len(names)])},
+        "request": {
+            "name": inspection.name,
+            "rule": promise if inspection.promise else None,
+            "policy": dict(inspection.policy),
+            **({"people": dict(inspection.people)} if inspection.people is not None else {}),
+            **({"fixes": [dict(one) for one in inspection.fixes]} if inspection.fixes else {}),
+            **({"rows": list(inspection.rows)} if inspection.kind == "view" else {}),
+        },
     }
     return ask(settings.sockets / "inspect.sock", message, timeout=settings.airlock.check_seconds + PATIENCE)
 

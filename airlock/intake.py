@@ -4,16 +4,19 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from sqlalchemy import orm
 
+from airlock import cohorts
 from airlock.contract import Contract, ContractRefused, OutputRule, check_no_laxer
 from airlock.intake_files import IntakeState
-from airlock.policy import Policy, project_policy
-from airlock.store import IntakeFile, IntakeRun, files_of_run
+from airlock.policy import Policy, project_policy, signed_policy
+from airlock.release_requests import RequestState
+from airlock.store import IntakeFile, IntakeRun, Release, ReleasedFile, ReleaseRequest, files_of_run
 from strongroom import audit, queue
 from strongroom.audit import Entry, Event
 from strongroom.database import now
-from strongroom.projects import Project
+from strongroom.projects import Project, policy_in_force
 from strongroom.settings import Settings
 
 TAKE = "airlock.take"
@@ -22,18 +25,32 @@ ACTOR = "airlock.intake"
 
 @dataclass(frozen=True)
 class OfferedFile:
-    """One file of a run: path below /run/work, sealed object, and the engine's rule and task that wrote it last."""
+    """One file of a run: path below /run/work, sealed object, and the engine's rule and task that wrote it last.
+
+    With `stream` it is what the task printed there.
+    """
 
     path: str
     object: str
     rule: str
     task: str
+    stream: str = ""
 
 
-def policy_of(project: Project, settings: Settings) -> Policy:
-    """Return the thresholds in force for a project: its own k, never below the platform's."""
+@dataclass(frozen=True)
+class Whereabouts:
+    """Where a file of a run is: in the airlock, and its link if a request of it is released."""
+
+    link: str | None
+
+
+def policy_of(session: orm.Session, project: Project, settings: Settings) -> Policy:
+    """Return the thresholds in force for a project: those that two persons signed, never below the floor."""
     least = max(project.min_count, settings.airlock.min_count)
-    return project_policy(version=project.policy_version, min_count=least)
+    signed = policy_in_force(session, project.id)
+    if signed is None:
+        return project_policy(version=project.policy_version, min_count=least)
+    return signed_policy(signed.thresholds, version=signed.version, min_count=least)
 
 
 def offer(
@@ -42,7 +59,9 @@ def offer(
     run: str,
     project: str,
     person: str,
+    workflow: str,
     datasets: Sequence[str],
+    lineage: Sequence[str],
     coarse: bool,
     contract: Contract,
     policy: Policy,
@@ -55,6 +74,7 @@ def offer(
     if session.get(IntakeRun, run) is not None:
         return len(files_of_run(session, run))
     taken, left = [], 0
+    files = list(files)
     for file in files:
         rule = releasing_rule(contract, file, policy=policy)
         if rule is None:
@@ -66,8 +86,10 @@ def offer(
             run=run,
             project=project,
             person=person,
+            workflow=workflow,
             coarse=coarse,
             datasets=sorted(datasets),
+            lineage=sorted(lineage),
             contract_version=contract.version,
             policy_version=policy.version,
             left_inside=left,
@@ -78,6 +100,7 @@ def offer(
         row.contract_version, row.policy_version = contract.version, policy.version
     session.flush()
     session.add_all(taken)
+    session.add_all(cohorts.promised(run, contract, {f.path: f.object for f in files if _lists_members(contract, f)}))
     session.flush()
     facts = {"policy_version": policy.version, "contract_version": contract.version}
     audit.append(
@@ -90,7 +113,7 @@ def offer(
 
 def releasing_rule(contract: Contract, file: OfferedFile, *, policy: Policy) -> OutputRule | None:
     """Return the contract's rule that lets this file out, if its own engine rule wrote it last (T16)."""
-    rule = contract.rule_for(file.path)
+    rule = contract.rule_for_stream(file.stream, rule=file.rule) if file.stream else contract.rule_for(file.path)
     if rule is None or rule.promise is None or rule.rule != file.rule:
         return None
     try:
@@ -99,6 +122,30 @@ def releasing_rule(contract: Contract, file: OfferedFile, *, policy: Policy) -> 
     except ContractRefused:
         return None
     return rule
+
+
+def _lists_members(contract: Contract, file: OfferedFile) -> bool:
+    rule = None if file.stream else contract.rule_for(file.path)
+    return rule is not None and rule.members and rule.rule == file.rule
+
+
+def where_is(session: orm.Session, run: str, *, path: str, task: str) -> Whereabouts | None:
+    """Return where a file is that intake took of a task of a run, or None if it took none."""
+    mine = (IntakeFile.run == run, IntakeFile.path == path, IntakeFile.task == task)
+    file = session.scalar(sa.select(IntakeFile.id).where(*mine))
+    if file is None:
+        return None
+    request = session.scalar(
+        sa.select(ReleasedFile.request)
+        .join(Release, Release.request == ReleasedFile.request)
+        .join(ReleaseRequest, ReleaseRequest.id == ReleasedFile.request)
+        .where(ReleasedFile.file == file, ReleaseRequest.state == RequestState.RELEASED.value)
+        .where(Release.revoked.is_(None), Release.expires > now())
+        .order_by(Release.expires.desc())
+        .limit(1)
+    )
+    # No signature: whoever follows it shows who they are, and the download is counted as theirs.
+    return Whereabouts(None if request is None else f"/api/airlock/v1/releases/{request}/files/{file}")
 
 
 def wake(session: orm.Session, run: str) -> None:

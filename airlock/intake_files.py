@@ -1,5 +1,6 @@
 """What a file in intake is, and how it may move."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -33,6 +34,11 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105
     WARN = "warn"
     BLOCK = "block"
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the worst of some verdicts, PASS of none."""
+    return max(verdicts, key=list(Verdict).index, default=Verdict.PASS)
 
 
 class Shown(StrEnum):

@@ -6,13 +6,15 @@ from sqlalchemy import orm
 
 from airlock.intake_files import Verdict
 from airlock.release_requests import STEPS, RequestState, Vote
+from airlock.review_store import draws_of, interested
 from airlock.rules import Asked, Asker, CastVote, ReviewedFile
 from airlock.store import FileVote, ReleaseRequest, RequestFile, votes_of
+from airlock.telling import tell
 from strongroom import audit
 from strongroom.audit import Entry, Event
 from strongroom.database import now
 from strongroom.errors import NotFound
-from strongroom.projects import Role, roles_of, was_ever_researcher
+from strongroom.projects import Role, Training, is_trained, roles_of, was_ever_researcher
 from strongroom.states import step
 
 SYSTEM = "airlock"
@@ -29,11 +31,14 @@ def find(session: orm.Session, request: str) -> ReleaseRequest:
 def asker(session: orm.Session, person: str, project: str) -> Asker:
     """Return what the tables say of a person in a project."""
     roles = roles_of(session, person, project)
+    steward = Role.STEWARD in roles
     return Asker(
         person=person,
         researcher=Role.RESEARCHER in roles,
-        steward=Role.STEWARD in roles,
+        steward=steward,
         ever_researcher=was_ever_researcher(session, person, project),
+        senior=Role.SENIOR_STEWARD in roles,
+        trained=is_trained(session, person, project, Training.STEWARD if steward else Training.RESEARCHER),
     )
 
 
@@ -44,12 +49,29 @@ def asked(session: orm.Session, row: ReleaseRequest) -> Asked:
         requester=row.requester,
         state=RequestState(row.state),
         earlier_reviewers=frozenset(vote.steward for vote in earlier),
+        interested=interested(session, row.id),
+        drawn=drawn(session, row),
     )
+
+
+def drawn(session: orm.Session, row: ReleaseRequest) -> frozenset[str] | None:
+    """Return who reviews this turn; None where nobody was drawn for it."""
+    draws = draws_of(session, row.id, row.turn)
+    return frozenset(one.steward for one in draws if one.ended is None) if draws else None
+
+
+def votes_that_count(session: orm.Session, row: ReleaseRequest) -> list[FileVote]:
+    """Return the votes of this turn but those of stewards who have an interest of their own (P8)."""
+    void = interested(session, row.id)
+    return [vote for vote in votes_of(session, row.id, row.turn) if vote.steward not in void]
 
 
 def reviewed(file: RequestFile) -> ReviewedFile:
     """Return what the rules need to know of a file; one without a verdict counts as blocked."""
-    return ReviewedFile(file.file, file.body_sha256, Verdict(file.verdict or Verdict.BLOCK))
+    verdict = Verdict(file.verdict or Verdict.BLOCK)
+    if file.lifted_by is not None and verdict is Verdict.BLOCK:
+        verdict = Verdict.WARN
+    return ReviewedFile(file.file, file.body_sha256, verdict, file.lifted_by)
 
 
 def cast(votes: list[FileVote]) -> list[CastVote]:
@@ -71,6 +93,7 @@ def state_entry(row: ReleaseRequest, *, actor: str, before: str | None, **facts:
 
 
 def append(session: orm.Session, *entries: Entry) -> int:
-    """Append `entries` to the log; return the number of the first."""
+    """Append `entries` to the log, and keep the notices of what they tell; return the number of the first."""
+    tell(session, entries)
     audit.append(session, *entries)
     return audit.head(session)[0] - len(entries)

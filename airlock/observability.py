@@ -4,12 +4,25 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airlock.checks.findings import TEXTS, About, Code
-from airlock.intake_files import SETTLED, IntakeState, Shown, Verdict
+from airlock.checks.codes import About, Code
+from airlock.checks.texts import TEXTS
+from airlock.intake_files import SETTLED, IntakeState, Shown, Verdict, worst
 from airlock.release_requests import RequestState
 
 # Both speak of the contract, but can be brought about by values: a parser that gave up, a table that was refused.
 _HANGS_ON_VALUES = frozenset({Code.INSPECTION_FAILED, Code.CONTRACT_NUMBERS_MISSING})
+# T5: what earlier releases of others say of a file is for stewards only, in open mode too.
+# So is whether somebody is among the persons of the data: whoever brings a list in would learn it.
+STEWARDS_ONLY = frozenset(
+    {
+        Code.DIFFERENCING,
+        Code.COHORT_DIFFERENCE,
+        Code.COHORTS_NOT_EXAMINED,
+        Code.COHORT_BUDGET,
+        Code.UNKNOWN_MEMBERS,
+        Code.KNOWN_PERSON,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -26,9 +39,20 @@ class Scanned:
         return self.state in SETTLED
 
     @property
+    def own(self) -> Verdict | None:
+        """Return the verdict as far as it rests on the file alone."""
+        return None if self.verdict is None else own_verdict(self.verdict, self.findings)
+
+    @property
     def not_inspected(self) -> bool:
         """Say whether the inspection did not finish."""
         return any(f["code"] == Code.INSPECTION_FAILED.value for f in self.findings)
+
+
+def own_verdict(verdict: Verdict, findings: Collection[Mapping[str, Any]]) -> Verdict:
+    """Return a verdict as far as it rests on the file alone, not on earlier releases of others."""
+    others = [f for f in findings if Code(f["code"]) not in STEWARDS_ONLY]
+    return verdict if len(others) == len(findings) else worst(Verdict(f["severity"]) for f in others)
 
 
 def of_contract(finding: Mapping[str, Any]) -> bool:
@@ -39,7 +63,7 @@ def of_contract(finding: Mapping[str, Any]) -> bool:
 
 def visible(findings: Collection[Mapping[str, Any]], *, coarse: bool) -> list[Mapping[str, Any]]:
     """Return the findings that a researcher may read before review."""
-    return [f for f in findings if not coarse or of_contract(f)]
+    return [f for f in findings if of_contract(f) or (not coarse and Code(f["code"]) not in STEWARDS_ONLY)]
 
 
 def shown_state(file: Scanned, *, coarse: bool) -> IntakeState:
@@ -54,7 +78,7 @@ def shown_verdict(file: Scanned, *, coarse: bool) -> Shown:
     if not file.settled or file.verdict is None:
         return Shown.WAITING
     if not coarse:
-        return Shown(file.verdict.value)
+        return Shown((file.own or file.verdict).value)
     return Shown.BLOCK if _blocked_by_contract(file) else Shown.NEEDS_A_STEWARD
 
 
@@ -67,7 +91,7 @@ def scan_outcome(files: Collection[Scanned], *, coarse: bool) -> RequestState:
         return RequestState.BLOCKED if blocked else RequestState.READY
     if any(file.not_inspected for file in files):
         return RequestState.SCAN_FAILED
-    if any(file.verdict is not Verdict.PASS and file.verdict is not Verdict.WARN for file in files):
+    if any(file.own is not Verdict.PASS and file.own is not Verdict.WARN for file in files):
         return RequestState.BLOCKED
     return RequestState.READY
 

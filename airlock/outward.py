@@ -1,15 +1,31 @@
 """Shows requests and outputs as one person may see them: votes once both are in, values never in coarse mode."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from airlock import answers, links, rules, schemas
+from airlock import answers, figures, fixing, ingress, links, output_schemas, rules, schemas, shown_review
+from airlock.checks.fixes import words_of
+from airlock.intake_files import Verdict
 from airlock.moves import asked, asker
-from airlock.observability import shown_state, shown_verdict, visible
-from airlock.release_requests import AFTER_REVIEW, IN_REVIEW, OPEN_TO_VOTES, REASONS, Reason, RequestState, Vote
+from airlock.observability import own_verdict, shown_state, shown_verdict, visible
+from airlock.promises import files_kept
+from airlock.release_requests import (
+    AFTER_REVIEW,
+    IN_REVIEW,
+    OPEN_TO_VOTES,
+    OWNERS,
+    REASONS,
+    Owner,
+    Reason,
+    RequestState,
+    Vote,
+)
+from airlock.review_store import stops_in_force
 from airlock.rules import Asked, Asker
 from airlock.store import (
     Delivery,
@@ -46,7 +62,7 @@ class _Eyes:
     reviewed: bool
 
 
-def outputs(session: orm.Session, run: str, person: str) -> schemas.Outputs:
+def outputs(session: orm.Session, run: str, person: str) -> output_schemas.Outputs:
     """Return what the airlock holds of a run, to the run's own person and to the project's stewards."""
     held = session.get(IntakeRun, run)
     if held is None:
@@ -57,13 +73,14 @@ def outputs(session: orm.Session, run: str, person: str) -> schemas.Outputs:
         rules.check_may_request(who, held.person)
     coarse = held.coarse and not steward
     files = files_of_run(session, run)
-    return schemas.Outputs(
+    paths = {file.id: file.path for file in files}
+    return output_schemas.Outputs(
         run=run,
         project=held.project,
         observability="coarse" if held.coarse else "open",
         settled=all(scanned(file).settled for file in files),
         left_inside=None if coarse else held.left_inside,
-        files=[_output(file, coarse=coarse) for file in files],
+        files=[_output(file, paths, coarse=coarse, fixable=not steward) for file in files],
     )
 
 
@@ -104,6 +121,7 @@ def request(session: orm.Session, row: ReleaseRequest, person: str, *, secret: b
         reviewed=what.state in AFTER_REVIEW,
     )
     made = session.get(Release, row.id)
+    reviewers, recused = shown_review.reviewers_for(session, row, person)
     left = {file.file: file for file in released_files(session, row.id)}
     votes = _votes(session, row)
     places = deliveries_of(session, row.id)
@@ -122,6 +140,7 @@ def request(session: orm.Session, row: ReleaseRequest, person: str, *, secret: b
         changed=_moment(row.changed),
         expires=_moment(made.expires) if made else None,
         may=_may(who, what),
+        promise=_promise(session, row, eyes),
         files=[
             _file(
                 session,
@@ -132,25 +151,52 @@ def request(session: orm.Session, row: ReleaseRequest, person: str, *, secret: b
                 link=_link(row, file, made, secret if mine else None),
                 place=places.get(file.file),
             )
-            for file in files_of(session, row.id, with_split_off=True)
+            for file in files_of(session, row.id, with_split_off=True, with_supporting=True)
         ],
+        groups=shown_review.groups_for(session, row),
+        comments=shown_review.comments_for(session, row, person),
+        reviewers=reviewers,
+        recused=recused,
+        stopped=bool(stops_in_force(session)),
+        dataset=ingress.brought_into(session, row),
+        place=figures.place_of(session, row),
     )
 
 
-def told_findings(findings: list[dict[str, object]], *, coarse: bool) -> list[schemas.Finding]:
-    """Return stored findings with their words; in coarse mode only what hangs on file and contract."""
-    return [schemas.Finding.model_validate(answers.told(dict(f))) for f in visible(findings, coarse=coarse)]
+def _promise(session: orm.Session, row: ReleaseRequest, eyes: _Eyes) -> str | None:
+    """Return how much of its contract the request kept; in coarse mode stewards alone may know (T5)."""
+    files = files_of(session, row.id)
+    if ingress.brought_into(session, row) is not None:
+        return None  # no contract speaks of what is brought in
+    if not files or any(file.verdict is None for file in files) or (eyes.coarse and not eyes.steward):
+        return None
+    return str(files_kept({file.path: [f["code"] for f in file.findings] for file in files}))
 
 
-def _output(file: IntakeFile, *, coarse: bool) -> schemas.Output:
-    return schemas.Output(
+def told_findings(findings: list[dict[str, object]], *, coarse: bool, steward: bool = False) -> list[schemas.Finding]:
+    """Return stored findings with their words: all for stewards, else what a requester may read (T5)."""
+    shown = findings if steward else visible(findings, coarse=coarse)
+    return [schemas.Finding.model_validate(answers.told(dict(f))) for f in shown]
+
+
+def _output(file: IntakeFile, paths: Mapping[str, str], *, coarse: bool, fixable: bool) -> output_schemas.Output:
+    told = told_findings(file.findings, coarse=coarse) if scanned(file).settled else []
+    # T5: in coarse mode fixes are offered for each table, so that an offer says nothing of what was found.
+    fixes = fixing.offered(file) if fixable and (coarse or told) else []
+    return output_schemas.Output(
         id=file.id,
         path=file.path,
         state=shown_state(scanned(file), coarse=coarse).value,
         verdict=shown_verdict(scanned(file), coarse=coarse).value,
-        findings=told_findings(file.findings, coarse=coarse) if scanned(file).settled else [],
+        findings=told,
         size=None if coarse else file.size,
         policy_version=file.policy_version,
+        fixed_from=paths[file.fixed_from] if file.fixed_from else None,
+        fixes=words_of(file.fixes),
+        may_fix=[
+            output_schemas.OfferedFix(kind=one.kind, column=one.column, bands=list(one.bands), words=str(one))
+            for one in fixes
+        ],
     )
 
 
@@ -166,14 +212,15 @@ def _file(
 ) -> schemas.ShownFile:
     # T5: before release a requester of coarse data sees nothing that values change, not even a size or digest.
     coarse = eyes.coarse and not eyes.steward and left is None
+    findings = told_findings(file.findings, coarse=coarse, steward=eyes.steward)
     source = session.get_one(IntakeFile, file.file)
     cast = [v for v in votes if v.file == file.file]
     own = next((Vote(v.vote) for v in cast if v.steward == eyes.person), None)
     return schemas.ShownFile(
         id=file.file,
         path=file.path,
-        verdict=_verdict(file, source, coarse=coarse),
-        findings=told_findings(file.findings, coarse=coarse),
+        verdict=_verdict(file, source, coarse=coarse, steward=eyes.steward),
+        findings=shown_review.with_earlier(session, file.file, findings, eyes.person) if eyes.steward else findings,
         size=None if coarse else file.size,
         body_sha256=None if coarse else file.body_sha256,
         split_off=file.split_off,
@@ -186,12 +233,18 @@ def _file(
         deliver_to=parse_place(place.url, "outputs").shown if place is not None else None,
         deliver_to_sha256=place.url_sha256 if place is not None else None,
         delivery=place.state if place is not None else None,
+        supporting=file.supporting,
+        group=file.group,
+        lifted=file.lifted_by is not None and not coarse,  # T5: a lift tells that there was a block
+        votes_kept=eyes.steward and any(v.kept_from is not None for v in cast),
+        fixed_from=session.get_one(IntakeFile, source.fixed_from).path if source.fixed_from else None,
+        fixes=words_of(source.fixes),
     )
 
 
-def _verdict(file: RequestFile, source: IntakeFile, *, coarse: bool) -> str:
+def _verdict(file: RequestFile, source: IntakeFile, *, coarse: bool, steward: bool) -> str:
     if not coarse and file.verdict is not None:
-        return file.verdict
+        return file.verdict if steward else own_verdict(Verdict(file.verdict), file.findings).value
     return shown_verdict(scanned(source), coarse=coarse).value
 
 
@@ -217,7 +270,7 @@ def _reasons(votes: list[FileVote]) -> list[schemas.ShownReason]:
 
 
 def _link(row: ReleaseRequest, file: RequestFile, made: Release | None, secret: bytes | None) -> str | None:
-    if made is None or secret is None or row.state != S.RELEASED.value or file.split_off:
+    if made is None or secret is None or row.state != S.RELEASED.value or file.split_off or file.supporting:
         return None
     expires = int(made.expires.timestamp())
     signature = links.sign(secret, request=row.id, file=file.file, expires=expires)
@@ -246,10 +299,35 @@ def _lines(
                 files=len(files_of(session, row.id)),
                 created=_moment(row.created),
                 changed=_moment(row.changed),
+                turn_of=_turn_of(row),
+                dataset=ingress.brought_into(session, row),
+                **(_for_steward(session, row, may_review_by) if may_review_by is not None else {}),
             )
             for row in rows
         ]
     )
+
+
+def _turn_of(row: ReleaseRequest) -> str | None:
+    owners = {owner for (state, _), owner in OWNERS.items() if state.value == row.state}
+    # Who can only take it back, or let it expire, is not the one it waits for.
+    for owner in (Owner.STEWARD, Owner.REQUESTER, Owner.SYSTEM):
+        if owner in owners and row.state != S.RELEASED.value:
+            waits = owner is not Owner.STEWARD or row.state in {s.value for s in IN_REVIEW}
+            if waits:
+                return owner.value
+    return None
+
+
+def _for_steward(session: orm.Session, row: ReleaseRequest, steward: str) -> dict[str, Any]:
+    files = files_of(session, row.id)
+    verdicts = [v for v in ("block", "warn", "pass") if any(f.verdict == v for f in files)]
+    mine = [v for v in votes_of(session, row.id, row.turn) if v.steward == steward]
+    return {
+        "bytes": sum(file.size or 0 for file in files),
+        "worst": verdicts[0] if verdicts else None,
+        "my_votes": len(mine),
+    }
 
 
 def _moment(time: datetime) -> str:

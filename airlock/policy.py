@@ -1,17 +1,26 @@
 """Says which thresholds a project's outputs are held to: the platform's floor, made stricter or left alone."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
+from typing import Any
 
-from airlock.checks.thresholds import MORE_IS_STRICTER, Policy, parse_policy
+from airlock.checks.thresholds import Policy, PolicyRefused, parse_policy
+from strongroom import thresholds
 from strongroom.errors import BadRequest
+from strongroom.thresholds import PolicyLaxer
 
-__all__ = ["FLOOR", "Policy", "PolicyLaxer", "check_no_laxer", "parse_policy", "project_policy"]
+__all__ = [
+    "FLOOR",
+    "Policy",
+    "PolicyLaxer",
+    "check_no_laxer",
+    "parse_policy",
+    "project_policy",
+    "signed_policy",
+    "stricter_policy",
+]
 
-FLOOR = Policy(version=1)
-
-
-class PolicyLaxer(BadRequest):
-    """A policy that would let out more than its floor does."""
+FLOOR = Policy(version=thresholds.UNSIGNED)
 
 
 def project_policy(*, version: int, min_count: int, floor: Policy = FLOOR) -> Policy:
@@ -21,13 +30,22 @@ def project_policy(*, version: int, min_count: int, floor: Policy = FLOOR) -> Po
     return policy
 
 
+def signed_policy(signed: Mapping[str, int], *, version: int, min_count: int) -> Policy:
+    """Return what two persons signed for a project, or the floor as it is now where that is stricter."""
+    return Policy(version=version, **thresholds.strictest(signed, thresholds.floor_of(min_count)))
+
+
+def stricter_policy(limits: Mapping[str, Any], floor: Policy = FLOOR) -> Policy:
+    """Return the floor with these thresholds in place of its own; raise for an unknown or a laxer one."""
+    try:
+        policy = parse_policy({**floor.as_json(), **limits})
+    except PolicyRefused as refused:
+        raise BadRequest(f"policy: {refused}") from refused
+    check_no_laxer(policy, floor)
+    return policy
+
+
 def check_no_laxer(policy: Policy, floor: Policy = FLOOR) -> None:
     """Raise unless each threshold of `policy` is at least as strict as the floor's."""
-    asked, least = asdict(policy), asdict(floor)
-    for name, limit in least.items():
-        if name == "version":
-            continue
-        laxer = asked[name] < limit if name in MORE_IS_STRICTER else asked[name] > limit
-        if laxer:
-            way = "raise" if name in MORE_IS_STRICTER else "lower"
-            raise PolicyLaxer(f"A project may only {way} {name}; the platform's own is {limit}.")
+    least = {name: value for name, value in asdict(floor).items() if name != "version"}
+    thresholds.check_no_laxer(asdict(policy), least)

@@ -12,16 +12,22 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import orm
 
-from airlock import inspections, rules
+from airlock import cohorts, crates, history, ingress, inspections, letting_in, rules, stops, taking
 from airlock.answers import InspectionFailed
-from airlock.moves import SYSTEM, append, asked, asker, cast, find, move, reviewed
-from airlock.release_requests import RequestState
-from airlock.store import FileVote, Release, ReleasedFile, ReleaseRequest, files_of, votes_of
-from strongroom import queue
+from airlock.checks.cells import Cells
+from airlock.cohorts import Judged
+from airlock.intake_files import Verdict
+from airlock.moves import SYSTEM, append, asked, asker, cast, find, move, reviewed, votes_that_count
+from airlock.policy import parse_policy
+from airlock.release_requests import IDLE_ENDS, RequestState
+from airlock.store import FileVote, IntakeFile, IntakeRun, Release, ReleasedFile, ReleaseRequest, files_of
+from strongroom import audit_witness, queue
 from strongroom.audit import Entry, Event
+from strongroom.canonical import digest
 from strongroom.database import now, reading, transaction
 from strongroom.doors import Message, ask
 from strongroom.errors import Conflict, NotAllowed, StrongroomError
+from strongroom.objects import open_store
 from strongroom.projects import open_project
 from strongroom.queue import Context
 from strongroom.settings import Settings
@@ -52,6 +58,7 @@ class Order:
     request: str
     files: tuple[Approved, ...]
     question: Message
+    dataset: str | None = None  # where files come in; None when they leave
 
 
 @dataclass(frozen=True)
@@ -64,20 +71,37 @@ class Exported:
     body_length: int
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """What is held against earlier releases once more: counts by file, and the cohorts of the run."""
+
+    counts: dict[str, Cells]
+    cohorts: Judged
+
+
 class BytesChanged(Conflict):
     """The stored bytes are not those that were reviewed (O6)."""
 
 
+class NearEarlierRelease(Conflict):
+    """A table shows, together with one released since its review, a count below the threshold."""
+
+
 @queue.job(RELEASE)
 def release(context: Context, request: str) -> None:
-    """Take one approved request out: rules, bytes, broker, record; each failure leaves it where it was."""
+    """Take one approved request out, or in: rules, bytes, broker, record; each failure leaves it where it was."""
     try:
         order = begin(context, request)
         if order is None:
             return
+        _show_witness(context, order)
         lengths = {file.file: check_bytes(context.settings, file) for file in order.files}
+        if order.dataset is not None:
+            letting_in.admit(context, order.request, order.question, dataset=order.dataset)
+            return
+        earlier = Earlier(count(context, order), judge(context, request))
         answer = ask(context.settings.sockets / "broker.sock", order.question)
-        finish(context, order, [_exported(answer, file, lengths[file.file]) for file in order.files])
+        finish(context, order, [_exported(answer, file, lengths[file.file]) for file in order.files], earlier)
     except StrongroomError as error:
         log.warning("release.failed", request=request, reason=error.sentence, detail=error.detail)
         _put_back(context, request, error.sentence)
@@ -98,26 +122,36 @@ def due(context: Context) -> Iterator[tuple[str, str]]:
             .join(ReleaseRequest, ReleaseRequest.id == Release.request)
             .where(ReleaseRequest.state == S.RELEASED.value, Release.expires <= moment)
         ).all()
+        late = moment - timedelta(days=context.settings.airlock.request_days)
+        idle = session.scalars(
+            sa.select(ReleaseRequest.id).where(
+                ReleaseRequest.state.in_([s.value for s in IDLE_ENDS]), ReleaseRequest.changed <= late
+            )
+        ).all()
     yield from ((RELEASE, identifier) for identifier in waiting)
-    yield from ((EXPIRE, identifier) for identifier in over)
+    yield from ((EXPIRE, identifier) for identifier in [*over, *idle])
 
 
 @queue.job(EXPIRE)
 def expire(context: Context, request: str) -> None:
-    """End a release whose time is up."""
+    """End a release whose time is up, or a request that its requester left lying."""
     with transaction(context.engine) as session:
         row, made = session.get(ReleaseRequest, request), session.get(Release, request)
-        if row is None or made is None or row.state != S.RELEASED.value or made.expires > now():
+        if row is None:
             return
-        append(session, move(row, S.EXPIRED, actor=SYSTEM))
+        over = made is not None and row.state == S.RELEASED.value and made.expires <= now()
+        late = now() - timedelta(days=context.settings.airlock.request_days)
+        if over or (RequestState(row.state) in IDLE_ENDS and row.changed <= late):
+            append(session, move(row, S.EXPIRED, actor=SYSTEM))
 
 
 def revoke(session: orm.Session, row: ReleaseRequest, steward: str) -> None:
-    """Call a release back: its links answer no more (O9)."""
+    """Call a release back: its links answer no more, what was only approved does not leave, what came in is shut."""
     rules.check_step(asker(session, steward, row.project), asked(session, row), S.REVOKED)
-    made = session.get_one(Release, row.id)
-    made.revoked, made.revoked_by = now(), steward
-    append(session, move(row, S.REVOKED, actor=steward))
+    made = session.get(Release, row.id)
+    if made is not None:
+        made.revoked, made.revoked_by = now(), steward
+    append(session, *letting_in.take_back(session, row, actor=steward), move(row, S.REVOKED, actor=steward))
 
 
 def begin(context: Context, request: str) -> Order | None:
@@ -128,7 +162,8 @@ def begin(context: Context, request: str) -> Order | None:
             return None
         if row.next_try is None or row.next_try > now():
             return None
-        files, votes = files_of(session, row.id), votes_of(session, row.id, row.turn)
+        stops.check_running(session)
+        files, votes = files_of(session, row.id), votes_that_count(session, row)
         requester = asker(session, row.requester, row.project)
         rules.check_may_release(requester, [reviewed(f) for f in files], cast(votes))
         open_project(session, row.project)
@@ -138,13 +173,22 @@ def begin(context: Context, request: str) -> Order | None:
         approved = tuple(
             Approved(f.file, f.object, f.body_sha256) for f in files if f.object is not None and f.body_sha256
         )
-        return Order(row.id, approved, _question(row, approved, votes))
+        return Order(row.id, approved, _question(row, approved, votes), ingress.brought_into(session, row))
+
+
+def _show_witness(context: Context, order: Order) -> None:
+    """Show the witness a signed head that covers the votes: who rewrites them later is found out (T15)."""
+    witness = context.settings.audit.witness
+    if witness is not None:
+        votes = [seq for seqs in order.question["votes"].values() for seq in seqs]
+        with reading(context.engine) as session:
+            audit_witness.show(session, witness, covering=max(votes))
 
 
 def check_bytes(settings: Settings, file: Approved) -> int:
     """Return the length of a stored body; raise `BytesChanged` unless it is the reviewed one (O6)."""
     try:
-        seen, length = inspections.body_digest(inspections.open_store(settings), file.object)
+        seen, length = inspections.body_digest(open_store(settings), file.object)
     except InspectionFailed as error:
         raise BytesChanged("A reviewed file is not there any more; nothing was released.") from error
     if seen != file.body_sha256:
@@ -152,13 +196,52 @@ def check_bytes(settings: Settings, file: Approved) -> int:
     return length
 
 
-def finish(context: Context, order: Order, exported: list[Exported]) -> None:
+def count(context: Context, order: Order) -> dict[str, Cells]:
+    """Return the counts of each table that leaves, read once more from the reviewed bytes."""
+    with reading(context.engine) as session:
+        rows = [session.get_one(IntakeFile, file.file) for file in order.files]
+        asked = {row.id: taking.inspection_of(session, row) for row in rows if taking.is_table(row)}
+    answered = {file: inspections.inspect(one, context.settings) for file, one in asked.items()}
+    return {file: answer.cells.told() for file, answer in answered.items() if answer.cells is not None}
+
+
+def judge(context: Context, request: str) -> Judged:
+    """Return what earlier releases say of the run's cohorts by now, under the policy that it was judged under."""
+    with reading(context.engine) as session:
+        row = find(session, request)
+        first = files_of(session, row.id)[0]
+        return cohorts.judge(session, row.run, parse_policy(session.get_one(IntakeFile, first.file).policy))
+
+
+def check_history(session: orm.Session, row: ReleaseRequest, earlier: Earlier) -> None:
+    """Raise unless stewards saw all that releases since the scan say of these tables and persons (O7, T7)."""
+    lineage = session.get_one(IntakeRun, row.run).lineage
+    if cohorts.newest(session, lineage) != earlier.cohorts.newest:
+        raise NearEarlierRelease("Something of the same data is being released at this moment; this one follows.")
+    for file in files_of(session, row.id):
+        least = parse_policy(session.get_one(IntakeFile, file.file).policy).min_count
+        cells = earlier.counts.get(file.file)
+        near = history.near_ones(session, lineage, cells, least=least)
+        told = [*history.findings(near, cells), *earlier.cohorts.findings]
+        known = {f["code"] for f in file.findings}
+        if any(f["severity"] == Verdict.BLOCK.value and f["code"] not in known for f in told):
+            raise NearEarlierRelease("Results of the same data were released since the review; ask for a new one.")
+
+
+def finish(context: Context, order: Order, exported: list[Exported], earlier: Earlier) -> None:
     """Write down what leaves; links answer from this commit on."""
     with transaction(context.engine) as session:
         row = find(session, order.request)
         if row.state != S.RELEASING.value:
             return
+        stops.check_running(session)
+        history.wait_for_others(session)
+        check_history(session, row, earlier)
+        lineage = session.get_one(IntakeRun, row.run).lineage
         expires = now() + timedelta(seconds=context.settings.airlock.link_seconds)
+        by_file = {one.file: one for one in exported}
+        plain = {one.file: one.sha256 for one in exported}
+        record = crates.record_of(session, row, files_of(session, row.id), plain)
         session.add(
             Release(
                 request=row.id,
@@ -168,10 +251,10 @@ def finish(context: Context, order: Order, exported: list[Exported]) -> None:
                 policy_version=row.policy_version,
                 released=now(),
                 expires=expires,
+                record=record,
             )
         )
         session.flush()
-        by_file = {one.file: one for one in exported}
         for file in files_of(session, row.id):
             one = by_file[file.file]
             session.add(
@@ -188,16 +271,23 @@ def finish(context: Context, order: Order, exported: list[Exported]) -> None:
                     downloads=0,
                 )
             )
+            if file.file in earlier.counts:
+                history.remember(session, lineage, earlier.counts[file.file], request=row.id, file=file.file)
+        cohorts.remember(session, row.run, earlier.cohorts, request=row.id)
         row.next_try, row.trouble = None, None
-        append(session, _made(row, order, by_file), move(row, S.RELEASED, actor=SYSTEM, expires=expires.isoformat()))
+        append(
+            session,
+            _made(row, order, by_file, record),
+            move(row, S.RELEASED, actor=SYSTEM, expires=expires.isoformat()),
+        )
 
 
-def _made(row: ReleaseRequest, order: Order, exported: dict[str, Exported]) -> Entry:
+def _made(row: ReleaseRequest, order: Order, exported: dict[str, Exported], record: dict[str, Any]) -> Entry:
     files = [
         {"file": f.file, "object": f.object, "body_sha256": f.body_sha256, "sha256": exported[f.file].sha256}
         for f in order.files
     ]
-    facts = {"turn": row.turn, "recipient": row.recipient_fingerprint, "files": files}
+    facts = {"turn": row.turn, "recipient": row.recipient_fingerprint, "files": files, "record": digest(record)}
     return Entry(Event.RELEASE_MADE, SYSTEM, row.id, row.project, facts)
 
 

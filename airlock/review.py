@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import orm
 
-from airlock import rules
+from airlock import comments, rules
 from airlock.inspections import Inspection
-from airlock.moves import append, asked, asker, cast, move, reviewed, state_entry
+from airlock.moves import append, asked, asker, cast, move, reviewed, state_entry, votes_that_count
 from airlock.release_requests import OPEN_TO_VOTES, Outcome, Reason, RequestState, Vote
+from airlock.review_store import FileGroup, groups_of
 from airlock.rules import CastVote
-from airlock.store import FileVote, IntakeFile, ReleaseRequest, RequestFile, files_of, votes_of
+from airlock.store import FileVote, IntakeFile, ReleaseRequest, RequestFile, files_of
 from strongroom.audit import Entry, Event
 from strongroom.database import now
 from strongroom.errors import BadRequest, Conflict, NotFound
@@ -36,7 +37,7 @@ def vote(session: orm.Session, row: ReleaseRequest, steward: str, ballots: Seque
     who, now_asked = asker(session, steward, row.project), asked(session, row)
     rules.check_steward(who, now_asked)
     files = {file.file: file for file in files_of(session, row.id)}
-    earlier = cast(votes_of(session, row.id, row.turn))
+    earlier = cast(votes_that_count(session, row))
     mine = [_mine(ballot, files, steward) for ballot in ballots]
     for one in mine:
         file = reviewed(files[one.file])
@@ -52,13 +53,14 @@ def vote(session: orm.Session, row: ReleaseRequest, steward: str, ballots: Seque
 def consolidate(session: orm.Session, row: ReleaseRequest, steward: str, outcome: Outcome) -> ReleaseRequest | None:
     """Bring two complete reviews to one decision; return the request that refused files went to, if there is one."""
     files = files_of(session, row.id)
-    votes = cast(votes_of(session, row.id, row.turn))
+    votes = cast(votes_that_count(session, row))
     rules.check_may_consolidate(
         asker(session, steward, row.project),
         asked(session, row),
         outcome,
         files=[reviewed(f) for f in files],
         cast=votes,
+        told=comments.tells_the_requester(session, row),
     )
     entries: list[Entry] = []
     child = None
@@ -80,7 +82,7 @@ def consolidate(session: orm.Session, row: ReleaseRequest, steward: str, outcome
 def look(session: orm.Session, row: ReleaseRequest, steward: str, file: str) -> Inspection:
     """Write down that a steward looks at a file, then return what to ask the inspection door (decision 15)."""
     rules.check_may_view(asker(session, steward, row.project), asked(session, row))
-    shown = next((f for f in files_of(session, row.id) if f.file == file), None)
+    shown = next((f for f in files_of(session, row.id, with_supporting=True) if f.file == file), None)
     if shown is None:
         raise NotFound("There is no such file in this request.")
     if shown.object is None:
@@ -88,13 +90,18 @@ def look(session: orm.Session, row: ReleaseRequest, steward: str, file: str) -> 
     source = session.get_one(IntakeFile, file)
     facts = {"request": row.id, "turn": row.turn, "object": shown.object, "body_sha256": shown.body_sha256}
     append(session, Entry(Event.FILE_VIEWED, steward, file, row.project, facts))
+    return viewing(source, steward, object_id=shown.object, name=shown.path)
+
+
+def viewing(source: IntakeFile, steward: str, *, object_id: str, name: str) -> Inspection:
+    """Return what a steward asks for who looks at a copy of a file, by the promise that the file was judged by."""
     return Inspection(
         kind="view",
-        run=row.run,
-        project=row.project,
+        run=source.run,
+        project=source.project,
         person=steward,
-        object=shown.object,
-        name=shown.path,
+        object=object_id,
+        name=name,
         promise=source.promise,
         policy=source.policy,
         supporting={},
@@ -141,6 +148,7 @@ def _vote_row(row: ReleaseRequest, one: CastVote, *, reason: str | None, seq: in
         body_sha256=one.body_sha256,
         audit_seq=seq,
         time=now(),
+        under=row.submitted_seq,
     )
 
 
@@ -177,7 +185,14 @@ def _split(session: orm.Session, row: ReleaseRequest, refused: Sequence[RequestF
                 findings=file.findings,
                 policy_version=file.policy_version,
                 split_off=False,
+                supporting=False,
+                group=file.group,
             )
         )
+    session.add_all(
+        FileGroup(request=child.id, name=one.name, context=one.context, controls=one.controls)
+        for one in groups_of(session, row.id)
+        if one.name in {file.group for file in refused}
+    )
     session.flush()
     return child

@@ -21,6 +21,8 @@ class Asker:
     researcher: bool
     steward: bool
     ever_researcher: bool
+    senior: bool = False
+    trained: bool = False  # True while the certificate that is asked for is in force (P1, P2)
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Asked:
     requester: str
     state: RequestState
     earlier_reviewers: frozenset[str] = frozenset()  # of a decision that is appealed
+    interested: frozenset[str] = frozenset()  # stewards with an interest of their own in it (P8)
+    drawn: frozenset[str] | None = None  # who was drawn to review this turn; None where nobody is drawn
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class ReviewedFile:
     file: str
     body_sha256: str | None
     verdict: Verdict
+    lifted_by: str | None = None  # the senior who lifted its block
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ def check_step(asker: Asker, asked: Asked, to: RequestState) -> None:
         check_requester(asker, asked)
     elif owner is Owner.STEWARD:
         check_steward(asker, asked)
+    elif owner is Owner.SENIOR:
+        check_senior(asker, asked)
     else:
         raise NotAllowed("This step is not a person's to make.")
 
@@ -80,6 +87,44 @@ def check_steward(asker: Asker, asked: Asked) -> None:
         raise NotFound("There is no such release request.")
     if asker.ever_researcher or asker.researcher:
         raise NotAllowed("Who is or was a researcher of this project cannot be its steward.")
+    if asker.person in asked.interested:
+        raise NotAllowed("You declared an interest of your own in this request; others decide on it.")
+
+
+def check_senior(asker: Asker, asked: Asked) -> None:
+    """Raise unless the asker may lift what an automatic check blocks in this request (O5)."""
+    if asker.person == asked.requester:
+        raise NotAllowed("Nobody decides on a request of their own; another senior must.")
+    if not asker.senior:
+        raise NotAllowed("Only a senior steward lifts a block; ask one, or change the request.")
+    if asker.ever_researcher or asker.researcher or asker.person in asked.interested:
+        raise NotAllowed("Who is or was a researcher of this project, or has an interest, lifts nothing in it.")
+
+
+def check_may_lift(asker: Asker, asked: Asked, file: ReviewedFile, cast: Collection[CastVote]) -> None:
+    """Raise unless this senior may lift the block of this file now; who votes on a request lifts nothing in it."""
+    check_senior(asker, asked)
+    if asked.state is not RequestState.BLOCKED and asked.state not in OPEN_TO_VOTES:
+        raise Conflict("A block is lifted while the request is blocked or waits for votes.")
+    if file.body_sha256 is None:
+        raise Conflict("There is no clean copy of this file, so there is nothing that could leave.")
+    if file.verdict is not Verdict.BLOCK:
+        raise Conflict("No check blocks this file.")
+    if any(one.steward == asker.person for one in cast):
+        raise NotAllowed("Who votes on a request does not lift its blocks; another senior must.")
+
+
+def check_drawn(asker: Asker, asked: Asked) -> None:
+    """Raise unless the asker is one of the stewards who review this turn (T28)."""
+    check_steward(asker, asked)
+    if asked.drawn is not None and asker.person not in asked.drawn:
+        raise NotAllowed("Other stewards were drawn to review this request.")
+
+
+def check_trained(asker: Asker) -> None:
+    """Raise if the asker's certificate has run out (P1, P2)."""
+    if not asker.trained:
+        raise NotAllowed("Your training certificate has expired or is missing; have an operator record a new one.")
 
 
 def check_may_request(asker: Asker, run_person: str) -> None:
@@ -93,13 +138,14 @@ def check_may_request(asker: Asker, run_person: str) -> None:
 def check_may_submit(asker: Asker, asked: Asked, *, has_key: bool) -> None:
     """Raise unless this request can go to the stewards now."""
     check_step(asker, asked, RequestState.SUBMITTED)
+    check_trained(asker)
     if not has_key:
         raise Conflict("Register this Crypt4GH key first: `strongroom key add`; results are sealed to it.")
 
 
 def check_may_view(asker: Asker, asked: Asked) -> None:
     """Raise unless the asker may look at the files of this request."""
-    check_steward(asker, asked)
+    check_drawn(asker, asked)
     if asked.state not in IN_REVIEW:
         raise Conflict("This request is not in review.")
 
@@ -108,7 +154,10 @@ def check_may_vote(
     asker: Asker, asked: Asked, *, file: ReviewedFile, vote: Vote, body_sha256: str | None, cast: Collection[CastVote]
 ) -> None:
     """Raise unless the asker may cast this vote on these very bytes; `cast` are the votes of this turn."""
-    check_steward(asker, asked)
+    check_drawn(asker, asked)
+    check_trained(asker)
+    if asker.person == file.lifted_by:
+        raise NotAllowed("You lifted the block of this file; two others vote on it.")
     if asker.person in asked.earlier_reviewers:
         raise NotAllowed("An appeal is decided by two other stewards.")
     if asked.state not in OPEN_TO_VOTES:
@@ -152,9 +201,14 @@ def check_may_consolidate(
     *,
     files: Collection[ReviewedFile],
     cast: Collection[CastVote],
+    told: bool = False,
 ) -> None:
-    """Raise unless the asker is one of the two reviewers and the votes carry the outcome."""
-    check_steward(asker, asked)
+    """Raise unless the asker is one of the two reviewers and the votes carry the outcome.
+
+    Who is asked for changes is told which: `told` says that the requester gets a comment; a no carries a reason.
+    """
+    check_drawn(asker, asked)
+    check_trained(asker)
     if asked.state is not RequestState.CONSOLIDATING or not is_reviewed(files, cast):
         raise Conflict("Both reviews must be in before a decision.")
     if asker.person not in complete_reviewers(files, cast):
@@ -164,6 +218,9 @@ def check_may_consolidate(
         raise Conflict("Not every file has two yes votes; split the refused files off, return or reject.")
     if outcome is Outcome.SPLIT and not 0 < len(good) < len(files):
         raise Conflict("There is nothing to split: all files were approved, or none.")
+    asks = outcome in (Outcome.RETURN, Outcome.REJECT)
+    if asks and not told and all(one.vote is Vote.YES for one in cast):
+        raise Conflict("Say first what is to change: a comment for the requester, or a no with its reason.")
 
 
 def check_may_release(requester: Asker, files: Collection[ReviewedFile], cast: Collection[CastVote]) -> None:
@@ -174,6 +231,13 @@ def check_may_release(requester: Asker, files: Collection[ReviewedFile], cast: C
         raise NotAllowed("Nobody decides on a request of their own; another steward must.")
     if not requester.researcher:
         raise NotAllowed("The requester is not a researcher of this project any more.")
+    if not requester.trained:
+        raise NotAllowed("The requester's training certificate has expired or is missing.")
+
+
+def keeps_votes(file: ReviewedFile, before: Collection[CastVote], stewards: Collection[str]) -> bool:
+    """Say whether the votes of the turn before go on counting: yes of two who may decide still, on these bytes."""
+    return approved(file, before) and {one.steward for one in before if one.file == file.file} <= set(stewards)
 
 
 def check_may_download(asker: Asker, asked: Asked) -> None:
@@ -184,8 +248,12 @@ def check_may_download(asker: Asker, asked: Asked) -> None:
 
 def check_may_read(asker: Asker, asked: Asked) -> None:
     """Raise unless the asker wrote the request or is a steward who may decide on it."""
-    if asker.person != asked.requester:
-        check_steward(asker, asked)
+    if asker.person == asked.requester:
+        return
+    if asker.senior and asked.state in IN_REVIEW | {RequestState.BLOCKED}:
+        check_senior(asker, asked)
+        return
+    check_steward(asker, asked)
 
 
 def _may(check: Callable[..., None], *given: Any, **named: Any) -> bool:
@@ -228,6 +296,12 @@ def may_consolidate(
     *,
     files: Collection[ReviewedFile],
     cast: Collection[CastVote],
+    told: bool = False,
 ) -> bool:
     """Say whether the votes carry this outcome and the asker may speak it."""
-    return _may(check_may_consolidate, asker, asked, outcome, files=files, cast=cast)
+    return _may(check_may_consolidate, asker, asked, outcome, files=files, cast=cast, told=told)
+
+
+def may_lift(asker: Asker, asked: Asked, file: ReviewedFile, cast: Collection[CastVote]) -> bool:
+    """Say whether this senior may lift the block of this file now."""
+    return _may(check_may_lift, asker, asked, file, cast)

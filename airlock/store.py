@@ -23,11 +23,17 @@ class IntakeRun(Base):
     run: orm.Mapped[str] = orm.mapped_column(Id, primary_key=True)  # also its decision
     project: orm.Mapped[str] = orm.mapped_column(Name, index=True)
     person: orm.Mapped[str] = orm.mapped_column(PersonId)
+    workflow: orm.Mapped[str] = orm.mapped_column(
+        sa.String(100), default=""
+    )  # name without version; of old runs none
     coarse: orm.Mapped[bool]
     datasets: orm.Mapped[list[str]] = orm.mapped_column(Json)
+    lineage: orm.Mapped[list[str]] = orm.mapped_column(Json)  # with all that they come from, without nobody's data
     contract_version: orm.Mapped[int]
     policy_version: orm.Mapped[int]
     left_inside: orm.Mapped[int]
+    # An ingress is kept as a run is: the dataset that its files come into, once they are approved.
+    brought_into: orm.Mapped[str | None] = orm.mapped_column(Name)
     created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
 
 
@@ -48,6 +54,9 @@ class IntakeFile(Base):
     rule: orm.Mapped[str] = orm.mapped_column(sa.String(100))  # the engine's rule that wrote it last (T16)
     task: orm.Mapped[str] = orm.mapped_column(Id)
     source: orm.Mapped[str] = orm.mapped_column(Id)  # sealed to the run's key
+    # A fixed copy names the output that it is made of, and what is done to it; its promise is that of the copy.
+    fixed_from: orm.Mapped[str | None] = orm.mapped_column(Id)
+    fixes: orm.Mapped[list[dict[str, Any]]] = orm.mapped_column(Json, default=list)
     promise: orm.Mapped[dict[str, Any]] = orm.mapped_column(Json)
     contract_version: orm.Mapped[int]
     policy: orm.Mapped[dict[str, Any]] = orm.mapped_column(Json)
@@ -108,6 +117,10 @@ class RequestFile(Base):
     policy_version: orm.Mapped[int]
     # True when the refused file went on in a request of its own: it is no part of what this one releases.
     split_off: orm.Mapped[bool]
+    # True when it is shown to stewards only, so that they understand the others: it never leaves.
+    supporting: orm.Mapped[bool] = orm.mapped_column(default=False)
+    group: orm.Mapped[str | None] = orm.mapped_column(Name)
+    lifted_by: orm.Mapped[str | None] = orm.mapped_column(PersonId)
 
 
 class FileVote(Base):
@@ -124,6 +137,8 @@ class FileVote(Base):
     body_sha256: orm.Mapped[str | None] = orm.mapped_column(Digest)
     audit_seq: orm.Mapped[int]
     time: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    under: orm.Mapped[int | None]  # the submission (its number in the log) that this vote was first given on
+    kept_from: orm.Mapped[int | None]  # the earlier turn whose vote on the same bytes goes on counting
 
 
 class Release(Base):
@@ -140,6 +155,7 @@ class Release(Base):
     expires: orm.Mapped[datetime] = orm.mapped_column(UtcTime, index=True)
     revoked: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
     revoked_by: orm.Mapped[str | None] = orm.mapped_column(PersonId)
+    record: orm.Mapped[dict[str, Any] | None] = orm.mapped_column(Json)  # A9; its digest stands in the log
 
 
 class ReleasedFile(Base):
@@ -188,11 +204,15 @@ def files_of_run(session: orm.Session, run: str) -> list[IntakeFile]:
     return list(session.scalars(sa.select(IntakeFile).where(IntakeFile.run == run).order_by(IntakeFile.path)))
 
 
-def files_of(session: orm.Session, request: str, *, with_split_off: bool = False) -> list[RequestFile]:
-    """Return the files of a request, by path; those that went on in a request of their own only when asked."""
+def files_of(
+    session: orm.Session, request: str, *, with_split_off: bool = False, with_supporting: bool = False
+) -> list[RequestFile]:
+    """Return the files of a request that may leave, by path; split-off and supporting ones only when asked."""
     query = sa.select(RequestFile).where(RequestFile.request == request).order_by(RequestFile.path)
     if not with_split_off:
         query = query.where(RequestFile.split_off.is_(False))
+    if not with_supporting:
+        query = query.where(RequestFile.supporting.is_(False))
     return list(session.scalars(query))
 
 

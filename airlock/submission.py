@@ -3,18 +3,22 @@
 import base64
 import binascii
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from airlock import intake, rules
+from airlock import drawing, fixing, groups, intake, keeping, rules
+from airlock.groups import Group
 from airlock.intake_files import STEPS, IntakeState, Verdict
-from airlock.moves import SYSTEM, append, asked, asker, move, state_entry
+from airlock.moves import SYSTEM, append, asked, asker, cast, move, reviewed, state_entry
 from airlock.observability import Scanned, scan_outcome
+from airlock.places import name_places
 from airlock.release_requests import RequestState
 from airlock.store import (
+    FileVote,
     IntakeFile,
     IntakeRun,
     ReleaseRequest,
@@ -36,14 +40,25 @@ STAYS_INSIDE = "stays inside: the contract of this workflow does not release it.
 
 @dataclass(frozen=True)
 class Recipient:
-    """The requester's registered Crypt4GH key; None where it is not registered."""
+    """Whom files are sealed to: the requester's registered Crypt4GH key, or the dataset that they come into.
+
+    The key is None where it is not registered.
+    """
 
     fingerprint: str
     public_key: str | None
 
 
 def create(
-    session: orm.Session, person: str, *, run: str, paths: Sequence[str], purpose: str, settings: Settings
+    session: orm.Session,
+    person: str,
+    *,
+    run: str,
+    paths: Sequence[str],
+    purpose: str,
+    settings: Settings,
+    sorted_as: Sequence[Group] = (),
+    supporting: Sequence[str] = (),
 ) -> ReleaseRequest:
     """Draft a request for files of a run (all that the airlock holds if none is named) and have them scanned."""
     held = session.get(IntakeRun, run)
@@ -71,6 +86,8 @@ def create(
     session.add(row)
     session.flush()
     _attach(session, row, files)
+    groups.sort(session, row, groups=sorted_as, supporting=supporting)
+    _check_needs(session, row)
     drafted = state_entry(row, actor=person, before=None)
     append(session, drafted, *_scan(session, row, actor=person, settings=settings))
     return row
@@ -84,6 +101,8 @@ def edit(
     paths: Sequence[str],
     purpose: str | None,
     settings: Settings,
+    sorted_as: Sequence[Group] | None = None,
+    supporting: Sequence[str] | None = None,
 ) -> None:
     """Take a request back to its draft, change it, and have it scanned again; a returned one begins its next turn."""
     rules.check_step(asker(session, person, row.project), asked(session, row), S.DRAFT)
@@ -93,10 +112,15 @@ def edit(
     row.recipient = row.recipient_fingerprint = row.submitted_seq = None
     if purpose is not None:
         row.purpose = purpose
-    wanted = paths or [file.path for file in files_of(session, row.id)]
+    before = files_of(session, row.id, with_supporting=True)
+    wanted = list(paths) or [file.path for file in before]
+    helping = [f.path for f in before if f.supporting and f.path in wanted] if supporting is None else supporting
+    stood = {file.path: file.group for file in before}
     held = session.get_one(IntakeRun, row.run)
     session.execute(sa.delete(RequestFile).where(RequestFile.request == row.id))
-    _attach(session, row, _chosen(session, held, wanted))
+    _attach(session, row, _chosen(session, held, wanted), stood=stood)
+    groups.sort(session, row, groups=sorted_as, supporting=helping)
+    _check_needs(session, row)
     append(session, drafted, *_scan(session, row, actor=person, settings=settings))
 
 
@@ -106,27 +130,44 @@ def scan_again(session: orm.Session, row: ReleaseRequest, person: str, *, settin
     append(session, *_scan(session, row, actor=person, settings=settings))
 
 
-def submit(session: orm.Session, row: ReleaseRequest, person: str, recipient: Recipient) -> None:
-    """Hand a request to the stewards: its files and the recipient's key are frozen in the log (T11, T20)."""
+def submit(
+    session: orm.Session,
+    row: ReleaseRequest,
+    person: str,
+    recipient: Recipient,
+    *,
+    settings: Settings,
+    places: Mapping[str, str] | None = None,
+) -> None:
+    """Hand a request to the stewards: files, the recipient's key and where files go are frozen in the log.
+
+    `places` are presigned URLs of the requester's own storage by path; None leaves what a federated task named.
+    """
     who = asker(session, person, row.project)
     rules.check_may_submit(who, asked(session, row), has_key=recipient.public_key is not None)
     open_project(session, row.project)
     _freeze(row, recipient)
-    row.submitted_seq = append(session, _submitted(session, row, person))
+    if places is not None:
+        name_places(session, row, places, settings)
+    _hand_over(session, row, person, settings=settings, before=[])
 
 
-def appeal(session: orm.Session, row: ReleaseRequest, person: str, recipient: Recipient) -> None:
-    """Ask two other stewards, once (O10)."""
+def appeal(
+    session: orm.Session, row: ReleaseRequest, person: str, recipient: Recipient, *, settings: Settings
+) -> None:
+    """Ask two other stewards, once and within the days of grace (O10)."""
     who = asker(session, person, row.project)
     rules.check_step(who, asked(session, row), S.APPEALED)
     if row.appealed_turn is not None:
         raise Conflict("A decision is appealed once; this one stands.")
+    if now() > row.changed + timedelta(days=settings.airlock.appeal_days):
+        raise Conflict("The time for an appeal is over; ask with a new request.")
     open_project(session, row.project)
     appealed = move(row, S.APPEALED, actor=person)
     row.appealed_turn, row.turn = row.turn, row.turn + 1
     rules.check_may_submit(who, asked(session, row), has_key=recipient.public_key is not None)
     _freeze(row, recipient)
-    row.submitted_seq = append(session, appealed, _submitted(session, row, person)) + 1
+    _hand_over(session, row, person, settings=settings, before=[appealed])
 
 
 def withdraw(session: orm.Session, row: ReleaseRequest, person: str) -> None:
@@ -150,7 +191,7 @@ def scanned(row: IntakeFile) -> Scanned:
 
 def _chosen(session: orm.Session, held: IntakeRun, paths: Sequence[str]) -> list[IntakeFile]:
     there = {file.path: file for file in files_of_run(session, held.run)}
-    wanted = list(dict.fromkeys(paths)) or sorted(there)
+    wanted = list(dict.fromkeys(paths)) or sorted(path for path, file in there.items() if not file.fixed_from)
     if not wanted:
         raise NotAllowed("Nothing of this run can leave: the contract of its workflow keeps every file inside.")
     if len(wanted) > rules.MOST_FILES:
@@ -159,14 +200,23 @@ def _chosen(session: orm.Session, held: IntakeRun, paths: Sequence[str]) -> list
         # One answer for a file that stays inside and for one that never was: nobody learns which.
         if path not in there:
             raise NotAllowed(f"A file that you asked for {STAYS_INSIDE}")
-    for path in wanted:
-        for needed in there[path].promise.get("needs", ()):
-            if needed in there and needed not in wanted:
-                raise BadRequest(f"{path} can leave only together with {needed}, which holds its numbers.")
     return [there[path] for path in wanted]
 
 
-def _attach(session: orm.Session, row: ReleaseRequest, files: Sequence[IntakeFile]) -> None:
+def _check_needs(session: orm.Session, row: ReleaseRequest) -> None:
+    there = {file.path for file in files_of_run(session, row.run)}
+    files = files_of(session, row.id)
+    fixing.check_one_copy([session.get_one(IntakeFile, file.file) for file in files])
+    leaving = {file.path for file in files}
+    for file in files:
+        for needed in session.get_one(IntakeFile, file.file).promise.get("needs", ()):
+            if needed in there and needed not in leaving:
+                raise BadRequest(f"{file.path} can leave only together with {needed}, which holds its numbers.")
+
+
+def _attach(
+    session: orm.Session, row: ReleaseRequest, files: Sequence[IntakeFile], *, stood: Mapping[str, str | None] = {}
+) -> None:
     session.add_all(
         RequestFile(
             request=row.id,
@@ -175,6 +225,7 @@ def _attach(session: orm.Session, row: ReleaseRequest, files: Sequence[IntakeFil
             findings=[],
             policy_version=file.policy_version,
             split_off=False,
+            group=stood.get(file.path),
         )
         for file in files
     )
@@ -184,9 +235,9 @@ def _attach(session: orm.Session, row: ReleaseRequest, files: Sequence[IntakeFil
 def _scan(session: orm.Session, row: ReleaseRequest, *, actor: str, settings: Settings) -> list[Entry]:
     """Start the scan: what was inspected under the policy in force is not inspected again (decision 22)."""
     project = open_project(session, row.project)
-    policy = intake.policy_of(project, settings)
+    policy = intake.policy_of(session, project, settings)
     row.policy_version = policy.version
-    for file in files_of(session, row.id):
+    for file in files_of(session, row.id, with_supporting=True):
         _refresh(session.get_one(IntakeFile, file.file), policy.as_json(), version=policy.version)
     session.flush()
     return [move(row, S.SCANNING, actor=actor), *_settle(session, row)]
@@ -208,9 +259,13 @@ def _refresh(file: IntakeFile, policy: dict[str, object], *, version: int) -> No
 
 
 def _settle(session: orm.Session, row: ReleaseRequest) -> list[Entry]:
-    rows = files_of(session, row.id)
+    rows = files_of(session, row.id, with_supporting=True)
     intaken = {file.file: session.get_one(IntakeFile, file.file) for file in rows}
-    to = scan_outcome([scanned(file) for file in intaken.values()], coarse=row.coarse)
+    if not all(scanned(file).settled for file in intaken.values()):
+        return []
+    # What never leaves blocks nothing: it is there for stewards to read.
+    leaving = [scanned(intaken[file.file]) for file in rows if not file.supporting]
+    to = scan_outcome(leaving, coarse=row.coarse)
     if to is S.SCANNING:
         return []
     for file in rows:
@@ -231,7 +286,44 @@ def _freeze(row: ReleaseRequest, recipient: Recipient) -> None:
     row.recipient, row.recipient_fingerprint = recipient.public_key, recipient.fingerprint
 
 
-def _submitted(session: orm.Session, row: ReleaseRequest, person: str) -> Entry:
+def _hand_over(
+    session: orm.Session, row: ReleaseRequest, person: str, *, settings: Settings, before: list[Entry]
+) -> None:
+    """Freeze the request in the log, keep the votes that go on counting, and draw who reviews the rest."""
+    fixing.check_no_other_left(
+        session, row, [session.get_one(IntakeFile, file.file) for file in files_of(session, row.id)]
+    )
+    told = groups.check_complete(session, row)
+    policy = _check_policy(session, row, settings)
+    kept = keeping.kept_votes(session, row)
+    last = keeping.reviewers_before(session, row)
+    entries = [*before, _submitted(session, row, person, kept=kept, groups_sha256=told, policy=policy)]
+    session.add_all(kept)
+    session.flush()
+    drawn = drawing.draw(session, row, keep=last) if settings.airlock.draw_stewards else []
+    complete = rules.is_reviewed([reviewed(file) for file in files_of(session, row.id)], cast(kept))
+    moves = [move(row, to, actor=SYSTEM) for to in (S.FIRST_REVIEW, S.CONSOLIDATING)] if complete else []
+    row.submitted_seq = append(session, *entries, *drawn, *moves) + len(before)
+
+
+def _check_policy(session: orm.Session, row: ReleaseRequest, settings: Settings) -> dict[str, int]:
+    """Return the thresholds that every file was judged under; raise if others are in force by now (T11)."""
+    policy = intake.policy_of(session, open_project(session, row.project), settings)
+    judged = [session.get_one(IntakeFile, file.file).policy for file in files_of(session, row.id)]
+    if row.policy_version != policy.version or any(one != policy.as_json() for one in judged):
+        raise Conflict("The project's policy has changed since the scan; have the request scanned again.")
+    return policy.as_json()
+
+
+def _submitted(
+    session: orm.Session,
+    row: ReleaseRequest,
+    person: str,
+    *,
+    kept: list[FileVote],
+    groups_sha256: str,
+    policy: dict[str, int],
+) -> Entry:
     files = [
         {"object": file.object, "body_sha256": file.body_sha256}
         for file in files_of(session, row.id)
@@ -239,6 +331,7 @@ def _submitted(session: orm.Session, row: ReleaseRequest, person: str) -> Entry:
     ]
     # T29: where files go is frozen with the recipient; a presigned URL is a right, so the log has its digest.
     places = {file: row.url_sha256 for file, row in deliveries_of(session, row.id).items()}
+    into = session.get_one(IntakeRun, row.run).brought_into
     return move(
         row,
         S.SUBMITTED,
@@ -247,5 +340,9 @@ def _submitted(session: orm.Session, row: ReleaseRequest, person: str) -> Entry:
         fingerprint=row.recipient_fingerprint,
         files=files,
         policy_version=row.policy_version,
+        policy=policy,
+        groups_sha256=groups_sha256,
+        **keeping.facts_of(kept, {file.file: file.object or "" for file in files_of(session, row.id)}),
         **({"deliveries": places} if places else {}),
+        **({"dataset": into} if into else {}),
     )

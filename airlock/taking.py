@@ -10,13 +10,18 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import orm
 
-from airlock import answers, inspections, submission
+from airlock import answers, cohorts, conflicts, history, inspections, members, submission
 from airlock.answers import Answer, InspectionFailed
+from airlock.checks.codes import Code
+from airlock.conflicts import Conflict
+from airlock.fixing import root_of
 from airlock.inspections import CleanCopy, Inspection
 from airlock.intake import ACTOR, TAKE
-from airlock.intake_files import SETTLED, STEPS, IntakeState, Verdict
-from airlock.store import IntakeFile, files_of_run
-from strongroom import audit, queue
+from airlock.intake_files import SETTLED, STEPS, IntakeState, Verdict, worst
+from airlock.moves import append
+from airlock.policy import parse_policy
+from airlock.store import IntakeFile, IntakeRun, files_of_run
+from strongroom import queue
 from strongroom.audit import Entry, Event
 from strongroom.database import now, reading, transaction
 from strongroom.errors import StrongroomError
@@ -49,6 +54,7 @@ def take(context: Context, file: str) -> None:
                 answer, clean = inspections.repack(lease.inspection, context.settings)
                 keep_copy(context, lease, answer=answer, clean=clean)
             else:
+                members.read(context, lease.inspection)
                 keep_verdict(context, lease, inspections.inspect(lease.inspection, context.settings))
         except StrongroomError as error:
             busy = (
@@ -88,7 +94,7 @@ def claim(context: Context, file: str) -> Lease | None:
             return None
         row.lease = uuid.uuid4().hex
         row.next_try = now() + _lease_time(context.settings)
-        return Lease(file, row.lease, _inspection(session, row))
+        return Lease(file, row.lease, inspection_of(session, row))
 
 
 def keep_copy(context: Context, lease: Lease, *, answer: Answer, clean: CleanCopy | None) -> None:
@@ -107,12 +113,37 @@ def keep_copy(context: Context, lease: Lease, *, answer: Answer, clean: CleanCop
 
 
 def keep_verdict(context: Context, lease: Lease, answer: Answer) -> None:
-    """Write down what the checks say of the clean copy."""
+    """Write down what the checks say of the clean copy, and what earlier releases say of its figures and persons."""
+    policy = parse_policy(lease.inspection.policy)
+    with reading(context.engine) as session:
+        judged = cohorts.judge(session, lease.inspection.run, policy)
     with transaction(context.engine) as session:
         row = _leased(session, lease, IntakeState.REPACKED)
         if row is not None:
-            row.findings = answers.stored(answer)
-            _settle(session, row, IntakeState.CHECKED, answer.verdict)
+            run = session.get_one(IntakeRun, row.run)
+            cells = answer.cells.told() if answer.cells else None
+            near = history.near_ones(session, run.lineage, cells, least=policy.min_count)
+            row.findings = [*answers.stored(answer), *history.findings(near, cells), *judged.findings]
+            conflicts.remember(
+                session, row, [*(_of_count(row, one) for one in near), *(_of_cohort(row, r) for r in judged.against)]
+            )
+            verdict = worst([answer.verdict, *(Verdict(f["severity"]) for f in row.findings)])
+            _settle(session, row, IntakeState.CHECKED, verdict)
+
+
+def _of_count(row: IntakeFile, near: history.Near) -> Conflict:
+    return Conflict(
+        file=row.id,
+        code=Code.DIFFERENCING.value,
+        row=near.row,
+        column=near.column,
+        request=near.request,
+        figure=near.released,
+    )
+
+
+def _of_cohort(row: IntakeFile, request: str) -> Conflict:
+    return Conflict(file=row.id, code=Code.COHORT_DIFFERENCE.value, row=0, column=0, request=request, figure=None)
 
 
 def put_back(context: Context, lease: Lease, *, busy: bool) -> None:
@@ -144,7 +175,7 @@ def _settle(session: orm.Session, row: IntakeFile, to: IntakeState, verdict: Ver
         "codes": sorted({f["code"] for f in row.findings}),
         "policy_version": row.policy_version,
     }
-    audit.append(session, Entry(Event.FILE_CHECKED, ACTOR, row.id, row.project, facts), *moved)
+    append(session, Entry(Event.FILE_CHECKED, ACTOR, row.id, row.project, facts), *moved)
 
 
 def _move(row: IntakeFile, to: IntakeState) -> None:
@@ -162,12 +193,24 @@ def _is_ready(session: orm.Session, row: IntakeFile) -> bool:
     if row.state == IntakeState.WAITING.value:
         return True
     needed = set(row.promise.get("needs", ()))
-    return all(f.state != IntakeState.WAITING.value for f in files_of_run(session, row.run) if f.path in needed)
+    return all(
+        f.state != IntakeState.WAITING.value
+        for f in files_of_run(session, row.run)
+        if f.path in needed or (is_table(row) and is_table(f))
+    )
 
 
-def _inspection(session: orm.Session, row: IntakeFile) -> Inspection:
+def is_table(row: IntakeFile) -> bool:
+    """Say whether the contract promises a table: those of one run are compared with each other."""
+    return row.promise.get("format") in ("tsv", "csv")
+
+
+def inspection_of(session: orm.Session, row: IntakeFile) -> Inspection:
+    """Return the next question about a file: for its clean copy, or what the checks say of that copy."""
     fresh = row.state == IntakeState.WAITING.value
     needed = set() if fresh else set(row.promise.get("needs", ()))
+    # A fixed copy is made of the output as it was promised; from then on it keeps to a promise of its own.
+    output = session.get_one(IntakeFile, row.fixed_from) if fresh and row.fixed_from else row
     return Inspection(
         kind="repack" if fresh else "check",
         run=row.run,
@@ -175,10 +218,27 @@ def _inspection(session: orm.Session, row: IntakeFile) -> Inspection:
         person=row.person,
         object=row.source if fresh or row.clean is None else row.clean,
         name=row.path,
-        promise=row.promise,
+        promise=output.promise,
         policy=row.policy,
         supporting={f.path: f.clean for f in files_of_run(session, row.run) if f.path in needed and f.clean},
+        beside=() if fresh else tables_beside(session, row),
+        fixes=tuple(row.fixes) if fresh else (),
     )
+
+
+def tables_beside(session: orm.Session, row: IntakeFile) -> tuple[str, ...]:
+    """Return the clean copies of the other tables of the run, as many as one check compares.
+
+    Copies of one table never leave together; a fixed copy is held against those of other tables.
+    """
+    if not is_table(row):
+        return ()
+    others = [
+        one
+        for one in files_of_run(session, row.run)
+        if is_table(one) and root_of(one) != root_of(row) and (row.fixed_from or not one.fixed_from)
+    ]
+    return tuple(f.clean for f in others if f.clean)[: inspections.MOST_BESIDE]
 
 
 def _lease_time(settings: Settings) -> timedelta:

@@ -1,7 +1,7 @@
 """Speaks HTTP for datasets: make, share, fill and list them; no plaintext ever comes this way."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio import from_thread
 from fastapi import APIRouter, Body, Request
@@ -9,9 +9,10 @@ from sqlalchemy import orm
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from archive import datasets, rules, uploads
+from archive import datasets, queries, rules, uploads
 from archive.schemas import (
     EndOfShare,
+    MoreQueries,
     Named,
     NewDataset,
     NewFile,
@@ -41,6 +42,7 @@ def create_dataset(request: Request, person: SignedIn, asked: Annotated[NewDatas
             observability=asked.observability,
             sensitivity=asked.sensitivity,
             project=asked.project,
+            min_population=asked.min_population,
         )
         return _shown(session, made)
 
@@ -75,6 +77,16 @@ def unshare_dataset(
     with transaction(request.app.state.engine) as session:
         datasets.unshare(session, person.id, dataset, project=asked.project)
         return _shown(session, datasets.find(session, dataset))
+
+
+@router.post("/datasets/{dataset}:allow-queries")
+def allow_queries(
+    request: Request, person: SignedIn, dataset: str, asked: Annotated[MoreQueries, Body()]
+) -> dict[str, Any]:
+    """Let a project ask more of a dataset today than its budget (DAC members; T6)."""
+    with transaction(request.app.state.engine) as session:
+        queries.allow(session, person.id, dataset, project=asked.project, queries=asked.queries)
+    return {"dataset": dataset, "project": asked.project, "queries": asked.queries}
 
 
 @router.post("/datasets/{dataset}:delete")
@@ -133,7 +145,8 @@ def chunks_of(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
 def _shown(session: orm.Session, row: Dataset) -> ShownDataset:
     sizes = rules.may_see_sizes(row.observability)
     files = [
-        ShownFile(name=file.name, size=file.size if sizes else None) for file in datasets.files_of(session, row.id)
+        ShownFile(name=file.name, size=file.size if sizes else None, clear=file.clear)
+        for file in datasets.files_of(session, row.id)
     ]
     return ShownDataset(
         id=row.id,

@@ -12,16 +12,15 @@ from sqlalchemy import orm
 from archive.keys.standing import stored_objects
 from archive.keys.trust import Trust, load_public
 from archive.store import DatasetFile
-from strongroom.object_stores.folder import Folder
-from strongroom.objects import ObjectStore
+from strongroom.objects import open_store
 from strongroom.settings import Settings
 
 
 @dataclass(frozen=True)
 class BodyFacts:
-    """A sealed body: its place, its plaintext's size, and what proves it whole."""
+    """A sealed body: its place if it lies in a folder, its plaintext's size, and what proves it whole."""
 
-    path: Path
+    path: Path | None
     size: int
     segments: int
     body_length: int
@@ -29,14 +28,9 @@ class BodyFacts:
     created: datetime
 
 
-def store_of(settings: Settings) -> ObjectStore:
-    """Return the store that the bodies lie in."""
-    return Folder(settings.home / "objects")
-
-
 def facts_of(session: orm.Session, objects: Sequence[str], settings: Settings) -> Mapping[str, BodyFacts]:
     """Return what is known of these objects; hints, for the broker refuses a row that is not as it was signed."""
-    store = store_of(settings)
+    store = open_store(settings)
     return {
         row.id: BodyFacts(
             path=store.path(row.id),

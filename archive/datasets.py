@@ -1,6 +1,6 @@
 """Makes, shares and deletes datasets, and says which a project may use."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from archive import rules
-from archive.bodies import store_of
 from archive.keys.purposes import Purpose
 from archive.keys.rights import check_usable
 from archive.keys.standing import dataset_facts
@@ -19,6 +18,7 @@ from strongroom.audit import Entry, Event, append
 from strongroom.database import now, reading, transaction
 from strongroom.doors import Message, ask
 from strongroom.errors import Conflict, NotAllowed, NotFound, StrongroomError
+from strongroom.objects import open_store
 from strongroom.projects import PLATFORM, Membership
 from strongroom.settings import Settings
 
@@ -32,6 +32,7 @@ class File:
     name: str
     object: str
     size: int
+    clear: bool = False  # a hint: the broker looks for its own signature
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,17 @@ class Source:
 def asker_of(session: orm.Session, person: str, home: str | None) -> rules.Asker:
     """Return what the tables say of a person now."""
     platform = projects.roles_of(session, person, PLATFORM)
-    return rules.Asker(platform, projects.roles_of(session, person, home) if home else frozenset())
+    return rules.Asker(platform, projects.roles_of(session, person, home) if home else frozenset(), person)
 
 
 def asked_of(dataset: Dataset) -> rules.Asked:
     """Return what the rules need to know of a dataset."""
-    return rules.Asked(dataset.project, dataset.derived_from_run is not None, dataset.deleted_at is not None)
+    return rules.Asked(
+        dataset.project,
+        dataset.derived_from_run is not None,
+        dataset.deleted_at is not None,
+        dataset.created_by if dataset.ingress is not None else None,
+    )
 
 
 def find(session: orm.Session, dataset: str) -> Dataset:
@@ -80,10 +86,12 @@ def create(
     observability: str,
     sensitivity: str,
     project: str | None,
+    min_population: int | None = None,
 ) -> Dataset:
     """Make an empty dataset; its id never names another one, even after it is deleted."""
     rules.check_dataset_id(dataset)
     rules.check_shape(title, observability, sensitivity)
+    rules.check_min_population(min_population)
     rules.check_may_create(asker_of(session, actor, project), project)
     if project is not None:
         projects.open_project(session, project)
@@ -91,9 +99,10 @@ def create(
         raise Conflict("There is or was a dataset of this id; choose another one.")
     shape = (observability, sensitivity)
     row = _new(actor, dataset, title=title, shape=shape, project=project)
+    row.min_population = min_population
     session.add(row)
     session.flush()
-    said = {"observability": observability, "sensitivity": sensitivity}
+    said = {"observability": observability, "sensitivity": sensitivity, "min_population": min_population}
     append(session, Entry(Event.DATASET_CREATED, actor, dataset, project, said))
     return row
 
@@ -103,7 +112,7 @@ def share(session: orm.Session, actor: str, dataset: str, *, project: str, until
     row = find(session, dataset)
     rules.check_may_share(asker_of(session, actor, row.project), asked_of(row), project=project)
     policy = projects.open_project(session, project).policy_version
-    _end_shares(session, dataset, project)
+    end_shares(session, dataset, project)
     session.add(
         DatasetProject(
             dataset=dataset, project=project, shared_by=actor, since=now(), until=until, policy_version=policy
@@ -118,7 +127,7 @@ def unshare(session: orm.Session, actor: str, dataset: str, *, project: str) -> 
     """Take a dataset back: from this commit on no key of it is granted for the project."""
     row = find(session, dataset)
     rules.check_custodian(asker_of(session, actor, row.project), asked_of(row))
-    if not _end_shares(session, dataset, project):
+    if not end_shares(session, dataset, project):
         raise NotFound("This dataset is not shared with this project.")
     append(session, Entry(Event.DATASET_SHARED, actor, dataset, project, {"project": project, "until": "now"}))
 
@@ -137,15 +146,24 @@ def usable(session: orm.Session, dataset: str, *, project: str) -> Usable:
     return Usable(row.id, row.observability, tuple(files_of(session, dataset)))
 
 
+def lineage(session: orm.Session, names: Collection[str]) -> list[str]:
+    """Return these datasets and all that they were derived from, without those whose data is nobody's."""
+    known = set(names)
+    for ancestors in session.scalars(sa.select(Dataset.ancestors).where(Dataset.id.in_(known))):
+        known |= set(ancestors)
+    nobodys = sa.select(Dataset.id).where(Dataset.id.in_(known), Dataset.min_population == 0)
+    return sorted(known - set(session.scalars(nobodys)))
+
+
 def files_of(session: orm.Session, dataset: str) -> list[File]:
     """Return the files of a dataset by name."""
     rows = session.execute(
-        sa.select(DatasetFile.name, DatasetFile.object, StoredObject.size)
+        sa.select(DatasetFile.name, DatasetFile.object, StoredObject.size, StoredObject.clear)
         .join(StoredObject, StoredObject.id == DatasetFile.object)
         .where(DatasetFile.dataset == dataset)
         .order_by(DatasetFile.name)
     )
-    return [File(name, identifier, size) for name, identifier, size in rows]
+    return [File(name, identifier, size, clear=clear == name) for name, identifier, size, clear in rows]
 
 
 def visible(session: orm.Session, person: str) -> list[Dataset]:
@@ -178,12 +196,14 @@ def delete(engine: sa.Engine, settings: Settings, *, actor: str, dataset: str) -
         if row is None:
             raise NotFound("There is no such dataset.")
         rules.check_custodian(asker_of(session, actor, row.project), rules.Asked(row.project, derived=False))
-        objects = [file.object for file in files_of(session, dataset)]
+        objects, ingress = [file.object for file in files_of(session, dataset)], row.ingress
         if row.deleted_at is None:
             row.deleted_at = now()
             append(session, Entry(Event.DATASET_DELETED, actor, dataset, row.project, {"files": len(objects)}))
     _broker(settings, {"verb": "destroy", "purpose": Purpose.STORE.value, "owner": dataset})
-    store = store_of(settings)
+    if ingress is not None:
+        _broker(settings, {"verb": "destroy", "purpose": Purpose.QUARANTINE.value, "owner": ingress})
+    store = open_store(settings)
     for identifier in objects:
         store.delete(identifier)
 
@@ -236,6 +256,7 @@ def _record_derived(
     policy = projects.open_project(session, project).policy_version
     sensitivity = "standard" if rows and all(row.sensitivity == "standard" for row in rows) else "high"
     made = _new(actor, dataset, title=title, shape=(inherited, sensitivity), project=project)
+    made.min_population = _fewest(row.min_population for row in rows)
     made.ancestors, made.derived_from_run, made.policy_version = sorted(known), source.run, policy
     session.add(made)
     session.flush()
@@ -253,6 +274,14 @@ def _record_derived(
         "ancestors": sorted(known),
     }
     append(session, Entry(Event.DATASET_CREATED, actor, dataset, project, said))
+
+
+def _fewest(parents: Iterable[int | None]) -> int | None:
+    """Return the fewest persons of a derived dataset: the most of what its parents ask for (T21)."""
+    known = list(parents)
+    if known and all(one == 0 for one in known):
+        return 0
+    return max((one for one in known if one), default=None)
 
 
 def _take_back(engine: sa.Engine, actor: str, dataset: str, *, reason: str) -> None:
@@ -292,7 +321,8 @@ def _new(actor: str, dataset: str, *, title: str, shape: tuple[str, str], projec
     )
 
 
-def _end_shares(session: orm.Session, dataset: str, project: str) -> int:
+def end_shares(session: orm.Session, dataset: str, project: str) -> int:
+    """End what lets a project use a dataset; return how many shares there were."""
     moment = now()
     rows = session.scalars(
         sa.select(DatasetProject).where(
@@ -319,9 +349,10 @@ def check_knows(session: orm.Session, person: str, dataset: str) -> Dataset:
 
 
 def recipient(engine: sa.Engine, settings: Settings, *, actor: str, dataset: str) -> str:
-    """Return the public key that files of a dataset are sealed to."""
+    """Return the public key that new files of a dataset are sealed to: its own, or that of its quarantine."""
     with reading(engine) as session:
         row = find(session, dataset)
         rules.check_may_fill(asker_of(session, actor, row.project), asked_of(row))
-    answer = _broker(settings, {"verb": "recipient", "purpose": Purpose.STORE.value, "owner": dataset})
+    purpose = Purpose.STORE if row.ingress is None else Purpose.QUARANTINE
+    answer = _broker(settings, {"verb": "recipient", "purpose": purpose.value, "owner": dataset})
     return str(answer["public_key"])

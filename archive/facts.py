@@ -59,10 +59,14 @@ class ObjectFacts:
     key_version: int
     header_sha256: str
     policy_version: int
+    clear: str = ""  # the name under which its owner lets engines read it (T17)
 
     def statement(self) -> dict[str, Any]:
-        """Return the JSON that is signed."""
-        return {**asdict(self), "persons": list(self.persons), "ancestors": list(self.ancestors)}
+        """Return the JSON that is signed; of what is not clear it is what it was before there were marks."""
+        said = {**asdict(self), "persons": list(self.persons), "ancestors": list(self.ancestors)}
+        if not self.clear:
+            del said["clear"]
+        return said
 
 
 @dataclass(frozen=True)

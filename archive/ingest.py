@@ -3,7 +3,7 @@
 import base64
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from archive.keys.notes import seal_note
@@ -84,11 +84,15 @@ def add(
     *,
     name: str,
     person: str | None = None,
+    persons: Sequence[str] = (),
+    clear: bool = False,
     progress: Callable[[int], object] = lambda _: None,
 ) -> dict[str, Any]:
     """Seal `source` to the dataset's key, upload it, and name it; `progress` hears of each piece's ciphertext bytes.
 
-    `person` labels whose data it holds. Returns the server's answer: dataset, name, object.
+    `person` labels whose data it holds, `persons` those of a file of several. `clear`: its owner lets the engines of
+    workflows that were vetted for it read it, for ever.
+    Returns the server's answer: dataset, name, object.
     """
     base = f"{API}/datasets/{dataset}"
     recipient = base64.b64decode(server.get(f"{base}/recipient")["public_key"])
@@ -108,13 +112,14 @@ def add(
         {
             "object": received["object"],
             "name": name,
-            "persons": [person] if person else [],
+            "persons": [*([person] if person else []), *persons],
             "header": base64.b64encode(sealed.header).decode(),
             "digest": base64.b64encode(digest).decode(),
             "size": sealed.size,
             "body_length": sealed.body_length,
             "body_sha256": sealed.body_sha256,
             "segments": sealed.segments,
+            "clear": clear,
         },
     )
     return named

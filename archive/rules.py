@@ -21,6 +21,7 @@ class Asker:
 
     platform: frozenset[Role]
     home: frozenset[Role] = frozenset()
+    person: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Asked:
     home: str | None
     derived: bool
     deleted: bool = False
+    brought_by: str | None = None  # who brings its files in, by an ingress
 
 
 def check_dataset_id(dataset: str) -> None:
@@ -57,6 +59,18 @@ def check_custodian(asker: Asker, asked: Asked) -> None:
     raise NotAllowed("Datasets are kept by operators and DAC members; ask one of them.")
 
 
+def check_may_allow(asker: Asker) -> None:
+    """Raise unless the asker decides about access to data: more questions are more data (T6)."""
+    if Role.DAC_MEMBER not in asker.platform:
+        raise NotAllowed("More queries are allowed by a DAC member; ask one.")
+
+
+def check_min_population(least: int | None) -> None:
+    """Raise `BadRequest` unless so few persons can be the fewest."""
+    if least is not None and not 0 <= least <= 1_000_000:
+        raise BadRequest("min_population: 0 (data of no person) to 1000000; leave it out for the platform's own.")
+
+
 def check_may_create(asker: Asker, home: str | None) -> None:
     """Raise unless the asker may make a dataset, in this home project if one is named."""
     check_custodian(asker, Asked(home, derived=False))
@@ -64,6 +78,9 @@ def check_may_create(asker: Asker, home: str | None) -> None:
 
 def check_may_fill(asker: Asker, asked: Asked) -> None:
     """Raise unless the asker may add files."""
+    if asked.brought_by is not None:
+        _check_brings(asker, asked)
+        return
     check_custodian(asker, asked)
     if asked.derived:
         raise Conflict("A derived dataset holds what its run made; make another dataset for other files.")
@@ -72,11 +89,29 @@ def check_may_fill(asker: Asker, asked: Asked) -> None:
 def check_may_share(asker: Asker, asked: Asked, *, project: str) -> None:
     """Raise unless the asker may give this dataset to `project`."""
     check_custodian(asker, asked)
+    if asked.brought_by is not None:
+        raise NotAllowed("What was brought in serves its own project, from the day that two stewards let it in.")
     if asked.derived and project != asked.home:
         # T21: no use outside the project without each ancestor's DAC, who cannot be asked yet.
         raise NotAllowed("A derived dataset stays in the project that made it.")
     if not asker.platform & CUSTODIANS and project != asked.home:
         raise NotAllowed("You can share this dataset with its own project only; ask a DAC member.")
+
+
+def check_may_bring(asker: Asker, dataset: str, *, home: str) -> None:
+    """Raise unless the asker may bring files into quarantine, for a dataset of this name in their own project."""
+    if Role.RESEARCHER not in asker.home:
+        raise NotAllowed("You need to be a researcher of this project.")
+    # Whoever asks for a name learns whether it is taken, so the names of a project are its own.
+    if not dataset.startswith(f"{home}-") or dataset == f"{home}-":
+        raise BadRequest(f"dataset: what is brought in is called after its project: {home}-…")
+
+
+def _check_brings(asker: Asker, asked: Asked) -> None:
+    if asked.deleted or asker.person != asked.brought_by:
+        raise NotFound("There is no such dataset.")
+    if Role.RESEARCHER not in asker.home:
+        raise NotAllowed("You need to be a researcher of this project.")
 
 
 def may_see_all(asker: Asker) -> bool:

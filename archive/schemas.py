@@ -23,6 +23,14 @@ class NewDataset(_Strict):
     observability: Literal["coarse", "open"] = "coarse"
     sensitivity: Literal["standard", "high"] = "standard"
     project: str | None = None
+    min_population: Count | None = None
+
+
+class MoreQueries(_Strict):
+    """How many more populations a project may ask about today."""
+
+    project: Annotated[str, Field(max_length=64)]
+    queries: Annotated[int, Field(ge=1, le=1000)]
 
 
 class Share(_Strict):
@@ -50,6 +58,7 @@ class NewFile(_Strict):
     body_length: Count
     body_sha256: Hex64
     segments: Count
+    clear: bool = False
 
 
 class Recipient(BaseModel):
@@ -79,6 +88,7 @@ class ShownFile(BaseModel):
 
     name: str
     size: int | None = None
+    clear: bool = False
 
 
 class ShownDataset(BaseModel):

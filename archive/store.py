@@ -19,9 +19,11 @@ class Dataset(Base):
     title: orm.Mapped[str] = orm.mapped_column(sa.String(300))
     observability: orm.Mapped[str] = orm.mapped_column(sa.String(10))
     sensitivity: orm.Mapped[str] = orm.mapped_column(sa.String(10))
+    min_population: orm.Mapped[int | None]  # fewest persons that what leaves is about; None: the platform's k
     project: orm.Mapped[str | None] = orm.mapped_column(sa.String(64), index=True)
     ancestors: orm.Mapped[list[str]] = orm.mapped_column(Json)
     derived_from_run: orm.Mapped[str | None] = orm.mapped_column(sa.String(32))
+    ingress: orm.Mapped[str | None] = orm.mapped_column(sa.String(32), unique=True)  # that brings its files in
     created_by: orm.Mapped[str] = orm.mapped_column(sa.String(200))
     created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
     deleted_at: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
@@ -50,6 +52,47 @@ class DatasetFile(Base):
     dataset: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("datasets.id"), primary_key=True)
     name: orm.Mapped[str] = orm.mapped_column(sa.String(300), primary_key=True)
     object: orm.Mapped[str] = orm.mapped_column(sa.String(32), unique=True)
+
+
+class Query(Base):
+    """One run that asked about persons of a dataset (T6); never changed but for its outcome, never deleted."""
+
+    __tablename__ = "dataset_queries"
+    __table_args__ = (
+        sa.UniqueConstraint("run", "dataset"),
+        sa.Index("ix_dataset_queries_dataset_population", "dataset", "population"),
+        sa.Index("ix_dataset_queries_dataset_size", "dataset", "size"),
+        sa.Index("ix_dataset_queries_dataset_project_asked", "dataset", "project", "asked"),
+    )
+
+    number: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+    run: orm.Mapped[str] = orm.mapped_column(sa.String(32))
+    dataset: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("datasets.id"))
+    person: orm.Mapped[str] = orm.mapped_column(sa.String(200))
+    project: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    workflow: orm.Mapped[str] = orm.mapped_column(sa.String(150))
+    parameters: orm.Mapped[dict[str, Any]] = orm.mapped_column(Json)
+    population: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    size: orm.Mapped[int]
+    members: orm.Mapped[list[str]] = orm.mapped_column(Json)
+    near: orm.Mapped[bool]
+    leaves: orm.Mapped[bool]
+    outcome: orm.Mapped[str | None] = orm.mapped_column(sa.String(20))
+    asked: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+
+
+class QueryAllowance(Base):
+    """That a member of the DAC let a project ask more of a dataset, for a day."""
+
+    __tablename__ = "query_allowances"
+    __table_args__ = (sa.Index("ix_query_allowances_dataset_project_since", "dataset", "project", "since"),)
+
+    number: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+    dataset: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("datasets.id"))
+    project: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    queries: orm.Mapped[int]
+    allowed_by: orm.Mapped[str] = orm.mapped_column(sa.String(200))
+    since: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
 
 
 class Upload(Base):
@@ -104,6 +147,7 @@ class StoredObject(Base):
     header: orm.Mapped[bytes | None]
     header_sha256: orm.Mapped[str] = orm.mapped_column(sa.String(64))
     policy_version: orm.Mapped[int]
+    clear: orm.Mapped[str] = orm.mapped_column(sa.String(300), default="")  # see ObjectFacts
     signature: orm.Mapped[bytes]
     created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
 
@@ -129,6 +173,7 @@ class StoredObject(Base):
             key_version=self.key_version,
             header_sha256=self.header_sha256,
             policy_version=self.policy_version,
+            clear=self.clear or "",
         )
 
 
@@ -176,6 +221,8 @@ class DecisionRecord(Base):
     expires: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
     closed_at: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
     closed_as: orm.Mapped[str | None] = orm.mapped_column(sa.String(20))
+    follows_data: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)  # since when its run's plan follows data
+    quiet: orm.Mapped[bool] = orm.mapped_column(default=False)  # about few persons: no task of it is shown (T6)
 
     def facts(self) -> Decision:
         """Return the decision without its table."""

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 import structlog
 
 from archive import rules
-from archive.bodies import store_of
 from archive.datasets import asked_of, asker_of, find
 from archive.store import StoredObject, Upload
 from strongroom.database import now, reading, transaction
 from strongroom.doors import ask
 from strongroom.errors import BadRequest, NotFound
+from strongroom.objects import open_store
 from strongroom.queue import Context, job, sweep
 from strongroom.settings import Settings
 
@@ -40,7 +40,7 @@ def receive(
         session.add(
             Upload(object=identifier, dataset=dataset, person=person, body_length=-1, body_sha256="", created=now())
         )
-    length, sha256 = store_of(settings).put(identifier, chunks)
+    length, sha256 = open_store(settings).put(identifier, chunks)
     with transaction(engine) as session:
         row = session.get_one(Upload, identifier)
         row.body_length, row.body_sha256 = length, sha256
@@ -79,7 +79,7 @@ def forget(context: Context, identifier: str) -> None:
     with reading(context.engine) as session:
         kept = session.get(StoredObject, identifier) is not None
     if not kept:
-        store_of(context.settings).delete(identifier)
+        open_store(context.settings).delete(identifier)
         log.info("upload.forgotten", object=identifier)
     with transaction(context.engine) as session:
         session.execute(sa.delete(Upload).where(Upload.object == identifier))

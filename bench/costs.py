@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import ciphers, pods, slurm, starts, tes, views
+from bench import ciphers, engines, pods, runs, slurm, starts, tes, views
 from bench.measure import Figure
 
 MEMORY = "/dev/shm"  # noqa: S108 - files of random bytes, in memory so that no disk is measured
@@ -21,6 +21,8 @@ PARTS: tuple[tuple[str, Callable[[Path], list[Figure]], str | None], ...] = (
     ("ciphers", ciphers.measure, MEMORY),
     ("decrypted view", views.measure, MEMORY),
     ("tasks", tes.measure, None),
+    ("runs", runs.measure, None),
+    ("nextflow", engines.measure, None),
     ("slurm", slurm.measure, None),
     ("kubernetes", pods.measure, None),
 )

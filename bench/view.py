@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 from sandbox import mounts
+from sandbox.body import Body
 from sandbox.crypt4gh import Reader
 from sandbox.fuse import MAX_READ, View
-from sandbox.inputs import Bodies, Body
+from sandbox.inputs import Bodies
 from sandbox.mounts import Stage
 
 

@@ -47,7 +47,7 @@ SITES = 1011
 
 def fetch(out: Path) -> tuple[list[Path], list[Path]]:
     """Write the plaintext sources below `out`; return the calls, one VCF a person, and the reads with reference."""
-    calls, reads, reference = (_cached(source) for source in (CALLS, READS, REFERENCE))
+    calls, reads, reference = (cached(source) for source in (CALLS, READS, REFERENCE))
     people = _split(calls, out / "hapmap")
     sample = out / "na18507"
     sample.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def _split(calls: Path, folder: Path) -> list[Path]:
     return made
 
 
-def _cached(source: Source) -> Path:
+def cached(source: Source) -> Path:
     kept = CACHE / source.sha256[:16] / source.name
     if not kept.exists():
         _unpack(source, kept)

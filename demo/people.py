@@ -3,6 +3,7 @@
 import base64
 import subprocess
 import sys
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,12 @@ PROJECT = "cohort"
 ACCESS = "/api/access/v1"
 AIRLOCK = "/api/airlock/v1"
 ARCHIVE = "/api/archive/v1"
+
+
+@cache
+def built_image(name: str) -> Path:
+    """Return the OCI layout of one of the recipes in images/build.py, built now or taken from the cache."""
+    return _image(name)
 
 
 @cache
@@ -63,18 +70,32 @@ def cast(stage: Stage, project: str = PROJECT) -> Cast:
     )
 
 
+def by_name(file: Path) -> Sequence[str]:
+    """Return the person that a file of one person is named by."""
+    return (file.name.split(".")[0],)
+
+
 def add_dataset(
-    stage: Stage, token: str, dataset: str, files: list[Path], *, observability: str, project: str = PROJECT
+    stage: Stage,
+    token: str,
+    dataset: str,
+    files: list[Path],
+    *,
+    observability: str,
+    project: str = PROJECT,
+    persons: Callable[[Path], Sequence[str]] = by_name,
+    min_population: int | None = None,
+    clear: Collection[str] = (),
 ) -> None:
     """As the data's owner: make a dataset, encrypt each file on this side, and share it with the project."""
     from archive import ingest
 
     with stage.client(token) as client:
-        made = {"id": dataset, "title": dataset, "observability": observability}
+        made = {"id": dataset, "title": dataset, "observability": observability, "min_population": min_population}
         client.post(f"{ARCHIVE}/datasets", made)
         for file in files:
             with open(file, "rb") as plain:
-                ingest.add(client, dataset, plain, name=file.name, person=file.name.split(".")[0])
+                ingest.add(client, dataset, plain, name=file.name, persons=persons(file), clear=file.name in clear)
         client.post(f"{ARCHIVE}/datasets/{dataset}:share", {"project": project})
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from airlock.contract_schema import contract_schema
 from strongroom.settings import SOURCE, Settings
 from strongroom.states import Steps
 
@@ -32,6 +34,8 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "settings.md": settings_page(),
         DOCS / "states.md": states_page(),
+        DOCS / "workflow-findings.md": findings_page(),
+        DOCS / "contract.schema.json": json.dumps(contract_schema(), indent=1) + "\n",
         threats: with_tests(threats.read_text()),
         **{DOCS / "states" / f"{module}.svg": drawing(steps) for module, _, steps in machines()},
     }
@@ -50,6 +54,28 @@ def settings_page() -> str:
         "<!-- Written by docs/generated.py from strongroom/settings.py. -->",
     ]
     lines += _table("The whole", Settings, prefix=())
+    return "\n".join(lines) + "\n"
+
+
+def findings_page() -> str:
+    """Return the page of all findings about workflows: code, how grave, why, and the cure."""
+    from wes.lint_table import TABLE, Severity
+
+    lines = [
+        "# Findings about workflows",
+        "",
+        "`strongroom workflow vet` reads a workflow by its engine's own parser, inside walls and without running it,",
+        "and says what it found. An **error** keeps the version out of the catalogue; at **look** vetters read the",
+        "place; a **hint** is good manners. No finding is a wall: what holds is the engine's walls, its",
+        "gateway and the airlock.",
+        "",
+        "<!-- Written by docs/generated.py from wes/lint_table.py. -->",
+    ]
+    for severity in Severity:
+        lines += ["", f"## {severity.value.capitalize()}", "", "| Finding | Why | What to do |", "|---|---|---|"]
+        for code, entry in TABLE.items():
+            if entry.severity is severity:
+                lines.append(f"| `{code}` | {entry.reason} | {entry.cure} |")
     return "\n".join(lines) + "\n"
 
 
@@ -100,11 +126,13 @@ def states_page() -> str:
     ]
     for module, name, steps in machines():
         title = _title(steps)
+        owners = getattr(importlib.import_module(module), "OWNERS", {})
         lines += ["", f"## {title}", "", f"`{module}.{name}`", "", f"![{title}: steps](states/{module}.svg)"]
-        lines += ["", "| State | May become |", "|---|---|"]
+        lines += ["", f"| State | May become{' (by whom)' if owners else ''} |", "|---|---|"]
         for state in next(iter(steps)).__class__:
-            becomes = sorted((other.value for other in steps.get(state, frozenset())), key=str)
-            lines.append(f"| `{state.value}` | {', '.join(f'`{b}`' for b in becomes) or '(final)'} |")
+            becomes = sorted(steps.get(state, frozenset()), key=lambda other: str(other.value))
+            told = [f"`{to.value}`{f' ({owners[state, to].value})' if owners else ''}" for to in becomes]
+            lines.append(f"| `{state.value}` | {', '.join(told) or '(final)'} |")
     return "\n".join(lines) + "\n"
 
 

@@ -37,6 +37,15 @@ LEFT_OUT = (
     "/usr/share/info/*",
     "/usr/share/lintian/*",
 )
+# What reads Parquet, Arrow and zstd; not the parts that speak to networks and object stores.
+ARROW = (
+    "pyarrow/*.py",
+    "pyarrow/parquet",
+    "pyarrow/vendored",
+    *(f"pyarrow/{module}.*.so" for module in ("lib", "_parquet", "_fs")),
+    *(f"pyarrow/libarrow{part}.so.*00" for part in ("", "_acero", "_compute", "_dataset", "_python", "_substrait")),
+    "pyarrow/libparquet.so.*00",
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,10 @@ class Recipe:
 
 RECIPES = {
     "genomics": Recipe(("bcftools", "bwa", "fonts-dejavu-core", "python3", "python3-pil", "samtools", "tabix")),
-    "checks": Recipe(("python3", "python3-pil")),
+    "association": Recipe(("fonts-dejavu-core", "plink2", "python3", "python3-pil")),
+    "expression": Recipe(("r-base-core", "r-bioc-limma")),
+    # pypdf and pyarrow from our hash-pinned lock: Debian's PDF readers are of 2022, and it has no reader of Parquet.
+    "checks": Recipe(("python3", "python3-pil"), ours=("pypdf", *ARROW)),
     # What runs of ours in a task's pod. Not Debian's python3-cryptography: it is of 2022, and decrypts by copying.
     "node": Recipe(
         ("python3",),
@@ -142,7 +154,9 @@ def _files(recipe: Recipe) -> dict[str, Path]:
         paths = [path for start in top.glob(wanted) for path in (start, *start.rglob("*")) if path.is_file()]
         if not paths:
             sys.exit(f"{ENVIRONMENT / wanted} is not there: make setup")
-        found |= {str(path.relative_to(top)): path for path in paths if path.suffix in (".py", ".so")}
+        found |= {
+            str(path.relative_to(top)): path for path in paths if re.search(r"\.py$|\.so(?:\.\d+)?$", path.name)
+        }
     return found
 
 

@@ -7,15 +7,23 @@ from alembic import context
 from sqlalchemy import create_engine
 
 import access.store
+import airlock.cohorts
+import airlock.conflicts
+import airlock.history
+import airlock.review_store
 import airlock.store
 import archive.store
 import strongroom.audit
+import strongroom.contacts
+import strongroom.notices
 import strongroom.projects
+import strongroom.sessions
 import tes.store
 import wes.store
 from strongroom.database import Base, UtcTime, open_database
 
-ROOMS = (access.store, airlock.store, archive.store, strongroom.audit, strongroom.projects, tes.store, wes.store)
+FLOOR = (strongroom.audit, strongroom.contacts, strongroom.notices, strongroom.projects, strongroom.sessions)
+ROOMS = (access.store, airlock.review_store, airlock.store, archive.store, tes.store, wes.store)
 
 
 def plain_type(kind: str, column_type: Any, context_: Any) -> str | Literal[False]:

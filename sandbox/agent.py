@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from sandbox import joins, scratch_gocryptfs, supervisor, wire
 from sandbox.conversation import converse
-from sandbox.door import Door, DoorClosed, DoorRefused, NotReached, Papers
+from sandbox.door import CHUNK, Door, DoorClosed, DoorRefused, NotReached, Papers
 from sandbox.joins import Join, NotAJoin
 from sandbox.spool import Spool
 from sandbox.wire import Message
@@ -63,6 +63,7 @@ class Living:
 
     pid: int
     channel: socket.socket
+    mine: Message  # its attempt and pass
     process: int  # a pidfd: a number would name somebody else one day
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -80,7 +81,9 @@ class Living:
 
     def wait(self) -> None:
         """Return when it is dead."""
-        select.select([self.process], [], [])
+        poll = select.poll()  # not select(): a node of many attempts has descriptors above 1,024
+        poll.register(self.process, select.POLLIN)
+        poll.poll()
 
 
 class Agent:
@@ -144,9 +147,10 @@ class Agent:
         if begun is None:
             return NO_ANSWER
         pid, channel = self._zygote.launch(begun["spec"].encode())
-        with channel, self._alive(pid, channel) as living:
+        mine = {"attempt": join.attempt, "pass": begun["pass"]}
+        with channel, self._alive(pid, channel, mine) as living:
             join.when_gone(living.end)
-            result = self._converse(join.attempt, begun["pass"], living)
+            result = self._converse(living)
             living.wait()
         if result is None:
             supervisor.sweep()
@@ -167,8 +171,8 @@ class Agent:
             join.gone.wait(AGAIN)
         return None
 
-    def _converse(self, attempt: str, taken: str, living: Living) -> Message | None:
-        mine = {"attempt": attempt, "pass": taken}
+    def _converse(self, living: Living) -> Message | None:
+        mine = living.mine
 
         def order(claim: Message) -> Message:
             try:
@@ -195,7 +199,7 @@ class Agent:
             else:
                 return
 
-    # Supervisors, on their way to the key broker
+    # Supervisors, on their way to the key broker and to the object store
 
     def _carry(self, line: socket.socket) -> None:
         living = self._living.get(joins.pid_of(line))
@@ -203,7 +207,8 @@ class Agent:
             return
         try:
             while (message := wire.recv(line)) is not None:
-                wire.send(line, self._broker(message))
+                carry = _CARRIED.get(str(message.get("verb")))
+                wire.send(line, self._broker(message) if carry is None else carry(self, living, message, line))
         except DoorClosed as error:
             # Whether the broker heard it is not known, and some things it hears once: another attempt may.
             _say(f"supervisor {living.pid} has no broker: {error}")
@@ -215,6 +220,31 @@ class Agent:
             return self._patiently(question, twice=message.get("verb") == "register")
         except DoorRefused as error:
             return {"ok": False, "reason": str(error), "status": error.status}
+
+    def _url(self, living: Living, message: Message, _line: socket.socket) -> Message:
+        """Have a URL of one body or input of the attempt; we see it and forget it."""
+        try:
+            return {"ok": True, **self._door.ask({**message, **living.mine})}
+        except DoorClosed as error:
+            return {"ok": False, "reason": str(error), "status": 503}
+        except DoorRefused as error:
+            return {"ok": False, "reason": str(error), "status": error.status}
+
+    def _store(self, living: Living, message: Message, line: socket.socket) -> Message:
+        """Carry a sealed body to the door, as it comes."""
+        left = int(message["length"])
+        try:
+            with self._door.storing({**message, **living.mine}, left) as write:
+                while left:
+                    piece = line.recv(min(left, CHUNK))
+                    if not piece:
+                        raise ConnectionError
+                    left -= len(piece)
+                    write(piece)
+        except (DoorClosed, DoorRefused) as error:
+            line.shutdown(socket.SHUT_RD)  # what it still sends is not heard; it begins again on another line
+            return {"ok": False, "reason": str(error), "status": getattr(error, "status", 503)}
+        return {"ok": True}
 
     def _patiently(self, question: Message, *, twice: bool = False) -> Message:
         """Ask while the dispatcher is away; what it may have heard is asked again only if it may be heard `twice`."""
@@ -230,8 +260,8 @@ class Agent:
     # What it remembers
 
     @contextlib.contextmanager
-    def _alive(self, pid: int, channel: socket.socket) -> Iterator[Living]:
-        living = Living(pid, channel, os.pidfd_open(pid))
+    def _alive(self, pid: int, channel: socket.socket, mine: Message) -> Iterator[Living]:
+        living = Living(pid, channel, mine, os.pidfd_open(pid))
         self._living[pid] = living
         try:
             yield living
@@ -252,6 +282,9 @@ class Agent:
         finally:
             with self._lock:
                 self._users[uid] -= 1
+
+
+_CARRIED = {"url_to_read": Agent._url, "url_to_put": Agent._url, "place_of_input": Agent._url, "store": Agent._store}
 
 
 def _accept(door: socket.socket, answer: Callable[[socket.socket], None]) -> NoReturn:

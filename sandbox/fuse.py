@@ -14,8 +14,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
+from sandbox.body import BodyError
 from sandbox.crypt4gh import SEGMENT
-from sandbox.inputs import Bodies, BodyError, buffers
+from sandbox.inputs import Bodies, buffers
 
 MAX_READ = 128 << 10
 CACHED_SEGMENTS = 64

@@ -1,49 +1,20 @@
 """Opens the encrypted bodies of inputs when they are wanted, and proves that they are the registered ones."""
 
-import contextlib
 import hashlib
 import os
 import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from sandbox.crypt4gh import BATCH, CIPHER_SEGMENT, SEGMENT, Crypt4GHError, Reader, padded_length_of
-from sandbox.editlists import Shown
+from sandbox.arriving import Arriving
+from sandbox.body import CHANGED, Body, BodyError
+from sandbox.crypt4gh import BATCH, CIPHER_SEGMENT, SEGMENT, Crypt4GHError, padded_length_of
+from sandbox.far import FarBody, Store
 
 MOST_OPEN = 256
-CHANGED = "An input's stored body is not the one that was registered; the task's outputs were dropped."
 _CHUNK = 1 << 20
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-class BodyError(Exception):
-    """A stored body is not what was registered; the sentence is safe to show."""
-
-
-@dataclass(frozen=True)
-class Body:
-    """One encrypted input: at `path` in the task's tree, in `file` on this host.
-
-    `length` counts the whole file, but for padding (T32); `sha256` is None for a complete Crypt4GH file, whose body
-    no row describes. `shown` is what an edit list leaves to be seen. `whole`: read in one go, before the task starts.
-    """
-
-    path: str
-    file: Path
-    length: int
-    sha256: str | None
-    mtime: int
-    reader: Reader
-    shown: Shown | None = None
-    whole: bool = False
-
-    @property
-    def size(self) -> int:
-        """Bytes that the task sees."""
-        return self.reader.size if self.shown is None else self.shown.size
 
 
 class _File:
@@ -62,8 +33,13 @@ _Identity = tuple[int, int, int, int]
 class Bodies:
     """The bodies of one task: a few open files, and the first thing that was wrong with any of them."""
 
-    def __init__(self, bodies: Sequence[Body]) -> None:
+    def __init__(self, bodies: Sequence[Body], store: Store | None = None) -> None:
         self.bodies = bodies
+        self._far = {
+            number: FarBody(store, body.object, body.length)
+            for number, body in enumerate(bodies)
+            if body.file is None and store is not None
+        }
         self.failure: str | None = None
         self._open: OrderedDict[int, _File] = OrderedDict()
         self._seen: dict[int, _Identity] = {}
@@ -74,14 +50,18 @@ class Bodies:
 
     def read_into(self, number: int, first: int, *, count: int, scratch: memoryview, target: memoryview) -> int:
         """Decrypt segments of one body; whatever goes wrong is remembered and raised as `BodyError`."""
+        reader, far = self.bodies[number].reader, self._far.get(number)
         try:
-            file = self._file(number)
-            return self.bodies[number].reader.read_into(file.fd, first, count=count, scratch=scratch, target=target)
+            if far is not None:
+                return far.read_into(reader, first, count=count, scratch=scratch, target=target)
+            return reader.read_into(self._file(number).fd, first, count=count, scratch=scratch, target=target)
         except (Crypt4GHError, OSError, BodyError) as error:
-            raise self._failed() from error
+            raise self._failed(error) from error
 
     def read_whole(self, number: int, write: Callable[[memoryview], None]) -> None:
         """Decrypt a body from its beginning to its end, proving it on the way; raises `BodyError`."""
+        if number in self._far:
+            return self._read_far(number, write)
         body, seen = self.bodies[number], hashlib.sha256()
         scratch, target = buffers(min(BATCH, max(1, body.reader.segments)))
         try:
@@ -93,9 +73,20 @@ class Bodies:
                 _write_shown(write, body, first * SEGMENT, target[:got])
             self._check_identity(number, file.fd)
         except (Crypt4GHError, BodyError) as error:
-            raise self._failed() from error
+            raise self._failed(error) from error
         if body.sha256 is not None and seen.hexdigest() != body.sha256:
             raise self._failed()
+        self._proved.add(number)
+        return None
+
+    def _read_far(self, number: int, write: Callable[[memoryview], None]) -> None:
+        body = self.bodies[number]
+        arriving = Arriving(body, write)
+        try:
+            self._far[number].fetch(arriving.write)
+            arriving.end()
+        except (Crypt4GHError, BodyError) as error:
+            raise self._failed(error) from error
         self._proved.add(number)
 
     def start_verifying(self) -> None:
@@ -119,12 +110,18 @@ class Bodies:
         for number, body in enumerate(self.bodies):
             if self._stop or self.failure is not None:
                 return
-            with contextlib.suppress(BodyError, OSError):
+            error: Exception | None = None
+            try:
                 if number in self._proved or body.sha256 is None or self._digest(number, buffer) == body.sha256:
                     continue
-            self._failed()
+            except (BodyError, OSError) as found:
+                error = found
+            if not self._stop:
+                self._failed(error)
 
     def _digest(self, number: int, buffer: memoryview) -> str:
+        if number in self._far:
+            return self._far[number].digest(stopped=lambda: self._stop)
         seen, left = hashlib.sha256(), self.bodies[number].length
         file = _File(self._checked_open(number))
         while not self._stop and left and (got := os.readv(file.fd, [buffer[: min(left, _CHUNK)]])):
@@ -147,7 +144,10 @@ class Bodies:
         return file
 
     def _checked_open(self, number: int) -> int:
-        fd = os.open(self.bodies[number].file, _OPEN)
+        file = self.bodies[number].file
+        if file is None:
+            raise BodyError(CHANGED)
+        fd = os.open(file, _OPEN)
         try:
             self._check_identity(number, fd)
         except BodyError:
@@ -165,9 +165,9 @@ class Bodies:
         if identity != first or not whole or not stat.S_ISREG(found.st_mode):
             raise BodyError
 
-    def _failed(self) -> BodyError:
-        self.failure = CHANGED
-        return BodyError(CHANGED)
+    def _failed(self, error: Exception | None = None) -> BodyError:
+        self.failure = (str(error) if isinstance(error, BodyError) else "") or CHANGED
+        return BodyError(self.failure)
 
 
 def buffers(segments: int) -> tuple[memoryview, memoryview]:

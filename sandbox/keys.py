@@ -6,18 +6,18 @@ import socket
 import stat
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, assert_never
 
 from sandbox import crypt4gh, wire
+from sandbox.body import Body
 from sandbox.crypt4gh import Crypt4GHError, Reader
 from sandbox.editlists import MOST_PACKETS, open_edited_header, shown
 from sandbox.grants import Claim, Grant, GrantError, open_grant
-from sandbox.inputs import Body
 from sandbox.seal import SealedOutput
 from sandbox.signing import AttemptKey
-from sandbox.spec import Broker, KeyFile, Spec, Stored, Whole
+from sandbox.spec import Broker, KeyFile, ObjectStore, Spec, Stored, Whole
 
 PATIENCE = 60.0  # seconds; an order lives no longer
 _BEGIN, _END = "-----BEGIN CRYPT4GH PRIVATE KEY-----", "-----END CRYPT4GH PRIVATE KEY-----"
@@ -38,6 +38,7 @@ class Unlocked:
 
     bodies: tuple[Body, ...]
     recipient: bytes
+    private_key: bytes = b""  # one-time; what other sites send us may be sealed to it
 
 
 class Keys(Protocol):
@@ -83,7 +84,7 @@ class BrokerKeys:
     def unlock(self) -> Unlocked:
         """Wait for the work order, redeem it, and open the granted headers."""
         grant = self._redeem(self._order())
-        return Unlocked(bodies_of(self._spec, grant, self._private_key), grant.recipient)
+        return Unlocked(bodies_of(self._spec, grant, self._private_key), grant.recipient, self._private_key)
 
     def register(self, outputs: Sequence[SealedOutput]) -> None:
         """Have the broker check and sign the rows of these outputs."""
@@ -142,6 +143,7 @@ def bodies_of(spec: Spec, grant: Grant, private_key: bytes) -> tuple[Body, ...]:
                 raise KeysError("The key broker's grant holds a header that is not for us.") from error
             length, sha256 = given.body_length, given.body_sha256
             body = Body(given.path, given.body, length, sha256, given.mtime, reader, whole=given.read_whole)
+            body = replace(body, object=given.object)
             bodies.append(body)
     return tuple(bodies)
 
@@ -219,5 +221,7 @@ def _crypt4gh_key(text: str) -> bytes:
 def host_paths(spec: Spec) -> list[Path]:
     """Return the host's files that must stay in sight while the attempt runs."""
     keys = spec.keys.socket if isinstance(spec.keys, Broker) else spec.keys.private_key
-    bodies = [given.body for given in spec.inputs if isinstance(given, Stored)]
-    return [keys, *bodies, *(given.file for given in spec.inputs if isinstance(given, Whole))]
+    bodies = spec.bodies.socket if isinstance(spec.bodies, ObjectStore) else spec.bodies
+    files = [given.body for given in spec.inputs if isinstance(given, Stored) and given.body is not None]
+    asked = [spec.outside] if spec.outside is not None else []
+    return [keys, bodies, *asked, *files, *(given.file for given in spec.inputs if isinstance(given, Whole))]

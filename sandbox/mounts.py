@@ -111,7 +111,7 @@ def build(spec: Spec, uid: int, *, bubblewrap: Bubblewrap, scratch: Scratch, bes
         if folder.is_symlink() or not folder.is_dir():
             raise MountError("The image has no real folders /run, /tmp, /proc and /dev; import it again.")
     mounts = spec.code_mounts
-    place = _neutral_place([*spec.roots, spec.bodies, *(m.source for m in mounts), bubblewrap.path, *beside])
+    place = _neutral_place([*spec.roots, *(m.source for m in mounts), bubblewrap.path, *beside])
     code = tuple((f"{place}/code{n}", mount.path) for n, mount in enumerate(mounts))
     volumes = tuple((_staged(place, n, path), path) for n, path in enumerate(spec.volumes))
     stage = Stage(place, uid, _program(bubblewrap, place), code, spec.writable_root, volumes)

@@ -6,18 +6,18 @@ import io
 import os
 import secrets
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-
-from sandbox.crypt4gh import HEADER_LENGTH, SEGMENT, Sealed, padded_length_of, seal_stream
+from sandbox.crypt4gh import HEADER_LENGTH, Sealed, pad, padded_length_of, seal_stream
+from sandbox.far import Store
 from sandbox.fields import WORK
 
 Role = Literal["output", "stdout", "stderr"]
+T = TypeVar("T")
 _BODY_MODE, _FOLDER_MODE = 0o440, 0o2770
 _BATCH = 256
 _THREADS = min(4, os.cpu_count() or 1)
@@ -60,6 +60,14 @@ class SealedOutput:
         return {"path": self.path, "object": self.object, "size": self.sealed.size, "role": self.role}
 
 
+def facts(sealed: Sequence[SealedOutput], told: Mapping[str, list[str] | None]) -> list[dict[str, Any]]:
+    """Return what the result says of outputs, with the lines of those that tell (T17)."""
+    return [
+        output.facts() | ({"told": told[output.path]} if output.role == "output" and output.path in told else {})
+        for output in sealed
+    ]
+
+
 def seal_objects(plains: Sequence[Plain], bodies: Path, recipient: bytes, *, padded: bool) -> list[SealedOutput]:
     """Seal each to a header-less body of a fresh id below `bodies`; all are on disk when this returns.
 
@@ -86,7 +94,7 @@ def seal_objects(plains: Sequence[Plain], bodies: Path, recipient: bytes, *, pad
     return done
 
 
-def _in_threads(seal: Callable[[int], Sealed], count: int) -> list[Sealed]:
+def _in_threads(seal: Callable[[int], T], count: int) -> list[T]:
     if count < 2 or _THREADS < 2:
         return [seal(number) for number in range(count)]
     with ThreadPoolExecutor(min(_THREADS, count)) as pool:  # ciphers, digests and files work outside Python's lock
@@ -101,14 +109,16 @@ def _writer(fd: int) -> Callable[[memoryview], None]:
     return write
 
 
-def pad(write: Callable[[memoryview], object], length: int) -> None:
-    """Lengthen a body by segments under a key that nobody keeps: nothing tells them from those before."""
-    key = ChaCha20Poly1305(os.urandom(32))
-    while length > 0:
-        nonce = os.urandom(12)
-        piece = memoryview(nonce + key.encrypt(nonce, bytes(min(SEGMENT, length)), None))[:length]
-        write(piece)
-        length -= len(piece)
+def seal_to_store(plains: Sequence[Plain], store: Store, recipient: bytes, *, padded: bool) -> list[SealedOutput]:
+    """Seal each on its way into the object store, as `seal_objects` does into a folder."""
+
+    def seal(number: int) -> SealedOutput:
+        plain = plains[number]
+        with plain.open() as source:
+            name, sealed = store.put(source, recipient, padded=padded)
+        return SealedOutput(plain.path, plain.role, name, sealed)
+
+    return _in_threads(seal, len(plains))
 
 
 def seal_files(plains: Sequence[Plain], folder: Path, recipient: bytes) -> list[SealedOutput]:

@@ -12,9 +12,10 @@ from typing import Literal, get_args
 from sandbox.crypt4gh import body_length_of, segments_of
 from sandbox.fields import MOST_ENTRIES, RUN, TAKEN, WORK, Fields, SpecError, check_path, is_below
 from sandbox.patterns import has_wildcards
+from sandbox.telling import Telling, parse_telling
 
 VERSION = 1
-Kind = Literal["task", "check", "view", "repack"]
+Kind = Literal["task", "check", "view", "repack", "members"]
 WallsName = Literal["bubblewrap", "crun", "runsc"]
 OutputType = Literal["FILE", "DIRECTORY"]
 Driver = Literal["tmpfs", "gocryptfs", "fscrypt"]
@@ -25,11 +26,11 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Stored:
-    """An input whose header comes in the broker's grant; `body` is a header-less Crypt4GH body."""
+    """An input whose header comes in the broker's grant; its header-less Crypt4GH body is a file, or in the store."""
 
     path: str
     object: str
-    body: Path
+    body: Path | None
     size: int
     segments: int
     body_length: int
@@ -57,7 +58,17 @@ class Whole:
     read_whole: bool = False
 
 
-Input = Stored | Inline | Whole
+@dataclass(frozen=True)
+class Outside:
+    """An input of another site, fetched into memory; `number` is what it is called where its place is asked for."""
+
+    path: str
+    number: int
+    most: int  # bytes
+    mtime: int
+
+
+Input = Stored | Inline | Whole | Outside
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,7 @@ class Output:
     path: str
     type: OutputType
     wildcards: bool = False
+    tells: Telling | None = None  # its lines are told in clear, if they are such lines (T17)
 
     @property
     def folder(self) -> str:
@@ -137,6 +149,13 @@ class Broker:
 
 
 @dataclass(frozen=True)
+class ObjectStore:
+    """Where sealed bodies are had from and put to in place of folders: who signs URLs for them is at this socket."""
+
+    socket: Path
+
+
+@dataclass(frozen=True)
 class Spec:
     """One task attempt."""
 
@@ -149,13 +168,14 @@ class Spec:
     code_mounts: tuple[CodeMount, ...]
     executors: tuple[Executor, ...]
     limits: Limits
-    bodies: Path
+    bodies: Path | ObjectStore
     answer: str | None
     keys: KeyFile | Broker
     loopback: bool = False  # TCP inside the task's own network namespace
     scratch: ScratchSpace = ScratchSpace()
     walls: WallsName = "bubblewrap"
     volumes: tuple[str, ...] = ()  # folders that all executors share, empty at first
+    outside: Path | None = None  # the socket where places of inputs of other sites are asked for
     writable_root: bool = False  # what the task writes outside its folders goes to scratch, and is thrown away
 
 
@@ -186,7 +206,7 @@ def parse_spec(raw: bytes) -> Spec:
         code_mounts=tuple(_code_mount(o) for o in top.objects("code_mounts")),
         executors=executors,
         limits=_limits(top.object("limits")),
-        bodies=top.host_path("bodies"),
+        bodies=_bodies(top),
         answer=top.optional("answer", top.work_path),
         keys=_keys(top.object("keys")),
         loopback=top.flag("loopback"),
@@ -194,6 +214,7 @@ def parse_spec(raw: bytes) -> Spec:
         walls=top.choice("walls", get_args(WallsName)) if top.has("walls") else "bubblewrap",
         volumes=tuple(_volume(path) for path in top.texts("volumes")) if top.has("volumes") else (),
         writable_root=top.flag("writable_root"),
+        outside=_socket(top.object("outside")) if top.has("outside") else None,
     )
     top.end()
     _check_whole(spec)
@@ -209,8 +230,16 @@ def _check_whole(spec: Spec) -> None:
         match given, spec.keys:
             case (Stored(), KeyFile()) | (Whole(), Broker()):
                 raise SpecError("inputs: `file` goes with a key file, `object` with the broker.")
+            case (Outside(), KeyFile()):
+                raise SpecError("inputs: `outside` goes with the broker.")
+            case (Outside(), _) if spec.outside is None:
+                raise SpecError("outside: it says where places of such inputs are asked for.")
+            case (Stored(body=body), _) if (body is None) != isinstance(spec.bodies, ObjectStore):
+                raise SpecError("inputs: `body` goes with a folder of bodies, and never with `store`.")
             case _:
                 pass
+    if isinstance(spec.bodies, ObjectStore) and isinstance(spec.keys, KeyFile):
+        raise SpecError("store: it goes with the broker.")
     inputs = [given.path for given in spec.inputs]
     outputs = [output.path for output in spec.outputs] + ([spec.answer] if spec.answer else [])
     _check_distinct("inputs", inputs)
@@ -252,11 +281,13 @@ def _input(given: Fields) -> Input:
         found = Inline(path, given.base64("content"), mtime)
     elif given.has("file"):
         found = Whole(path, given.host_path("file"), mtime, given.flag("read_whole"))
+    elif given.has("outside"):
+        found = Outside(path, given.integer("outside", high=10**6), given.integer("most", high=2**50), mtime)
     else:
         found = Stored(
             path=path,
             object=given.matching("object", _ID),
-            body=given.host_path("body"),
+            body=given.host_path("body") if given.has("body") else None,
             size=given.integer("size", high=2**62),
             segments=given.integer("segments", high=2**62),
             body_length=given.integer("body_length", high=2**62),
@@ -272,7 +303,10 @@ def _input(given: Fields) -> Input:
 
 def _output(given: Fields) -> Output:
     kind: OutputType = given.choice("type", get_args(OutputType))
-    output = Output(given.task_path("path"), kind, given.flag("wildcards"))
+    tells = parse_telling(given.object("tells")) if given.has("tells") else None
+    output = Output(given.task_path("path"), kind, given.flag("wildcards"), tells)
+    if tells is not None and (kind != "FILE" or output.wildcards):
+        raise SpecError("outputs: only one plain file tells its lines.")
     given.end()
     return output
 
@@ -325,6 +359,18 @@ def _limits(given: Fields) -> Limits:
     )
     given.end()
     return limits
+
+
+def _bodies(top: Fields) -> Path | ObjectStore:
+    if not top.has("store"):
+        return top.host_path("bodies")
+    return ObjectStore(_socket(top.object("store")))
+
+
+def _socket(given: Fields) -> Path:
+    path = given.host_path("socket")
+    given.end()
+    return path
 
 
 def _scratch(given: Fields) -> ScratchSpace:

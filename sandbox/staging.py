@@ -1,10 +1,13 @@
 """Lays inputs whole into memory before a task starts: those whose reading must not show, and small ones."""
 
+import io
+from functools import partial
 from pathlib import Path
 
-from sandbox import mounts
+from sandbox import far, mounts, outside
 from sandbox.inputs import Bodies
 from sandbox.mounts import MountError, Stage
+from sandbox.spec import Outside, Spec
 
 _UNASKED = 64 << 20  # so much memory every node has
 
@@ -26,18 +29,34 @@ def stage(bodies: Bodies, place: Stage, *, most: int) -> frozenset[int]:
     return frozenset(chosen)
 
 
+def fetch(spec: Spec, place: Stage, private_key: bytes) -> int:
+    """Fetch inputs of other sites into memory; return how many there were. Raises `BodyError` and `MountError`."""
+    wanted = [given for given in spec.inputs if isinstance(given, Outside)]
+    if spec.outside is None or not wanted:
+        return 0
+    size = sum(given.most for given in wanted)
+    _check_memory(size)
+    mounts.make_room(place, size=size, files=len(wanted))
+    ask = far.asking(spec.outside)
+    for given in wanted:
+        with mounts.laid(place, given.path, mtime=given.mtime) as file:
+            write = partial(_write, file)
+            outside.fetch(ask, given.number, most=given.most, private_key=private_key, write=write)
+    return len(wanted)
+
+
+def _write(file: io.FileIO, piece: memoryview) -> None:
+    try:
+        while piece:
+            piece = piece[file.write(piece) or 0 :]
+    except OSError as error:
+        raise MountError("An input does not fit into this node's memory.") from error
+
+
 def _lay(bodies: Bodies, number: int, place: Stage) -> None:
     body = bodies.bodies[number]
     with mounts.laid(place, body.path, mtime=body.mtime) as file:
-
-        def write(piece: memoryview) -> None:
-            try:
-                while piece:
-                    piece = piece[file.write(piece) or 0 :]
-            except OSError as error:
-                raise MountError("An input does not fit into this node's memory.") from error
-
-        bodies.read_whole(number, write)
+        bodies.read_whole(number, partial(_write, file))
 
 
 def _check_memory(size: int) -> None:

@@ -1,26 +1,31 @@
 """Runs one task attempt from its spec to its sealed outputs, in a process of its own that ends with it."""
 
 import base64
+import contextlib
 import io
 import os
 import resource
+import select
 import socket
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from sandbox import cgroups, collect, executors, kernel, keys, mounts, rehearsal, seal, staging, wire
+from sandbox import cgroups, collect, executors, far, kernel, keys, mounts, rehearsal, seal, staging, wire
+from sandbox.body import BodyError
 from sandbox.bubblewrap import NoBubblewrap, find_bubblewrap
 from sandbox.collect import TooMuch
 from sandbox.denials import Witness
 from sandbox.executors import DispatcherGone, Ended, Room
+from sandbox.far import Store
 from sandbox.fields import WORK, SpecError
 from sandbox.fuse import MAX_READ, View
-from sandbox.inputs import Bodies, BodyError
+from sandbox.inputs import Bodies
 from sandbox.keys import Canceled, Keys, KeysError
 from sandbox.loopdisk import ScratchError
 from sandbox.mounts import MountError, Stage, Work
@@ -29,8 +34,9 @@ from sandbox.results import LOGS, REASONS, TOO_MUCH, Result, refusals
 from sandbox.scratch import open_scratch
 from sandbox.seal import Plain, SealedOutput
 from sandbox.signing import AttemptKey
-from sandbox.spec import Executor, Inline, KeyFile, Spec, parse_spec, spec_digest
+from sandbox.spec import Executor, Inline, KeyFile, ObjectStore, Spec, parse_spec, spec_digest
 from sandbox.steps import WallsError
+from sandbox.telling import Told, told
 from sandbox.walls import open_walls
 
 
@@ -112,8 +118,10 @@ def _attempt(raw: bytes, channel: socket.socket, ready: Ready, *, own: AttemptKe
     folders = {path: os.open(staged, opening) for path, staged in stage.folders.items()}
     group.limit(spec.limits, scratch_in_memory=space.in_memory)
     unlocked = source.unlock()
-    bodies = Bodies(unlocked.bodies)
-    work = _lay_inputs(spec, stage, bodies)
+    store = far.at(spec.bodies.socket) if isinstance(spec.bodies, ObjectStore) else None
+    bodies = Bodies(unlocked.bodies, store)
+    with _ends_when_told(channel) if store is not None or spec.outside is not None else contextlib.nullcontext():
+        work = _lay_inputs(spec, stage, bodies, private_key=unlocked.private_key)
     bodies.start_verifying()
     room = Room(spec.walls, stage, work, group, spec.limits, channel, began + spec.limits.wall_seconds, spec.loopback)
     room = replace(room, witness=ready.witness, keepers=space.keepers)
@@ -124,7 +132,7 @@ def _attempt(raw: bytes, channel: socket.socket, ready: Ready, *, own: AttemptKe
     result.peak_memory_bytes = group.peak_memory()
     if result.cause not in ("canceled", "system"):
         try:
-            _take(result, spec, _Left(folders, ended, unlocked.recipient, source))
+            _take(result, spec, _Left(folders, ended, unlocked.recipient, source, store))
         except TooMuch:
             result.cause, result.exit_code, result.reason = "disk_full", None, TOO_MUCH
     space.close()
@@ -150,15 +158,42 @@ def _in_sight(spec: Spec) -> list[Path]:
     return [*keys.host_paths(spec), *map(Path, (sys.prefix, sys.base_prefix, __file__))]
 
 
-def _lay_inputs(spec: Spec, stage: Stage, bodies: Bodies) -> Work:
+@contextlib.contextmanager
+def _ends_when_told(channel: socket.socket) -> Iterator[None]:
+    """End this process if a word comes, or the dispatcher goes: what comes from afar may keep us waiting for long.
+
+    After the work order the only word is to cancel. Nothing runs yet; memory and mounts go with the process.
+    """
+    stop, done = os.pipe2(os.O_CLOEXEC)
+
+    def watch() -> None:
+        poll = select.poll()  # not select(): descriptors may be above 1,024
+        poll.register(channel, select.POLLIN)
+        poll.register(stop, select.POLLIN)
+        if stop not in dict(poll.poll()):
+            os._exit(0)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        os.write(done, b"x")
+        thread.join()
+        os.close(stop)
+        os.close(done)
+
+
+def _lay_inputs(spec: Spec, stage: Stage, bodies: Bodies, *, private_key: bytes) -> Work:
     inline = [given for given in spec.inputs if isinstance(given, Inline)]
     mounts.write_inline(stage, inline)
+    fetched = staging.fetch(spec, stage, private_key)
     staged = staging.stage(bodies, stage, most=spec.limits.stage_bytes)
     viewed = len(staged) < len(bodies.bodies)
     if viewed:  # without encrypted inputs that are read as the task goes there is no view to mount
         fd = mounts.open_view(stage, max_read=MAX_READ)
         View(bodies, below=WORK, uid=stage.uid, without=staged).start(fd)
-    return mounts.work_of(stage, with_view=viewed, with_inline=bool(inline or staged))
+    return mounts.work_of(stage, with_view=viewed, with_inline=bool(inline or staged or fetched))
 
 
 def _run(room: Room, spec: Spec, first: FirstProcess) -> list[Ended]:
@@ -200,6 +235,7 @@ class _Left:
     ended: Sequence[Ended]
     recipient: bytes
     source: Keys
+    store: Store | None  # None where bodies lie in a folder
 
 
 def _take(result: Result, spec: Spec, left: _Left) -> None:
@@ -210,19 +246,26 @@ def _take(result: Result, spec: Spec, left: _Left) -> None:
         result.answer = base64.b64encode(answer).decode() if answer is not None else None
     plains = [Plain(one.path, "output", _opener(left.folders, one.path)) for one in found.files]
     plains += _logs(left.ended)
-    sealed = _seal(spec, plains, left.recipient)
+    sealed = _seal(spec, plains, left)
     if sealed:
         left.source.register(sealed)
-    result.outputs = [output.facts() for output in sealed]
+    telling = [
+        Told(one.path, one.tells, _opener(left.folders, one.path)) for one in spec.outputs if one.tells is not None
+    ]
+    result.outputs = seal.facts(sealed, told(one for one in telling if one.path in {f.path for f in found.files}))
     result.missing = list(found.missing)
     result.reason = result.reason or refusals(found)
 
 
-def _seal(spec: Spec, plains: Sequence[Plain], recipient: bytes) -> list[SealedOutput]:
+def _seal(spec: Spec, plains: Sequence[Plain], left: _Left) -> list[SealedOutput]:
+    recipient, padded = left.recipient, spec.kind == "task"
+    if left.store is not None:
+        return seal.seal_to_store(plains, left.store, recipient, padded=padded)
+    assert isinstance(spec.bodies, Path)
     if isinstance(spec.keys, KeyFile):
         return seal.seal_files(plains, spec.bodies, recipient)
     # T32: what a task made is padded; what the airlock made is public once it leaves, and is sent as it lies there.
-    return seal.seal_objects(plains, spec.bodies, recipient, padded=spec.kind == "task")
+    return seal.seal_objects(plains, spec.bodies, recipient, padded=padded)
 
 
 def _opener(folders: Mapping[str, int], path: str) -> Callable[[], io.FileIO]:

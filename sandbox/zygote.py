@@ -46,11 +46,14 @@ class Zygote:
         self.process.wait()
 
 
-def start() -> Zygote:
-    """Start a zygote; it dies with this process, which alone holds the other end of its control socket."""
+def start(*, niceness: int = 0) -> Zygote:
+    """Start a zygote; it dies with this process, which alone holds the other end of its control socket.
+
+    All that comes of it has its `niceness`: 0 to 19, of which 19 gives way to everything else.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        command = [sys.executable, "-P", "-m", "sandbox.zygote", str(theirs.fileno())]
+        command = [sys.executable, "-P", "-m", "sandbox.zygote", str(theirs.fileno()), str(niceness)]
         # An empty environment: nothing of the dispatcher's is to be read in /proc/*/environ.
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env={}, stdin=subprocess.DEVNULL)
     return Zygote(process, ours)
@@ -119,5 +122,6 @@ def _be_supervisor(control: socket.socket, line: socket.socket, zygote: int) -> 
 
 
 if __name__ == "__main__":
+    os.nice(int(sys.argv[2]))
     # No PDEATHSIG here: it would fire when the thread that called `start` ends. The socket's end is as sure.
     serve(socket.socket(fileno=int(sys.argv[1])))

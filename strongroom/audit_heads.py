@@ -111,7 +111,7 @@ def _believed(heads: Sequence[Envelope], public_key: Ed25519PublicKey | None) ->
     found, problems = [], []
     for envelope in heads:
         try:
-            stated = _stated(envelope)
+            stated = stated_head(envelope)
             trusted = {key_id(public_key): public_key} if public_key is not None else {}
             if trusted and not signers(envelope, HEAD_TYPE, trusted):
                 raise BadEnvelope("It is not signed by the key that was given.")
@@ -204,7 +204,8 @@ def _facts(body: bytes) -> dict[str, Any] | None:
     return facts if same else None
 
 
-def _stated(envelope: Envelope) -> Head:
+def stated_head(envelope: Envelope) -> Head:
+    """Return the head that an envelope states, without asking who signed it."""
     facts = facts_in(envelope)
     match facts:
         case {"size": int(size), "root": str(root)}:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import socket
 from pathlib import Path
 
@@ -16,9 +17,25 @@ class Bell:
         os.chmod(path, 0o660)
         self.socket.setblocking(False)
 
+    def __enter__(self) -> "Bell":
+        return self
+
+    def __exit__(self, *_how: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self.socket.close()
+
     def fileno(self) -> int:
         """Let `select` and event loops wait on the bell."""
         return self.socket.fileno()
+
+    def wait(self, seconds: float) -> bool:
+        """Return whether somebody rang within `seconds`."""
+        poll = select.poll()  # not select(): descriptors may be above 1,024
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
 
     def quiet(self) -> None:
         """Take all rings that are waiting."""

@@ -104,6 +104,11 @@ class UtcTime(TypeDecorator[datetime]):
 Json = sa.JSON().with_variant(sa.dialects.postgresql.JSONB(), "postgresql")
 
 
+def letters(length: int) -> sa.String:
+    """Return a column type that is compared letter by letter everywhere: an index finds ranges of it."""
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
 def now() -> datetime:
     """Return the time, aware and in UTC."""
     return datetime.now(UTC)

@@ -22,6 +22,14 @@ class NotSignedIn(StrongroomError):
     status = 401
 
 
+class StepUpNeeded(NotSignedIn):
+    """Somebody known has to show a second factor again; RFC 9470 says how a client learns of it (401)."""
+
+    def __init__(self, sentence: str, *, seconds: int) -> None:
+        super().__init__(sentence)
+        self.seconds = seconds
+
+
 class NotAllowed(StrongroomError):
     """Somebody known is asking for what is not theirs (403)."""
 

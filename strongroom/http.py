@@ -4,7 +4,8 @@ import asyncio
 import os
 import re
 import socket
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -21,11 +22,12 @@ from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from strongroom.doors import caller_of
-from strongroom.errors import NotAllowed, NotSignedIn, StrongroomError, TooMany
-from strongroom.identity import Person, ServicePerson, TrustedIssuer, person_of
+from strongroom.errors import NotAllowed, NotSignedIn, StepUpNeeded, StrongroomError, TooMany
+from strongroom.identity import Person, ServicePerson, TrustedIssuer, check_stepped_up, person_of
 from strongroom.settings import Settings
 
 PEER = "peer_uid"
+TRS = "/ga4gh/trs/"  # TRS 2.0.1 has `Error` of its own: code and message
 log = structlog.get_logger()
 _bearer = HTTPBearer(auto_error=False)
 
@@ -71,33 +73,42 @@ def new_app(title: str, settings: Settings, *, engine: sa.Engine, issuers: Seque
     return app
 
 
+def _of(request: Request, status: int, sentence: str, **how: Any) -> JSONResponse:
+    """Return the error in the shape of the asked path's specification."""
+    trs: dict[str, Any] = {"code": status, "message": sentence} if request.url.path.startswith(TRS) else {}
+    return problem(status, sentence, **how, **trs)
+
+
 def problem(status: int, sentence: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> JSONResponse:
     """Return a `Problem`, with `more` fields."""
     asked = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     return JSONResponse({"msg": sentence, "status_code": status, **more}, status, {**asked, **(headers or {})})
 
 
-async def _refused(_request: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StrongroomError)
     log.info("refused", status=error.status, reason=error.sentence, detail=error.detail)
-    answer = problem(error.status, error.sentence)
+    answer = _of(request, error.status, error.sentence)
     if isinstance(error, TooMany):
         answer.headers["Retry-After"] = str(error.seconds)
+    if isinstance(error, StepUpNeeded):
+        ask = f'Bearer error="insufficient_user_authentication", max_age={error.seconds}'
+        answer.headers["WWW-Authenticate"] = ask
     return answer
 
 
-async def _malformed(_request: Request, error: Exception) -> JSONResponse:
+async def _malformed(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     # Only places and rules, never the values that were sent.
     places = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()[:8])
-    return problem(400, f"The request is not well formed: {places}")
+    return _of(request, 400, f"The request is not well formed: {places}")
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else error.headers
     sentences = {404: "There is nothing here.", 405: f"{request.method} is not possible here."}
-    return problem(error.status_code, sentences.get(error.status_code, str(error.detail)), headers=headers)
+    return _of(request, error.status_code, sentences.get(error.status_code, str(error.detail)), headers=headers)
 
 
 def _methods(request: Request) -> list[str]:
@@ -108,9 +119,9 @@ def _methods(request: Request) -> list[str]:
     return sorted({method for route in routes if literal[route.path] == best for method in route.methods or ()})
 
 
-async def _failed(_request: Request, error: Exception) -> JSONResponse:
+async def _failed(request: Request, error: Exception) -> JSONResponse:
     log.error("failed", exc_info=error)
-    return problem(500, "Something failed inside; nothing was changed, and the operator's log says what.")
+    return _of(request, 500, "Something failed inside; nothing was changed, and the operator's log says what.")
 
 
 def whoever(request: Request, bearer: HTTPAuthorizationCredentials | None) -> Person | ServicePerson:
@@ -153,7 +164,16 @@ Who = Annotated[Person | ServicePerson, Depends(who_asks)]
 SignedIn = Annotated[Person, Depends(person_asks)]
 
 
-def run(app: Any, sockets: list[socket.socket], *, on_ready: Callable[[], None] | None = None) -> None:
+async def stepped_up_asks(request: Request, who: SignedIn) -> Person:
+    """Ask for a person who showed a second factor in the last minutes (T20)."""
+    check_stepped_up(request.app.state.settings, who, moment=int(time.time()))
+    return who
+
+
+SteppedUp = Annotated[Person, Depends(stepped_up_asks)]
+
+
+def run(app: Any, sockets: list[socket.socket]) -> None:
     """Serve `app` on these listening sockets until told to stop."""
     config = uvicorn.Config(
         app,
@@ -163,9 +183,7 @@ def run(app: Any, sockets: list[socket.socket], *, on_ready: Callable[[], None] 
         access_log=False,
         lifespan="on",
         server_header=False,
+        timeout_graceful_shutdown=3,  # streams of events do not end by themselves
         proxy_headers=False,  # whom a header claims to speak for is nobody
     )
-    server = uvicorn.Server(config)
-    if on_ready is not None:
-        on_ready()
-    asyncio.run(server.serve(sockets=sockets))
+    uvicorn.Server(config).run(sockets=sockets)  # not its `serve`, which takes the loop that it finds

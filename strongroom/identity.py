@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
-from strongroom.errors import NotSignedIn
+from strongroom.errors import NotSignedIn, StepUpNeeded
+from strongroom.issuers import Issuer
 from strongroom.networks import FederatedClient
 from strongroom.settings import Settings
 
@@ -26,6 +27,7 @@ DEVELOPMENT = "development"
 SITE_TOKEN_SECONDS = 300
 DEVELOPMENT_ISSUER = "urn:strongroom:development-issuer"
 DEVELOPMENT_AUDIENCE = "strongroom"
+DEVELOPMENT_STEP_UP = "urn:strongroom:step-up"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Person:
     id: str
     client: str | None = None
     issuer: str = ""
+    # Unix seconds of the last time that a second factor was shown; None where the token does not say so (T20).
+    stepped_up: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -56,27 +60,43 @@ class TrustedIssuer:
     issuer: str
     audience: str
     keys: KeySet
+    step_up_acr: tuple[str, ...] = ()
 
 
 def trusted_issuers(settings: Settings) -> tuple[TrustedIssuer, ...]:
     """Return the issuers that these settings accept; the development issuer only where they say so (T31)."""
-    found = [
-        TrustedIssuer(i.name, i.issuer, i.audience, KeySet.import_key_set(json.loads(i.jwks_file.read_text())))
-        for i in settings.identity.issuers
-    ]
+    found = [_trusted(one, one.audience) for one in settings.identity.issuers]
     public = _public_file(settings)
     if settings.identity.development_issuer and public.exists():
         key = ECKey.import_key(json.loads(public.read_text()))
-        found.append(TrustedIssuer(DEVELOPMENT, DEVELOPMENT_ISSUER, DEVELOPMENT_AUDIENCE, KeySet([key])))
+        keys, acr = KeySet([key]), (DEVELOPMENT_STEP_UP,)
+        found.append(TrustedIssuer(DEVELOPMENT, DEVELOPMENT_ISSUER, DEVELOPMENT_AUDIENCE, keys, acr))
     return tuple(found)
+
+
+def trusted_client(issuer: Issuer) -> TrustedIssuer:
+    """Return the issuer as our own client there knows it: its ID tokens are made for the client's id."""
+    return _trusted(issuer, issuer.client_id)
 
 
 def person_of(token: str, issuers: tuple[TrustedIssuer, ...]) -> Person:
     """Return the person whom `token` proves; raise `NotSignedIn` for anything that is not proved now."""
     for trusted in issuers:
-        if (subject := _subject(token, trusted)) is not None:
-            return Person(f"{subject}@{trusted.name}")
+        claims = _claims(token, trusted)
+        if (subject := _subject_in(claims)) is not None:
+            return Person(f"{subject}@{trusted.name}", stepped_up=_stepped_up(claims, trusted))
     raise NotSignedIn("This token is not valid here or has expired; sign in again.")
+
+
+def person_signed_in(token: str, trusted: TrustedIssuer, *, nonce: str) -> Person:
+    """Return whom an ID token proves that answers to our `nonce`; the audience is our client (OIDC Core 3.1.3.7)."""
+    claims = _claims(token, trusted)
+    subject = _subject_in(claims)
+    if subject is None or not secrets.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
+        raise NotSignedIn("Your issuer's answer cannot be believed; sign in again.")
+    if claims.get("azp", trusted.audience) != trusted.audience:
+        raise NotSignedIn("Your issuer's answer is for another client; sign in again.")
+    return Person(f"{subject}@{trusted.name}", stepped_up=_stepped_up(claims, trusted))
 
 
 def claimed_issuer(token: str) -> str:
@@ -105,19 +125,34 @@ def end_user_of(token: str, clients: Iterable[FederatedClient], keys: KeysOf) ->
             found = KeySet.import_key_set({"keys": fitting if len(fitting) == 1 else []})
         except (JoseError, ValueError, KeyError, TypeError):
             continue
-        subject = _subject(token, TrustedIssuer(client.name, client.issuer, client.audience, found))
+        subject = _subject_in(_claims(token, TrustedIssuer(client.name, client.issuer, client.audience, found)))
         if subject is not None:
             return Person(f"{subject}@{client.name}", client=client.name, issuer=client.issuer)
     raise NotSignedIn("This token is not valid here or has expired; sign in again.")
 
 
-def _subject(token: str, trusted: TrustedIssuer) -> str | None:
-    """Return the subject of a token that this issuer signed and that is good now, or None."""
+def _trusted(issuer: Issuer, audience: str) -> TrustedIssuer:
+    keys = KeySet.import_key_set(json.loads(issuer.jwks_file.read_text()))
+    return TrustedIssuer(issuer.name, issuer.issuer, audience, keys, issuer.step_up_acr)
+
+
+def _claims(token: str, trusted: TrustedIssuer) -> dict[str, Any]:
+    """Return the claims of a token that this issuer signed and that is good now, or none."""
     try:
         claims = jwt.decode(token, trusted.keys, algorithms=ALGORITHMS).claims
         _registry(trusted).validate(claims)
     except (JoseError, ValueError, KeyError, TypeError):
-        return None
+        return {}
+    return dict(claims)
+
+
+def _stepped_up(claims: dict[str, Any], trusted: TrustedIssuer) -> int | None:
+    moment = claims.get("auth_time")
+    shown = type(moment) is int and claims.get("acr") in trusted.step_up_acr
+    return moment if shown else None
+
+
+def _subject_in(claims: dict[str, Any]) -> str | None:
     subject = claims.get("sub")
     return subject if isinstance(subject, str) and _SUBJECT.fullmatch(subject) else None
 
@@ -158,7 +193,18 @@ def make_development_issuer(settings: Settings) -> tuple[Path, ...]:
     return tuple(made)
 
 
-def mint_token(settings: Settings, subject: str) -> str:
+def check_stepped_up(settings: Settings, person: Person, *, moment: int) -> None:
+    """Raise `StepUpNeeded` unless this person showed a second factor in the last minutes (T20)."""
+    if person.id.endswith(f"@{DEVELOPMENT}") and not settings.identity.step_up_of_development:
+        return
+    shown, most = person.stepped_up, settings.identity.step_up_seconds
+    if shown is None or not -5 <= moment - shown <= most:
+        raise StepUpNeeded(
+            "Sign in again with your second factor: this needs a sign-in of the last minutes.", seconds=most
+        )
+
+
+def mint_token(settings: Settings, subject: str, *, step_up: bool = False) -> str:
     """Return a bearer token of the development issuer for `subject`; it says who, never what (decision 7)."""
     if not settings.identity.development_issuer:
         raise NotSignedIn("The development issuer is off; get a token from your OIDC issuer.")
@@ -174,6 +220,7 @@ def mint_token(settings: Settings, subject: str) -> str:
         "iat": moment,
         "exp": moment + settings.identity.token_seconds,
         "jti": secrets.token_hex(16),
+        **({"acr": DEVELOPMENT_STEP_UP, "auth_time": moment} if step_up else {}),
     }
     return jwt.encode({"alg": "ES256"}, claims, key)
 

@@ -5,7 +5,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, model_validator
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9][0-9]{0,4})?")
 
@@ -38,8 +38,11 @@ class FederatedClient(_Part):
         (), description="HOST or HOST:PORT that released outputs may be delivered to; the port is 443 else."
     )
     input_hosts: tuple[str, ...] = Field(
-        (), description="HOST or HOST:PORT that inputs may come from; none is fetched by this version."
+        (),
+        description="HOST or HOST:PORT that inputs may be fetched from, where the profile lets files of other sites "
+        "play a role; the port is 443 else.",
     )
+    input_bytes: int = Field(256 << 20, gt=0, description="Most bytes of one such input; each lies in memory.")
 
     @model_validator(mode="after")
     def _is_well_formed(self) -> "FederatedClient":
@@ -51,8 +54,6 @@ class FederatedClient(_Part):
             raise ValueError("recipient: an X25519 public key, 32 bytes in base64.")
         if any(not _HOST.fullmatch(host) for host in (*self.output_hosts, *self.input_hosts)):
             raise ValueError("output_hosts, input_hosts: HOST or HOST:PORT in small letters, no pattern, no URL.")
-        if self.input_hosts:
-            raise ValueError("input_hosts: this version fetches no inputs from other sites; leave it out.")
         return self
 
 
@@ -81,6 +82,15 @@ class Federation(_Part):
     )
     keys_seconds: float = Field(3600.0, gt=0, description="How long an issuer's keys are believed without a look.")
     delivery_seconds: float = Field(600.0, gt=0, description="Longest time that one delivery of a file may take.")
+    input_seconds: float = Field(600.0, gt=0, description="Longest time that fetching one input may take.")
+    input_networks: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="Networks that pods of Kubernetes may fetch such inputs from: their NetworkPolicy."
+    )
+    s3_endpoint: str = Field(
+        "https://s3.amazonaws.com",
+        pattern=r"^https?://[a-z0-9.-]{1,250}(:[1-9][0-9]{0,4})?$",
+        description="What s3://BUCKET/KEY of an input means: this, /BUCKET/KEY; its host is listed like any other.",
+    )
     sites: tuple[FederatedSite, ...] = Field((), description="Other sites that run tasks for runs of ours.")
     url: str = Field(
         "",

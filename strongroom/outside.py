@@ -65,13 +65,13 @@ def parse_place(url: str, field: str) -> Place:
     return Place(url, parts.scheme, host, port or (443 if parts.scheme == "https" else 80), target)
 
 
-def check_listed(place: Place, *, allowed: Collection[str], unsafe: Collection[str], field: str) -> None:
+def check_listed(
+    place: Place, *, allowed: Collection[str], unsafe: Collection[str], field: str, may: str = "deliver to"
+) -> None:
     """Raise unless the place is on the list and speaks https; `unsafe` hosts may speak plain http (T29)."""
     listed = {host if ":" in host else f"{host}:443" for host in allowed}
     if place.name not in listed:
-        raise BadRequest(
-            f"{field}: the host {place.name} is not one that this client may deliver to; ask the operator."
-        )
+        raise BadRequest(f"{field}: the host {place.name} is not one that this client may {may}; ask the operator.")
     if place.scheme != "https" and place.name not in unsafe:
         raise BadRequest(f"{field}: https only.")
 
@@ -147,14 +147,14 @@ def ask_json(
     place: Place,
     address: Address,
     *,
-    token: str,
+    token: str | None,
     body: Any = None,
     headers: Mapping[str, str] | None = None,
 ) -> tuple[int, Any]:
-    """Return status and JSON of another site's answer; the token goes to this very address and nowhere else."""
+    """Return status and JSON of another site's answer; a token goes to this very address and nowhere else."""
     said = {
         "Host": _host(place),
-        "Authorization": f"Bearer {token}",
+        **({} if token is None else {"Authorization": f"Bearer {token}"}),
         "Accept-Encoding": "identity",
         **(headers or {}),
     }

@@ -1,12 +1,13 @@
 """Projects and memberships: what the rules of every room ask; only `access` writes them (decision 7)."""
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from strongroom.database import Base, UtcTime, now
+from strongroom.database import Base, Json, UtcTime, now
 from strongroom.errors import NotAllowed, NotFound
 
 
@@ -19,10 +20,13 @@ class Role(StrEnum):
     DAC_MEMBER = "dac_member"
     OPERATOR = "operator"
     AUDITOR = "auditor"
+    SENIOR_STEWARD = "senior_steward"
 
 
 PLATFORM = "*"  # the project of roles that are not held in one project: vetters, operators, auditors
-PLATFORM_ROLES = frozenset({Role.VETTER, Role.OPERATOR, Role.AUDITOR, Role.DAC_MEMBER})
+PLATFORM_ROLES = frozenset({Role.VETTER, Role.OPERATOR, Role.AUDITOR, Role.DAC_MEMBER, Role.SENIOR_STEWARD})
+
+POLICY_ROLES = frozenset({Role.DAC_MEMBER, Role.SENIOR_STEWARD})  # who proposes and signs a project's policy
 
 
 class Project(Base):
@@ -36,6 +40,44 @@ class Project(Base):
     policy_version: orm.Mapped[int]
     created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
     ends: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
+    # True: who has no certificate is refused; else only one that was recorded and has run out refuses.
+    needs_training: orm.Mapped[bool] = orm.mapped_column(default=False)
+
+
+class ProjectPolicy(Base):
+    """One version of a project's thresholds: proposed by one person, in force once another one signed it (J6)."""
+
+    __tablename__ = "project_policies"
+
+    project: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("projects.id"), primary_key=True)
+    version: orm.Mapped[int] = orm.mapped_column(primary_key=True, autoincrement=False)
+    thresholds: orm.Mapped[dict[str, int]] = orm.mapped_column(Json)
+    sha256: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    proposed_by: orm.Mapped[str] = orm.mapped_column(sa.String(200))
+    proposed: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    signed_by: orm.Mapped[str | None] = orm.mapped_column(sa.String(200))
+    signed: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
+
+
+class Training(StrEnum):
+    """What a certificate says that a person has learned; stewards need one of their own (P2)."""
+
+    RESEARCHER = "researcher"
+    STEWARD = "steward"
+
+
+class Certificate(Base):
+    """A person's training, from when to when, by whom, and the digest of the paper (P9)."""
+
+    __tablename__ = "certificates"
+
+    id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+    person: orm.Mapped[str] = orm.mapped_column(sa.String(200), index=True)
+    training: orm.Mapped[str] = orm.mapped_column(sa.String(32))
+    issuer: orm.Mapped[str] = orm.mapped_column(sa.String(200))
+    sha256: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    since: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+    until: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
 
 
 class Membership(Base):
@@ -52,24 +94,38 @@ class Membership(Base):
     until: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
 
 
+# Made once: every task of every run is asked for twice.
+_PROJECT = sa.select(Project).where(Project.id == sa.bindparam("project"))
+_ROLES = sa.select(Membership.role).where(
+    Membership.person == sa.bindparam("person"),
+    sa.or_(Membership.project == sa.bindparam("project"), Membership.project == PLATFORM),
+    sa.or_(Membership.until.is_(None), Membership.until > sa.bindparam("moment")),
+)
+
+
 def open_project(session: orm.Session, project: str) -> Project:
     """Return a project that is in force; unknown and ended ones are refused alike."""
-    row = session.get(Project, project)
+    row = session.scalar(_PROJECT, {"project": project})
     if row is None or (row.ends is not None and row.ends <= now()):
         raise NotFound("There is no open project of this name.")
     return row
 
 
+def policies_of(session: orm.Session, project: str) -> list[ProjectPolicy]:
+    """Return all versions of a project's policy, the newest first."""
+    query = sa.select(ProjectPolicy).where(ProjectPolicy.project == project)
+    return list(session.scalars(query.order_by(ProjectPolicy.version.desc())))
+
+
+def policy_in_force(session: orm.Session, project: str) -> ProjectPolicy | None:
+    """Return the newest version that two persons signed; None where nobody signed one."""
+    return next((row for row in policies_of(session, project) if row.signed_by is not None), None)
+
+
 def roles_of(session: orm.Session, person: str, project: str) -> frozenset[Role]:
     """Return the roles that a person holds now in a project, or on the platform."""
-    rows = session.scalars(
-        sa.select(Membership).where(
-            Membership.person == person,
-            Membership.project.in_([project, PLATFORM]),
-            sa.or_(Membership.until.is_(None), Membership.until > now()),
-        )
-    )
-    return frozenset(Role(row.role) for row in rows)
+    asked = {"person": person, "project": project, "moment": now()}
+    return frozenset(Role(role) for role in session.execute(_ROLES, asked).scalars())
 
 
 def projects_of(session: orm.Session, person: str, role: Role) -> list[str]:
@@ -81,6 +137,21 @@ def projects_of(session: orm.Session, person: str, role: Role) -> list[str]:
                 Membership.role == role.value,
                 sa.or_(Membership.until.is_(None), Membership.until > now()),
             )
+        )
+    )
+
+
+def holders_of(session: orm.Session, project: str, role: Role) -> list[str]:
+    """Return who holds `role` in a project itself now, in a stable order."""
+    return list(
+        session.scalars(
+            sa.select(Membership.person)
+            .where(
+                Membership.project == project,
+                Membership.role == role.value,
+                sa.or_(Membership.until.is_(None), Membership.until > now()),
+            )
+            .order_by(Membership.person)
         )
     )
 
@@ -99,7 +170,37 @@ def was_ever_researcher(session: orm.Session, person: str, project: str) -> bool
     )
 
 
+def was_ever(session: orm.Session, person: str, project: str, roles: Collection[Role]) -> bool:
+    """Say whether a person has held one of these roles, in a project or on the platform, at any time."""
+    found = sa.select(Membership.id).where(
+        Membership.person == person,
+        Membership.project.in_([project, PLATFORM]),
+        Membership.role.in_([role.value for role in roles]),
+    )
+    return session.scalar(found.limit(1)) is not None
+
+
+def is_trained(session: orm.Session, person: str, project: str, training: Training) -> bool:
+    """Say whether a person's training is in force; where there is no paper, the project says if one is needed."""
+    papers = session.scalars(
+        sa.select(Certificate).where(Certificate.person == person, Certificate.training == training.value)
+    ).all()
+    if not papers:
+        row = session.get(Project, project)
+        return row is not None and not row.needs_training
+    moment = now()
+    return any(paper.since <= moment < paper.until for paper in papers)
+
+
 def check_role(session: orm.Session, person: str, *, project: str, role: Role) -> None:
     """Raise `NotAllowed` unless the person holds `role` in `project` now."""
     if role not in roles_of(session, person, project):
         raise NotAllowed(f"You need to be a {role.value.replace('_', ' ')} of this project.")
+
+
+def held_roles(session: orm.Session, person: str) -> frozenset[Role]:
+    """Return the roles that a person holds now in any project."""
+    query = sa.select(Membership.role).where(
+        Membership.person == person, sa.or_(Membership.until.is_(None), Membership.until > now())
+    )
+    return frozenset(Role(role) for role in session.scalars(query))

@@ -1,20 +1,24 @@
 """One frozen tree of settings, read once from a TOML file and `STRONGROOM_…` variables."""
 
 import os
-import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from strongroom.clusters import Kubernetes, Nodes, Slurm
 from strongroom.errors import StrongroomError
+from strongroom.issuers import Access, Identity
+from strongroom.messages import Notices
 from strongroom.networks import Federation, is_loopback, is_secure
+from strongroom.running import Wes
+from strongroom.storage import Objects
+from strongroom.vetters import Trs, Vetting
 
-_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 SOURCE = Path(__file__).resolve().parent.parent
 Origin = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$")]
 
@@ -32,32 +36,14 @@ class Http(_Part):
 
     host: str = Field("127.0.0.1", description="Address to bind; loopback unless a TLS proxy stands in front.")
     port: int = Field(8080, description="TCP port of the whole HTTP surface.")
+    url: str = Field(
+        "",
+        max_length=300,
+        description="The address in a browser, as https://strongroom.example.org; by default the one listened on.",
+    )
     origins: tuple[Origin, ...] = Field(
         (), description="Web origins (https://portal.example.org) whose pages may read answers (CORS); never all."
     )
-
-
-class Issuer(_Part):
-    """An OIDC issuer whose tokens are accepted."""
-
-    name: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Short name, appended to a person's subject: alice@NAME."
-    )
-    issuer: str = Field(description="The exact `iss` claim.")
-    audience: str = Field(description="The exact `aud` claim that tokens must carry.")
-    jwks_file: Path = Field(description="The issuer's public keys (a JWKS), kept current by the operator.")
-
-
-class Identity(_Part):
-    """Who may sign in."""
-
-    development_issuer: bool = Field(
-        False,
-        description="Accept tokens of `strongroom token`. Loopback binds only, refused in production; "
-        "on by default only when no settings file is given.",
-    )
-    token_seconds: int = Field(3600, description="Life of a token that `strongroom token` prints.")
-    issuers: tuple[Issuer, ...] = Field((), description="Issuers accepted besides the development one.")
 
 
 class Uids(_Part):
@@ -71,95 +57,6 @@ class Uids(_Part):
 
 
 Walls = Literal["bubblewrap", "crun", "runsc"]
-
-
-class Nodes(_Part):
-    """The door through which nodes of a cluster reach the dispatcher; it is open with such a backend only."""
-
-    host: str = Field("127.0.0.1", description="Address to bind.")
-    port: int = Field(8443, description="TCP port; TLS by a private CA of Strongroom's own.")
-    address: str = Field("", description="HOST:PORT by which nodes reach it; empty means the address it is bound to.")
-
-    @property
-    def reached_at(self) -> tuple[str, int]:
-        """Host and port that nodes are told."""
-        host, _, port = (self.address or f"{self.host}:{self.port}").rpartition(":")
-        return host, int(port)
-
-
-class Toleration(_Part):
-    """A taint of nodes that task pods bear."""
-
-    key: str = Field(description="The taint's key.")
-    value: str = Field("", description="The taint's value; empty: any.")
-    effect: Literal["", "NoSchedule", "NoExecute", "PreferNoSchedule"] = Field("", description="Empty: all effects.")
-
-
-class Kubernetes(_Part):
-    """The cluster whose pods tasks run in, with the backend `kubernetes`."""
-
-    kubeconfig: Path | None = Field(
-        None, description="How to reach the API server; by default the account of the pod that Strongroom runs in."
-    )
-    namespace: str = Field(
-        "strongroom-tasks",
-        pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
-        description="Of task pods, and nothing else.",
-    )
-    repository: str = Field("", description="Where nodes have images from: REPOSITORY, without the digest.")
-    node_image: str = Field(
-        "",
-        description="The image of our own containers: REPOSITORY@sha256:DIGEST of what `images/build.py node` makes.",
-    )
-    launcher: Path = Field(
-        SOURCE / ".venvs" / "launcher" / "launcher", description="The first process of executors, static."
-    )
-    runtime_class: str = Field("", description="RuntimeClass of task pods; empty means the nodes' default.")
-    runtime_class_of_runsc: str = Field(
-        "", description="RuntimeClass (gVisor, Kata) of tasks whose walls are `runsc`; empty refuses them."
-    )
-    node_selector: dict[str, str] = Field({}, description="Labels that a node must have to get task pods.")
-    tolerations: tuple[Toleration, ...] = Field((), description="Taints of nodes that task pods bear.")
-    pods: int = Field(200, description="Most task pods at once: the namespace's quota.")
-    start_seconds: int = Field(
-        900, description="Longest that a pod may take to fetch its images and decrypt its inputs."
-    )
-
-
-class Slurm(_Part):
-    """How tasks become jobs of a SLURM cluster; it counts with `tes.backend` = `slurm`."""
-
-    driver: Literal["probe", "rest", "cli", "pyslurm"] = Field(
-        "probe", description="How SLURM is spoken to; `probe` is slurmrestd where it answers, else SLURM's commands."
-    )
-    rest_url: str | None = Field(None, description="slurmrestd: unix:/path, https://… or http:// on this host.")
-    rest_user: str = Field("strongroom", description="The user that slurmrestd is read as.")
-    tokens: Path | None = Field(
-        None, description="Folder of slurmrestd's tokens, a file for each user, which the site renews."
-    )
-    conf: Path | None = Field(None, description="The cluster's slurm.conf, if it is not where SLURM looks for it.")
-    users: Mapping[str, str] = Field(
-        {}, description="Project → the cluster's user that its jobs run as; a project without one gets no jobs."
-    )
-    options: tuple[Literal["partition", "account", "qos", "constraint", "gres", "time"], ...] = Field(
-        (), description="Options of sbatch that a task may name in `backend_parameters`."
-    )
-    template: Path | None = Field(
-        None, description="Script that jobs begin with, `#!/bin/sh` by default; our own `exec` line ends it."
-    )
-    joiner: Path = Field(
-        Path("/usr/local/lib/strongroom/joiner"), description="On nodes: the program that a job's script becomes."
-    )
-    agent: Path = Field(Path("/run/strongroom"), description="On nodes: the agent's folder, with its sockets.")
-    pause_seconds: float = Field(0.5, gt=0, description="Pause between two questions for the states of all jobs.")
-
-    @model_validator(mode="after")
-    def _a_user_is_of_one_project(self) -> "Slurm":
-        # T22: what a job of one project can reach is not to be another project's.
-        users = list(self.users.values())
-        if len(set(users)) < len(users) or not all(_USER.fullmatch(user) and user != "root" for user in users):
-            raise ValueError("slurm.users: each project has a user of its own, and none is root.")
-        return self
 
 
 class Tes(_Part):
@@ -219,19 +116,6 @@ class Tes(_Part):
     )
 
 
-class Wes(_Part):
-    """How runs are supervised."""
-
-    runs_at_once: int = Field(4, description="Engines that run at the same time.")
-    jobs: int = Field(0, description="Jobs an engine may have open; 0 means twice the cores.")
-    engine_memory_gb: float = Field(2.0, description="Memory of an engine.")
-    run_seconds: int = Field(7 * 24 * 3600, description="Longest life of a run.")
-    snakemake: Path = Field(
-        SOURCE / ".venvs" / "engine-snakemake", description="The environment that Snakemake lives in."
-    )
-    plugins: Path = Field(SOURCE / "engines" / "snakemake", description="Our plug-ins for Snakemake.")
-
-
 class Airlock(_Part):
     """Thresholds and times of the airlock."""
 
@@ -241,13 +125,27 @@ class Airlock(_Part):
     jobs_at_once: int = Field(2, description="Checks and releases that are worked on at the same time.")
     check_seconds: int = Field(120, description="Longest life of one check, clean copy or view.")
     check_memory_gb: float = Field(1.0, description="Memory of one check, clean copy or view.")
+    output_hosts: tuple[str, ...] = Field(
+        (), description="Hosts (HOST or HOST:PORT) that researchers may have releases put to by presigned URL."
+    )
+    draw_stewards: bool = Field(
+        True, description="Draw two stewards at random for each request; else any two of the project's may review it."
+    )
+    idle_days: int = Field(
+        5, ge=1, description="After so many days without a vote somebody else is drawn in a steward's place."
+    )
+    request_days: int = Field(
+        90, ge=1, description="A request that waits for its requester for so many days expires."
+    )
+    appeal_days: int = Field(30, ge=1, description="A rejection can be appealed for so many days.")
 
 
-class Vetting(_Part):
-    """Whose signatures make a workflow vetted."""
+class Audit(_Part):
+    """Who outside sees the heads of the audit log."""
 
-    signatures: int = Field(2, ge=2, description="Distinct vetters who must sign a workflow version.")
-    workflows: Path = Field(SOURCE / "workflows", description="Folder of workflow sources: NAME/VERSION.")
+    witness: str | None = Field(
+        None, description="File outside this home, or https URL, that signed heads go to before any release counts."
+    )
 
 
 class Settings(BaseSettings):
@@ -263,6 +161,7 @@ class Settings(BaseSettings):
     )
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite below `home`.")
     images: Path | None = Field(None, description="Content store of images; by default `home`/images.")
+    objects: Objects = Objects()
     http: Http = Http()
     identity: Identity = Identity()
     uids: Uids = Uids()
@@ -271,7 +170,11 @@ class Settings(BaseSettings):
     kubernetes: Kubernetes = Kubernetes()
     slurm: Slurm = Slurm()
     wes: Wes = Wes()
+    trs: Trs = Trs()
     airlock: Airlock = Airlock()
+    audit: Audit = Audit()
+    access: Access = Access()
+    notices: Notices = Notices()
     vetting: Vetting = Vetting()
     federation: Federation = Federation()
 
@@ -310,6 +213,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _clients_stay_apart(self) -> "Settings":
+        if self.mode == "production":
+            self.objects.check_https()
         # T29: an end user of one client is never somebody who signs in here, or comes through another client.
         names = [client.name for client in self.federation.clients]
         taken = {"development", *(issuer.name for issuer in self.identity.issuers)}
@@ -322,6 +227,9 @@ class Settings(BaseSettings):
         if self.mode == "production" and self.federation.unsafe_hosts:
             raise ValueError("federation.unsafe_hosts is for tests and refused in production.")
         urls = [client.issuer for client in self.federation.clients] + [site.url for site in self.federation.sites]
+        urls += [
+            url for one in self.identity.issuers if one.client_id for url in (one.authorization_url, one.token_url)
+        ]
         if not all(is_secure(url, loopback=self.mode != "production") for url in urls):
             raise ValueError("Issuers of clients and sites have https URLs, or loopback ones for development.")
         return self
@@ -330,6 +238,14 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The SQLAlchemy URL in force."""
         return self.database_url or f"sqlite:///{self.home / 'database' / 'strongroom.db'}"
+
+    @property
+    def key_wait(self) -> timedelta:
+        """How long a new key waits before anything is sealed to it."""
+        hours = self.access.key_wait_hours
+        if hours is None:
+            hours = 0 if self.identity.development_issuer else 24
+        return timedelta(hours=hours)
 
     @property
     def images_folder(self) -> Path:
@@ -355,6 +271,16 @@ class Settings(BaseSettings):
     def federation_issuer(self) -> str:
         """The `iss` of tokens that this site makes for other sites; its keys are found below it."""
         return f"{self.federation_url}/federation"
+
+    @property
+    def pages_url(self) -> str:
+        """Where browsers reach the pages."""
+        return self.http.url.rstrip("/") or self.base_url
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether browsers send our cookies over TLS only; nothing else goes beyond this host."""
+        return self.pages_url.startswith("https:") or not is_loopback(self.http.host) or self.mode == "production"
 
     @property
     def base_url(self) -> str:

@@ -19,19 +19,27 @@ from strongroom.database import reading, transaction
 from strongroom.errors import NotAllowed, NotFound
 from strongroom.http import Who
 from strongroom.identity import Person, ServicePerson
-from tes import federation, submission
-from tes.admission import PARAMETERS
+from tes import federation, followed, submission
+from tes.admission import PARAMETERS, STREAMS
 from tes.backends.slurm.options import of_tasks
 from tes.listing import Wanted, page, zipped
 from tes.schemas import Change, Changes, CreatedTask, NewTask, Text, View
-from tes.store import Task, attempts_of, find, last_attempt
+from tes.store import Attempt, Task, attempts_of, find
 from tes.tasks import TERMINAL, TaskState
 from tes.views import shown
 
 PREFIX = "/ga4gh/tes/v1"
 MOST_PER_PAGE = 2048
 # All that MINIMAL and a place in a list need: requests and plans are long, and stay where they are.
-PLACE = (orm.load_only(Task.id, Task.number, Task.state, Task.name, Task.person),)
+# The last three say what a person may see of it.
+PLACE = (orm.load_only(Task.id, Task.number, Task.state, Task.name, Task.person, Task.run, Task.coarse, Task.ended),)
+# Made once: each move of a task is asked for.
+_MOVED = (
+    sa.select(Task)
+    .where(Task.run == sa.bindparam("run"), Task.seq > sa.bindparam("since"))
+    .order_by(Task.seq)
+    .options(orm.load_only(Task.id, Task.seq, Task.state, Task.started, Task.ended))
+)
 router = APIRouter(prefix=PREFIX)
 
 
@@ -187,26 +195,26 @@ async def watch_bell(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         loop.remove_reader(bell.fileno())
-        bell.socket.close()
+        bell.close()
 
 
 def _changes(engine: sa.Engine, run: str, since: int) -> Changes:
     with reading(engine) as session:
-        rows = list(session.scalars(sa.select(Task).where(Task.run == run, Task.seq > since).order_by(Task.seq)))
-        told = [_change(session, row) for row in rows]
+        rows = list(session.scalars(_MOVED, {"run": run, "since": since}))
+        tried = attempts_of(session, [row.id for row in rows if TaskState(row.state) in TERMINAL])
+    told = [_change(row, tried.get(row.id, [])) for row in rows]
     return Changes(seq=rows[-1].seq if rows else since, tasks=told)
 
 
-def _change(session: orm.Session, task: Task) -> Change:
-    ended = TaskState(task.state) in TERMINAL
-    attempt = last_attempt(session, task.id) if ended else None
-    report = (attempt.report if attempt else None) or {}
+def _change(task: Task, attempts: Sequence[Attempt]) -> Change:
+    report = (attempts[-1].report if attempts else None) or {}
     return Change(
         id=task.id,
         state=TaskState(task.state),
         exit_code=report.get("exit_code"),
         reason=report.get("reason"),
         outputs=[o for o in report.get("outputs", []) if o.get("role", "output") == "output"],
+        printed={o["role"]: o["object"] for o in report.get("outputs", []) if o.get("role") in STREAMS},
         missing=report.get("missing", []),
         started=task.started.timestamp() if task.started else None,
         ended=task.ended.timestamp() if task.ended else None,
@@ -215,7 +223,7 @@ def _change(session: orm.Session, task: Task) -> Change:
 
 def _own(session: orm.Session, task_id: str, who: Person | ServicePerson, *options: ExecutableOption) -> Task:
     task = find(session, task_id, *options)
-    if task is None or (isinstance(who, Person) and task.person != who.id):
+    if task is None or (isinstance(who, Person) and (task.person != who.id or not followed.may_see(session, task))):
         raise NotFound("There is no such task.")
     return task
 
@@ -232,7 +240,8 @@ def _shown(
         delivered = {run: request.app.state.federation.delivered(session, run) for run in runs}
         return [federation.shown(task, view=view, delivered=delivered.get(task.run, [])) for task in tasks]
     attempts = attempts_of(session, [task.id for task in tasks]) if view != "MINIMAL" else {}
-    return [shown(task, attempts.get(task.id, []), view=view, who=who) for task in tasks]
+    since = followed.unsettled(session, tasks) if isinstance(who, Person) else {}
+    return [shown(task, attempts.get(task.id, []), view=view, who=who, since=since.get(task.id)) for task in tasks]
 
 
 def _last(session: orm.Session, token: str, who: Person | ServicePerson, wanted: Wanted) -> Task:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from strongroom.database import open_database
 from strongroom.settings import Settings
-from tes import inspections
+from tes import body_door, inspections
 from tes.backends.local import Local
 from tes.backends.remote import Remote
 from tes.backends.schedulers import Scheduler
@@ -21,6 +21,8 @@ def main(settings: Settings) -> None:
     engine = open_database(settings.database)
     local = Local(settings.sockets / "signer.sock")
     inspector = Dispatcher(settings, engine, local)
+    if body_door.is_needed(settings):
+        threading.Thread(target=body_door.serve, args=(settings, local.launch_of), daemon=True).start()
     if settings.tes.backend == "local":
         dispatcher = inspector
         dispatcher.recover()

@@ -1,38 +1,36 @@
-"""Hands queued tasks to the backend and writes down what becomes of them: a process of its own."""
+"""Hands queued tasks to the backend and has written down what becomes of them: a process of its own."""
 
 import json
-import select
+import threading
 import time
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy import orm
 
-from archive import bodies, decisions
+from archive import bodies
 from sandbox import images, scratch_gocryptfs
-from sandbox.spec import spec_digest
-from strongroom import audit
-from strongroom.audit import Entry, Event
 from strongroom.bells import Bell, ring
-from strongroom.database import now, reading, transaction
-from strongroom.errors import NotAllowed, StrongroomError
-from strongroom.folders import folder_digest
+from strongroom.database import reading, transaction
+from strongroom.errors import StrongroomError
 from strongroom.settings import Settings
-from tes.admission import images_of
+from tes import body_door, chronicle
 from tes.backends import Backend, Launch, Tell
-from tes.launch import Image, Keys, Place, task_spec
-from tes.node import Node
+from tes.chronicle import News
+from tes.launch import Keys
+from tes.node import Node, Size
+from tes.preparation import Preparation, Prepared
 from tes.reports import Report, report
-from tes.resolution import resolved
-from tes.store import Attempt, Task, find, move, record_outputs
-from tes.tasks import AGAIN, TERMINAL, Cause, TaskState, outcome
+from tes.store import Attempt, Task
+from tes.tasks import AGAIN, Cause, TaskState
 
-ACTOR = "tes.dispatcher"
 MOST_AT_ONCE = 64
+FEW = 4  # plans that are read before it is known whether they fit
+# A task that ends sooner is written down once, as one that ran and ended.
+RUNNING_AFTER = 0.1  # seconds
 log = structlog.get_logger()
 _TASKS = Task.metadata.tables["tasks"]
 # Made once: they are asked at every ring.
@@ -42,21 +40,38 @@ _WAITING = (
     .where(_TASKS.c.state == TaskState.QUEUED.value)
     .order_by(_TASKS.c.number)
     .limit(MOST_AT_ONCE)
+    .execution_options(yield_per=FEW)
 )
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended, and whether that is written down."""
+
+    said: Report
+    written: threading.Event = field(default_factory=threading.Event)
+
+
 class Dispatcher:
-    """The living part: what runs now, and on what."""
+    """The living part: what runs now, and on what; backends tell it from their threads, and `run` alone writes."""
 
     def __init__(self, settings: Settings, engine: sa.Engine, backend: Backend) -> None:
         self.settings = settings
         self.engine = engine
         self.backend = backend
         self.node = Node.of(settings, elsewhere=backend.keeps)
-        self.keys = Keys(_broker_socket(settings, backend), bodies.broker_public_key(settings))
+        asked = _asked_at(settings, backend)
+        self.keys = Keys(
+            _broker_socket(settings, backend),
+            bodies.broker_public_key(settings),
+            store=None if settings.objects.store == "folder" else asked,
+            outside=asked,
+        )
         self._bell = settings.sockets / "dispatcher.bell"
         self._running: dict[str, str] = {}  # task -> attempt
-        self._records: dict[str, images.ImageRecord] = {}  # by digest of the image
+        # What backends told and is not written down yet: since when walls are up, by task; ends, by attempt.
+        self._up: dict[str, float] = {}
+        self._over: dict[str, Ending] = {}
 
     def recover(self) -> None:
         """Take up, or end, the attempts of an earlier life; a task whose attempt is lost gets another one."""
@@ -70,197 +85,132 @@ class Dispatcher:
             if row.backend == self.backend.name and row.launch is not None:
                 self._resume(row)
             else:
-                self._ended(row.id, report(Cause.LOST, "The node was restarted."))
+                self._over[row.id] = Ending(report(Cause.LOST, "The node was restarted."))
         self.backend.sweep()
 
     def run(self) -> None:
         """Work for ever: start what fits, cancel what shall stop; a ring or a second wakes us."""
-        bell = Bell(self._bell)
-        while True:
-            try:
-                self._look()
-            except Exception:
-                log.exception("dispatcher.failure")
-            select.select([bell], [], [], 1.0)
-            bell.quiet()
+        with Bell(self._bell) as bell:
+            while True:
+                try:
+                    while self._turn():
+                        bell.quiet()
+                except Exception:  # what was not written down is still known
+                    log.exception("dispatcher.failure")
+                    time.sleep(1)
+                self._rest(bell)
 
-    def _look(self) -> None:
+    def _rest(self, bell: Bell) -> None:
+        end = time.monotonic() + 1
+        while time.monotonic() < end and not self._long_up():
+            if bell.wait(RUNNING_AFTER if self._running else 1):
+                break
+        bell.quiet()
+
+    def _turn(self) -> bool:
+        """Look once, and write all news in one transaction; say whether more tasks may wait than were looked at."""
+        over, up = self._over.copy(), self._long_up()
         with reading(self.engine) as session:
             stopping = session.connection().execute(_STOPPING).scalars().all()
-            waiting = session.connection().execute(_WAITING).all()
-        for task in stopping:
-            self._cancel(task)
-        for row in waiting:
-            size = _need(row.plan)
-            uid = self.node.take(*size)
-            if uid is None:
-                return  # in order: a large task is not passed by small ones for ever
-            try:
-                self._start(row.id, row.run, row.plan, uid=uid)
-            except (StrongroomError, images.ImageError) as error:
-                self.node.give_back(*size, uid)
-                log.error("task.refused", task=row.id, detail=str(error))
-                self._refuse(
-                    row.id, error.sentence if isinstance(error, StrongroomError) else "Its image is not here."
-                )
-            except Exception:  # it waits on; what was set aside for it must not be lost to others
-                self.node.give_back(*size, uid)
-                raise
+            prepared, refused = self._prepare(session)
+        dead = [task for task in stopping if not self._stop(task)]
+        news = News({attempt: one.said for attempt, one in over.items()}, up, prepared, refused, dead)
+        begun = self._write(news)
+        for attempt, ending in over.items():
+            del self._over[attempt]
+            ending.written.set()
+        for task in up:
+            self._up.pop(task, None)
+        for one in prepared:
+            if one.launch.attempt in begun:
+                self._submit(one)
+            else:
+                self.node.give_back(*one.size, one.uid)
+        if over or refused or dead:
+            ring(self.settings.sockets / "tasks.bell")
+        again = any(Cause(said["cause"]) in AGAIN for said in news.over.values())
+        return again or len(prepared) + len(refused) == MOST_AT_ONCE
 
-    def _start(self, task: str, run: str, plan: dict[str, Any], *, uid: int) -> None:
-        attempt = uuid.uuid4().hex
-        with reading(self.engine) as session:
-            decision = decisions.open_decision(session, run)
-            sensitivity = decisions.sensitivity(session, decision)
-            plan = {**plan, "inputs": resolved(session, plan["inputs"], decision)}
-            objects = [i["object"] for i in plan["inputs"] if "object" in i]
-            facts = bodies.facts_of(session, objects, self.settings)
-        place = Place(
-            uid=uid,
-            sensitivity=sensitivity,
-            images={image: self._image(image) for image in images_of(plan)},
-            code={"/run/workflow": self._workflow(decision.workflow_digest)},
-        )
-        spec = task_spec(plan, attempt=attempt, facts=facts, place=place, keys=self.keys, settings=self.settings)
-        order = {
-            "kind": "task",
-            "decision": run,
-            "project": decision.project,
-            "person": decision.person,
-            "objects": objects,
-            "images": images_of(plan),
-        }
-        launch = Launch(attempt, spec, order, plan)
-        with transaction(self.engine) as session:
-            row = find(session, task)
-            if row is None or row.state != TaskState.QUEUED.value:
-                raise NotAllowed("This task does not wait any more.")
-            moved = move(session, row, TaskState.INITIALIZING, actor=ACTOR)
-            row.attempts += 1
-            session.add(
-                Attempt(
-                    id=attempt,
-                    task=task,
-                    number=row.attempts,
-                    decision=row.run,
-                    project=row.project,
-                    backend=self.backend.name,
-                    spec_sha256=spec_digest(spec),
-                    started=now(),
-                    launch=_kept(launch) if self.backend.keeps else None,
-                )
-            )
-            facts_of_start = {"task": task, "number": row.attempts, "spec_sha256": spec_digest(spec)}
-            audit.append(session, moved, Entry(Event.ATTEMPT_STARTED, ACTOR, attempt, row.project, facts_of_start))
-        self.backend.submit(launch, self._tell(task, launch, uid=uid))
+    def _write(self, news: News) -> Collection[str]:
+        if not news:
+            return ()
+        try:
+            with transaction(self.engine) as session:
+                return chronicle.write(session, news, self.backend, attempts=self.settings.tes.attempts)
+        except BaseException:
+            self._give_back(news.prepared)
+            raise
+
+    def _prepare(self, session: orm.Session) -> tuple[list[Prepared], dict[str, str]]:
+        """Return the attempts that fit on the node now, which are set aside for, and why others cannot be."""
+        prepared, refused = list[Prepared](), dict[str, str]()
+        if self.node.is_full():
+            return prepared, refused
+        preparation = Preparation(session, self.settings, self.keys)
+        try:
+            for row in session.connection().execute(_WAITING):
+                size = Size.of(row.plan)
+                uid = self.node.take(*size)
+                if uid is None:
+                    break  # in order: a large task is not passed by small ones for ever
+                try:
+                    prepared.append(preparation.of(row.id, row.run, row.plan, uid=uid))
+                except (StrongroomError, images.ImageError) as error:
+                    log.error("task.refused", task=row.id, detail=str(error))
+                    refused[row.id] = getattr(error, "sentence", "Its image is not here.")
+                    self.node.give_back(*size, uid)
+        except BaseException:  # they wait on; what was set aside for them must not be lost to others
+            self._give_back(prepared)
+            raise
+        return prepared, refused
+
+    def _give_back(self, prepared: Sequence[Prepared]) -> None:
+        for one in prepared:
+            self.node.give_back(*one.size, one.uid)
+
+    def _submit(self, one: Prepared) -> None:
+        tell = self._tell(one.task, one.launch, uid=one.uid)
+        try:
+            self.backend.submit(one.launch, tell)
+        except Exception:
+            log.exception("attempt.not_submitted", attempt=one.launch.attempt)
+            threading.Thread(target=tell.ended, args=(report(Cause.LOST, "It could not be started."),)).start()
 
     def _resume(self, row: Attempt) -> None:
         assert row.launch is not None
         launch = Launch(row.id, row.launch["spec"].encode(), row.launch["order"], row.launch["plan"])
-        uid = json.loads(launch.spec)["uid"]
-        self.node.hold(*_need(launch.plan), uid)
+        uid, size = json.loads(launch.spec)["uid"], Size.of(launch.plan)
+        self.node.hold(*size, uid)
         self.backend.resume(launch, self._tell(row.task, launch, uid=uid))
 
     def _tell(self, task: str, launch: Launch, *, uid: int) -> Tell:
         self._running[task] = launch.attempt
-        size = (*_need(launch.plan), uid)
+        size = Size.of(launch.plan)
+
+        def started() -> None:
+            self._up[task] = time.monotonic()
 
         def ended(said: Report) -> None:
-            self.node.give_back(*size)
+            self._up.pop(task, None)
+            ending = self._over[launch.attempt] = Ending(said)
             self._running.pop(task, None)
-            self._write_down(launch.attempt, said)
+            self.node.give_back(*size, uid)
+            ring(self._bell)
+            ending.written.wait()  # who tells us may forget it then, and we may be killed before
 
-        return Tell(started=lambda: self._started(task), ended=ended)
+        return Tell(started=started, ended=ended)
 
-    def _workflow(self, digest: str) -> Any:
-        folder = self.settings.home / "catalogue" / "content" / digest.removeprefix("sha256:")
-        if folder_digest(folder) != digest:  # T23: verified at each use
-            raise NotAllowed("The workflow's stored files are not the ones that were signed.")
-        return folder
+    def _long_up(self) -> list[str]:
+        moment = time.monotonic()
+        return [task for task, since in self._up.copy().items() if moment - since >= RUNNING_AFTER]
 
-    def _image(self, digest: str) -> Image:
-        store = self.settings.images_folder
-        if digest not in self._records:
-            self._records[digest] = images.read_image(store, digest)
-        return Image(images.open_image(store, digest), self._records[digest])
-
-    def _started(self, task: str) -> None:
-        with transaction(self.engine) as session:
-            row = find(session, task)
-            if row is None or row.state != TaskState.INITIALIZING.value:
-                return
-            # No ring: who waits for changes acts on ends only, and sees the rest within a second.
-            audit.append(session, move(session, row, TaskState.RUNNING, actor=ACTOR))
-
-    def _write_down(self, attempt: str, said: Report) -> None:
-        """Record the end of an attempt, however often the database fails: nobody else will tell it again."""
-        while True:
-            try:
-                return self._ended(attempt, said)
-            except sa.exc.DBAPIError:
-                log.exception("attempt.not_written", attempt=attempt)
-                time.sleep(1)
-
-    def _ended(self, attempt: str, said: Report) -> None:
-        with transaction(self.engine) as session:
-            row = session.get(Attempt, attempt)
-            if row is None or row.ended is not None:
-                return
-            task = find(session, row.task)
-            assert task is not None
-            row.ended, row.report = now(), said
-            entries = list(self._settle(session, task, row, said))
-            audit.append(session, *entries)
-        ring(self.settings.sockets / "tasks.bell")
-        ring(self._bell)
-
-    def _settle(self, session: orm.Session, task: Task, attempt: Attempt, said: Report) -> Iterator[Entry]:
-        cause = Cause(said["cause"])
-        facts = {
-            "task": task.id,
-            "cause": cause.value,
-            "exit_code": said.get("exit_code"),
-            "outputs": sorted(output["object"] for output in said.get("outputs", [])),
-        }
-        yield Entry(Event.ATTEMPT_ENDED, ACTOR, attempt.id, task.project, facts)
-        again = task.attempts < self.settings.tes.attempts
-        states = after(TaskState(task.state), cause, said.get("exit_code"), again=again)
-        if TaskState.COMPLETE in states:
-            record_outputs(session, task, said)
-        yield from _moves(session, task, states)
-
-    def _cancel(self, task: str) -> None:
+    def _stop(self, task: str) -> bool:
+        """Have the attempt of this task killed; say whether there is any."""
         attempt = self._running.get(task)
-        if attempt is not None:
-            self.backend.cancel(attempt)
-            return
-        with transaction(self.engine) as session:
-            row = find(session, task)
-            if row is not None and row.state == TaskState.CANCELING.value:
-                audit.append(session, move(session, row, TaskState.CANCELED, actor=ACTOR))
-        ring(self.settings.sockets / "tasks.bell")
-
-    def _refuse(self, task: str, reason: str) -> None:
-        with transaction(self.engine) as session:
-            row = find(session, task)
-            if row is None or row.state != TaskState.QUEUED.value:
-                return
-            row.attempts += 1
-            session.add(
-                Attempt(
-                    id=uuid.uuid4().hex,
-                    task=task,
-                    number=row.attempts,
-                    decision=row.run,
-                    project=row.project,
-                    backend=self.backend.name,
-                    started=now(),
-                    ended=now(),
-                    report=report(Cause.SYSTEM, reason),
-                )
-            )
-            audit.append(session, move(session, row, TaskState.SYSTEM_ERROR, actor=ACTOR))
-        ring(self.settings.sockets / "tasks.bell")
+        if attempt is None:
+            return False
+        self.backend.cancel(attempt)
+        return True
 
 
 def _broker_socket(settings: Settings, backend: Backend) -> Path:
@@ -268,32 +218,6 @@ def _broker_socket(settings: Settings, backend: Backend) -> Path:
     return (settings.slurm.agent if backend.name == "slurm" else settings.sockets) / "broker.sock"
 
 
-def _kept(launch: Launch) -> dict[str, Any]:
-    return {"spec": launch.spec.decode(), "order": launch.order, "plan": launch.plan}
-
-
-def _need(plan: dict[str, Any]) -> tuple[float, int, int]:
-    """Return cores, bytes of memory and bytes of encrypted disk."""
-    on_disk = plan.get("scratch_on_disk", False)
-    return plan["cores"], plan["memory"] + (0 if on_disk else plan["scratch"]), plan["scratch"] if on_disk else 0
-
-
-def after(state: TaskState, cause: Cause, exit_code: int | None, *, again: bool) -> Sequence[TaskState]:
-    """Return the moves of a task in `state` whose attempt ended with `cause` (pure)."""
-    if state in TERMINAL or state is TaskState.QUEUED:
-        return ()
-    if state is TaskState.CANCELING:
-        return (TaskState.CANCELED,)
-    if cause in AGAIN and again:
-        return (TaskState.QUEUED,)
-    end = outcome(cause, exit_code)
-    if end is TaskState.CANCELED:
-        return (TaskState.CANCELING, TaskState.CANCELED)
-    if state is TaskState.INITIALIZING and end is not TaskState.SYSTEM_ERROR:
-        return (TaskState.RUNNING, end)
-    return (end,)
-
-
-def _moves(session: orm.Session, task: Task, states: Sequence[TaskState]) -> Iterator[Entry]:
-    for state in states:
-        yield move(session, task, state, actor=ACTOR)
+def _asked_at(settings: Settings, backend: Backend) -> Path:
+    """Return where an attempt asks for URLs: of its node's agent on SLURM, else of the dispatcher."""
+    return settings.slurm.agent / "broker.sock" if backend.name == "slurm" else settings.sockets / body_door.NAME

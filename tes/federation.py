@@ -26,6 +26,7 @@ from tes.tasks import TERMINAL, TaskState
 
 __all__ = ["FederatedTask", "NewTask", "TaskState", "View", "WORK"]
 WINDOW = 60.0
+_PLACEHOLDER = {"url": None, "content": "-"}  # while a plan is made of what may be named inside
 _ENDED = [state.value for state in TERMINAL]
 
 
@@ -40,13 +41,16 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Admitted:
-    """What was decided of a federated task: run, key, body, profile, and the objects of its inputs, in order."""
+    """What was decided of a federated task: run, key, body, profile, and the objects of its inputs, in order.
+
+    None is an input of another site, whose URL stays what it is.
+    """
 
     run: str
     key: str
     body: str
     template: Template
-    objects: tuple[str, ...]
+    objects: tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,9 @@ def admit(session: orm.Session, task: NewTask, admitted: Admitted, *, client: Fe
         update={
             "executors": [one.model_copy(update={"image": image_digest(one.image)}) for one in task.executors],
             "inputs": [
-                one.model_copy(update={"url": f"strongroom://object/{identifier}"})
+                one.model_copy(
+                    update=_PLACEHOLDER if identifier is None else {"url": f"strongroom://object/{identifier}"}
+                )
                 for one, identifier in zip(task.inputs or [], admitted.objects, strict=True)
             ],
             "outputs": [
@@ -128,6 +134,10 @@ def admit(session: orm.Session, task: NewTask, admitted: Admitted, *, client: Fe
         }
     )
     plan = admission.plan(inside, run=admitted.run, limits=limits)
+    for n, identifier in enumerate(admitted.objects):
+        if identifier is None:
+            url, path = (task.inputs or [])[n].url, plan["inputs"][n]["path"]
+            plan["inputs"][n] = {"path": path, "outside": url, "client": client.name, "most": client.input_bytes}
     session.flush()
     decision = decisions.open_decision(session, admitted.run)
     request = admission.kept(task.model_dump(mode="json", exclude_none=True))

@@ -1,6 +1,7 @@
 """Serves the airlock's door: one sandbox for each check, clean copy or view, answered in memory (decision 14)."""
 
 import re
+import secrets
 import threading
 import uuid
 from pathlib import Path
@@ -17,7 +18,7 @@ from tes.dispatcher import Dispatcher
 from tes.launch import Image, Place, inspection_spec
 from tes.reports import Report
 
-KINDS = frozenset({"repack", "check", "view"})
+KINDS = frozenset({"repack", "check", "view", "members"})
 _ID = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 PATIENCE = 30
@@ -44,6 +45,10 @@ def inspect(dispatcher: Dispatcher, asked: Message) -> Message:
     with reading(dispatcher.engine) as session:
         facts = bodies.facts_of(session, objects, settings)
         sensitivity = decisions.sensitivity_of_run(session, asked["decision"])
+        people = asked["request"].get("people")  # whom a list of members may name, as the broker told the airlock
+        if asked["kind"] != "members":
+            people = decisions.people_of_run(session, asked["decision"], key=secrets.token_bytes(32))
+    asked = {**asked, "request": {**asked["request"], "people": people}}
     image = bodies.checks_image(settings)
     uid = dispatcher.node.take(0, 0)
     if uid is None:
@@ -85,7 +90,7 @@ def check_asked(asked: Message) -> None:
     """Raise `BadRequest` unless the airlock asked for something that there is."""
     supporting: Any = asked.get("supporting")
     if asked.get("kind") not in KINDS or not isinstance(asked.get("request"), dict):
-        raise BadRequest("An inspection is a repack, a check or a view, with a request.")
+        raise BadRequest("An inspection is a repack, a check, a view or members, with a request.")
     if not isinstance(supporting, dict) or not all(_NAME.fullmatch(str(n)) for n in supporting):
         raise BadRequest("supporting: plain names of files.")
     for identifier in (asked.get("object"), *supporting.values()):

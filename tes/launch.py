@@ -14,7 +14,8 @@ from strongroom.errors import NotFound
 from strongroom.settings import Settings
 from tes.admission import GIB, STREAMS
 
-INTERPRETER = "import sys; sys.path.insert(0, '/run/checks'); from checks.jail import main; main()"
+# The image of the checks brings pypdf and pyarrow in /opt/strongroom; -I lets no variable say so.
+INTERPRETER = "import sys; sys.path[:0] = ['/run/checks', '/opt/strongroom']; from checks.jail import main; main()"
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Keys:
-    """Where the broker is, and the key that its grants are verified with."""
+    """Where the broker is, and the key that its grants are verified with.
+
+    `store` is where URLs of bodies are asked for; None where bodies lie in a folder. `outside` is where places of
+    inputs of other sites are.
+    """
 
     socket: Path
     public_key: str
+    store: Path | None = None
+    outside: Path | None = None
 
 
 def task_spec(
@@ -71,7 +78,13 @@ def task_spec(
     return _spec(
         kind="task",
         attempt=attempt,
-        inputs=[_task_input(given, facts, whole=_read_whole(place, settings)) for given in plan["inputs"]],
+        inputs=[
+            _outside_input(n, given)
+            if "outside" in given
+            else _task_input(given, facts, whole=_read_whole(place, settings))
+            for n, given in enumerate(plan["inputs"])
+        ],
+        **_asked_outside(plan, keys),
         outputs=plan["outputs"],
         volumes=plan.get("volumes", []),
         executors=executors,
@@ -156,7 +169,7 @@ def _spec(*, limits: dict[str, Any], place: Place, keys: Keys, settings: Setting
             "log_bytes": settings.tes.log_bytes,
             "stage_bytes": settings.tes.stage_bytes,
         },
-        "bodies": str(settings.home / "objects"),
+        **_bodies(keys, settings),
         "keys": {"type": "broker", "socket": str(keys.socket), "broker_public_key": keys.public_key},
     }
     return json.dumps(spec, separators=(",", ":"), sort_keys=True).encode()
@@ -173,6 +186,12 @@ def _executor(planned: Mapping[str, Any], image: Image) -> dict[str, Any]:
     }
 
 
+def _bodies(keys: Keys, settings: Settings) -> dict[str, Any]:
+    if keys.store is None:
+        return {"bodies": str(settings.home / "objects")}
+    return {"store": {"socket": str(keys.store)}}
+
+
 def _scratch(plan: Mapping[str, Any], settings: Settings) -> dict[str, str]:
     if not plan.get("scratch_on_disk"):
         return {"driver": "tmpfs"}
@@ -181,6 +200,16 @@ def _scratch(plan: Mapping[str, Any], settings: Settings) -> dict[str, str]:
 
 def _read_whole(place: Place, settings: Settings) -> bool:
     return place.sensitivity != "standard" or settings.tes.read_whole  # T32
+
+
+def _asked_outside(plan: Mapping[str, Any], keys: Keys) -> dict[str, Any]:
+    needed = any("outside" in given for given in plan["inputs"])
+    return {"outside": {"socket": str(keys.outside)}} if needed else {}
+
+
+def _outside_input(number: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    # Not its URL: a spec is kept, and a URL may hold a right.
+    return {"path": given["path"], "outside": number, "most": given["most"], "mtime": 0}
 
 
 def _task_input(given: Mapping[str, Any], facts: Mapping[str, BodyFacts], *, whole: bool) -> dict[str, Any]:
@@ -199,7 +228,7 @@ def _input(given: Mapping[str, Any], facts: Mapping[str, BodyFacts]) -> dict[str
     return {
         "path": given["path"],
         "object": given["object"],
-        "body": str(found.path),
+        **({} if found.path is None else {"body": str(found.path)}),
         "size": found.size,
         "segments": found.segments,
         "body_length": found.body_length,

@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.sql.base import ExecutableOption
 
-from strongroom.errors import BadRequest
+from strongroom.paging import after_all_with, zipped
+from tes import followed
 from tes.store import Task, TaskTag
 from tes.tasks import TaskState
 
-MOST_ASKED = 16  # tags in one filter
-_LAST_LETTER, _SURROGATES = 0x10FFFF, range(0xD800, 0xE000)
+__all__ = ["Wanted", "after_all_with", "page", "queries", "zipped"]
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,6 @@ class Wanted:
             "state": self.state or "",
             "tags": [list(tag) for tag in self.tags],
         }
-
-
-def zipped(keys: Sequence[str], values: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Return the tags of `tag_key` and `tag_value`, or raise `BadRequest` when they do not fit together.
-
-    A key without a value takes any (TES 1.1, GET /tasks).
-    """
-    if len(values) > len(keys):
-        raise BadRequest("tag_value: more values than tag_key has keys.")
-    if len(keys) > MOST_ASKED or len(set(keys)) != len(keys):
-        raise BadRequest(f"tag_key: each key once, and at most {MOST_ASKED}.")
-    return tuple(zip(keys, [*values, *[""] * (len(keys) - len(values))], strict=True))
 
 
 def page(
@@ -69,6 +57,10 @@ def queries(wanted: Wanted, after: Task | None) -> list[sa.Select[Task]]:
     if wanted.tags and wanted.person is not None and not wanted.own_tags:
         # T4: their tags are not shown, so no list answers guesses.
         found = [query.where(Task.coarse.is_(False)) for query in found]
+    if wanted.person is not None:
+        # T4: nor does any list tell what data called for, or how other tasks went on beside it.
+        of_person = [followed.is_shown(), *([followed.is_settled()] if wanted.state is not None else [])]
+        found = [query.where(*of_person) for query in found]
     return found
 
 
@@ -123,13 +115,3 @@ def _tagged(query: sa.Select[Task], tags: tuple[tuple[str, str], ...]) -> sa.Sel
 def _aside(column: orm.InstrumentedAttribute[str]) -> sa.ColumnElement[str]:
     # Hides the column from the planner: it must walk the index that gives the order, for a sort would read all rows.
     return column + ""
-
-
-def after_all_with(prefix: str) -> str | None:
-    """Return the first text after all that begin with `prefix`, letter by letter; None when nothing comes after."""
-    while prefix and ord(prefix[-1]) == _LAST_LETTER:
-        prefix = prefix[:-1]
-    if not prefix:
-        return None
-    following = ord(prefix[-1]) + 1
-    return prefix[:-1] + chr(_SURROGATES.stop if following in _SURROGATES else following)

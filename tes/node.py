@@ -1,11 +1,28 @@
 """Counts what is left of this node: cores, memory, encrypted disk, and the kernel uids that tasks run under."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from strongroom.settings import Settings
 
 MOST_SLOTS = 1024
+
+
+class Size(NamedTuple):
+    """What a task takes of a node: cores, bytes of memory and of encrypted disk."""
+
+    cores: float
+    memory: int
+    disk: int
+
+    @classmethod
+    def of(cls, plan: Mapping[str, Any]) -> "Size":
+        """Return what this plan takes; its scratch is memory or encrypted disk, never both."""
+        on_disk = plan.get("scratch_on_disk", False)
+        memory = plan["memory"] + (0 if on_disk else plan["scratch"])
+        return cls(plan["cores"], memory, plan["scratch"] if on_disk else 0)
 
 
 @dataclass
@@ -30,6 +47,10 @@ class Node:
             uids=uids,
             disk=int(settings.tes.scratch_disk_gb * (1 << 30)),
         )
+
+    def is_full(self) -> bool:
+        """Say whether no task fits, as each takes a core or more."""
+        return self.cores < 1 or not self.uids
 
     def take(self, cores: float, memory: int, disk: int = 0) -> int | None:
         """Return a uid for something of this size, or None when it does not fit now."""

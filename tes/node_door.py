@@ -9,7 +9,7 @@ import ssl
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,17 +17,14 @@ from typing import Any, Final
 import structlog
 
 from sandbox import wire
-from sandbox.seal import Folder
 from strongroom.doors import Message, ask
-from strongroom.errors import BadRequest, NotAllowed, NotFound, StrongroomError
+from strongroom.errors import BadRequest, NotFound, StrongroomError
 from strongroom.settings import Settings
-from tes import node_keys
+from tes import carrying, node_keys
 from tes.backends.remote import Remote
 from tes.backends.schedulers import Proof
 from tes.pledges import Pledges
-from tes.store import Attempt
 
-CHUNK: Final = 1 << 20
 CROWDED: Final = 0.1  # seconds to wait when there are no descriptors left for another connection
 QUIET: Final = 600.0  # seconds after which a connection that says nothing is closed
 BROKERS: Final = ("grant", "register")  # verbs of the broker that are passed on; it verifies every word itself
@@ -50,7 +47,6 @@ class NodeDoor:
         self._remote = remote
         self._pledges = pledges
         self._keys = settings.home / "nodes"
-        self._bodies = settings.home / "objects"
         self._verbs: Mapping[str, Callable[[Line, Message], Message | None]] = {
             "begin": self._begin,
             "claim": self._claim,
@@ -59,6 +55,9 @@ class NodeDoor:
             "result": self._result,
             "body": self._body,
             "store": self._store,
+            "url_to_read": self._url_to_read,
+            "url_to_put": self._url_to_put,
+            "place_of_input": self._place_of_input,
             "code": self._code,
         }
 
@@ -116,7 +115,7 @@ class NodeDoor:
         return dict(self._remote.begin(_attempt(message), proof))
 
     def _claim(self, _line: Line, message: Message) -> Message:
-        return dict(self._remote.claim(self._mine(message).id, message))
+        return dict(self._remote.claim(self._mine(message), message))
 
     def _broker(self, _line: Line, message: Message) -> Message:
         question = message.get("message")
@@ -125,7 +124,7 @@ class NodeDoor:
         return ask(self._settings.sockets / "broker.sock", question)
 
     def _started(self, _line: Line, message: Message) -> Message:
-        self._remote.walls_up(self._mine(message).id)
+        self._remote.walls_up(self._mine(message))
         return {}
 
     def _result(self, _line: Line, message: Message) -> Message:
@@ -138,39 +137,36 @@ class NodeDoor:
         self._remote.result(attempt, result)
         return {}
 
+    def _url_to_read(self, _line: Line, message: Message) -> Message:
+        return carrying.url_to_read(self._settings, message, inputs=self._inputs(message))
+
+    def _url_to_put(self, _line: Line, message: Message) -> Message:
+        self._mine(message)
+        return carrying.url_to_put(self._settings, message)
+
+    def _place_of_input(self, _line: Line, message: Message) -> Message:
+        launch = self._launch(message)
+        return carrying.place_of_input(self._settings, message, plan=launch.get("plan", {}))
+
     def _body(self, line: Line, message: Message) -> None:
-        row = self._mine(message)
-        wanted = _text(message, "object") or ""
-        if row.launch is None or wanted not in row.launch["order"]["objects"]:
-            raise NotAllowed("This object is none of the attempt's inputs.")
-        with open(self._bodies / wanted[:2] / wanted, "rb") as body:
+        with open(carrying.file_of(self._settings, message, inputs=self._inputs(message)), "rb") as body:
             length = os.fstat(body.fileno()).st_size
             wire.send(line.sock, {"ok": True, "length": length})
-            while piece := body.read(CHUNK):
+            while piece := body.read(carrying.CHUNK):
                 line.sock.sendall(piece)
 
     def _store(self, line: Line, message: Message) -> Message:
-        """Take a sealed body under a name that nothing had before (T22)."""
-        length = message.get("length")
-        if type(length) is not int or not 0 <= length < 1 << 50:
-            raise BadRequest("length: bytes.")
         try:
             self._mine(message)
-            with Folder(self._bodies) as folder:
-                fd = folder.create(wanted := _object(message))
-                _copy(line.sock, fd, length)
-                length = 0
-                folder.name(fd, wanted)
-        except FileExistsError:
-            raise NotAllowed("There is an object of this id; objects never change.") from None
         except StrongroomError:
-            _copy(line.sock, None, length)  # what follows the refused words is not words
+            carrying.drain(line.sock, carrying.length_of(message))
             raise
+        carrying.take(self._settings, message, line.sock)
         return {}
 
     def _code(self, line: Line, message: Message) -> None:
-        row = self._mine(message)
-        folders = {mount["path"]: Path(mount["source"]) for mount in _spec_of(row)["code_mounts"]}
+        spec = json.loads(self._launch(message)["spec"])
+        folders = {mount["path"]: Path(mount["source"]) for mount in spec["code_mounts"]}
         folder = folders.get(_text(message, "path") or "")
         if folder is None:
             raise NotFound("The attempt has no such folder.")
@@ -180,23 +176,18 @@ class NodeDoor:
         wire.send(line.sock, {"ok": True, "length": packed.tell()})
         line.sock.sendall(packed.getbuffer())
 
-    def _mine(self, message: Message) -> Attempt:
-        return self._pledges.check_pass(_attempt(message), message.get("pass"))
+    def _mine(self, message: Message) -> str:
+        """Return the attempt that says this, if it holds its pass."""
+        attempt = _attempt(message)
+        self._pledges.check_pass(attempt, message.get("pass"))
+        return attempt
 
+    def _launch(self, message: Message) -> Mapping[str, Any]:
+        return self._pledges.launch(self._mine(message))
 
-def _spec_of(row: Attempt) -> dict[str, Any]:
-    assert row.launch is not None
-    return dict(json.loads(row.launch["spec"]))
-
-
-def _copy(sock: ssl.SSLSocket, into: int | None, length: int) -> None:
-    while length:
-        piece = sock.recv(min(length, CHUNK))
-        if not piece:
-            raise ConnectionError
-        length -= len(piece)
-        while into is not None and piece:
-            piece = piece[os.write(into, piece) :]
+    def _inputs(self, message: Message) -> Collection[str]:
+        launch = self._launch(message)
+        return list(launch["order"]["objects"]) if launch else []
 
 
 def _text(message: Message, name: str) -> str | None:
@@ -207,15 +198,4 @@ def _text(message: Message, name: str) -> str | None:
 
 
 def _attempt(message: Message) -> str:
-    return _id(message, "attempt")
-
-
-def _object(message: Message) -> str:
-    return _id(message, "object")
-
-
-def _id(message: Message, name: str) -> str:
-    value = message.get(name)
-    if not isinstance(value, str) or len(value) != 32 or set(value) - set("0123456789abcdef"):
-        raise BadRequest(f"{name}: 32 hexadecimal digits.")
-    return value
+    return carrying.id_of(message, "attempt")

@@ -35,8 +35,8 @@ class Pledges:
     def is_begun(self, attempt: str) -> bool:
         """Say whether a node fetched the spec of this attempt."""
         with reading(self.engine) as session:
-            row = session.get(Attempt, attempt)
-            return row is not None and row.begun is not None
+            begun = session.scalar(sa.select(Attempt.begun).where(Attempt.id == attempt))
+            return begun is not None
 
     def begin(self, attempt: str, node: str) -> str:
         """Note that a node takes this attempt, and return its pass; whoever comes second is refused."""
@@ -49,15 +49,17 @@ class Pledges:
             row.begun = {"node": node, "pass_sha256": _sha256(taken)}
         return taken
 
-    def check_pass(self, attempt: str, given: object) -> Attempt:
-        """Return the row if `given` is the pass that its node was handed; raises `NotAllowed`."""
+    def check_pass(self, attempt: str, given: object) -> None:
+        """Raise `NotAllowed` unless `given` is the pass that the node of this attempt was handed."""
         with reading(self.engine) as session:
-            row = session.get(Attempt, attempt)
-        begun = (row.begun if row else None) or {}
-        right = isinstance(given, str) and hmac.compare_digest(str(begun.get("pass_sha256")), _sha256(given))
-        if row is None or not right:
+            begun = session.scalar(sa.select(Attempt.begun).where(Attempt.id == attempt)) or {}
+        if not isinstance(given, str) or not hmac.compare_digest(str(begun.get("pass_sha256")), _sha256(given)):
             raise NotAllowed("This is not the pass of that attempt.")
-        return row
+
+    def launch(self, attempt: str) -> Mapping[str, Any]:
+        """Return what an attempt was started with: long for many inputs, so only verbs that need it ask."""
+        with reading(self.engine) as session:
+            return session.scalar(sa.select(Attempt.launch).where(Attempt.id == attempt)) or {}
 
     def claim(self, attempt: str, claim: Mapping[str, Any]) -> None:
         """Remember the claim's keys; an attempt is claimed once (T1)."""
@@ -70,8 +72,8 @@ class Pledges:
     def signing_key(self, attempt: str) -> str | None:
         """Return the key that the attempt's words are signed with, in base64."""
         with reading(self.engine) as session:
-            row = session.get(Attempt, attempt)
-            return row.claim["signing_key"] if row is not None and row.claim is not None else None
+            claim = session.scalar(sa.select(Attempt.claim).where(Attempt.id == attempt))
+            return claim["signing_key"] if claim is not None else None
 
     def refuse(self, attempt: str, node: str | None) -> None:
         """Write down that somebody who is not where this attempt runs wanted it (T1)."""

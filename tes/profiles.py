@@ -59,13 +59,17 @@ class Command:
 
 @dataclass(frozen=True)
 class Files:
-    """A role that dataset files play: they lie in `folder`, fit `pattern`, and are from `least` to `most`."""
+    """A role that dataset files play: they lie in `folder`, fit `pattern`, and are from `least` to `most`.
+
+    `outside`: files of other sites may play it too. What is in them is then the client's choice.
+    """
 
     role: str
     folder: str
     pattern: str
     least: int
     most: int
+    outside: bool = False
 
 
 @dataclass(frozen=True)

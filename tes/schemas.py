@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from tes.tasks import TaskState
 
@@ -46,6 +46,16 @@ class Input(_Wire):
     streamable: bool | None = None
 
 
+class Tells(BaseModel):
+    """What lines of an output the engine of a run may read (T17); not part of TES, and from gateways only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    characters: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[ -~]+$")]
+    longest: Annotated[int, Field(ge=1, le=100)]
+    most: Annotated[int, Field(ge=1, le=10_000)]
+
+
 class Output(_Wire):
     """`tesOutput`: a file that the task leaves."""
 
@@ -55,6 +65,7 @@ class Output(_Wire):
     path: Text
     path_prefix: Text | None = None
     type: FileType = "FILE"
+    tells: Annotated[Tells | None, WithJsonSchema({}), Field(exclude=True)] = None
 
 
 class Resources(_Wire):
@@ -96,6 +107,7 @@ class Change(BaseModel):
     exit_code: int | None
     reason: str | None
     outputs: list[dict[str, Any]]
+    printed: dict[str, str]  # by stream, the sealed object
     missing: list[str]
     started: float | None
     ended: float | None

@@ -10,16 +10,11 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from sandbox.fields import WORK
 from strongroom.audit import Entry, Event
-from strongroom.database import Base, Json, UtcTime, now
+from strongroom.database import Base, Json, UtcTime, letters, now
 from strongroom.states import step
 from tes.tasks import STEPS, TERMINAL, TaskState
 
 AT_ONCE = 500
-
-
-def letters(length: int) -> sa.String:
-    """Return a column type that is compared letter by letter everywhere: an index finds ranges of it."""
-    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
 class Task(Base):
@@ -131,8 +126,7 @@ def move(session: orm.Session, task: Task, to: TaskState, *, actor: str) -> Entr
     """Move `task` if the table allows it; return the audit entry that the caller appends."""
     before = TaskState(task.state)
     after = step(STEPS, before, to)
-    task.seq = next_seq(session)  # before the state: it flushes, and one UPDATE is enough
-    task.state = after.value
+    task.seq, task.state = next_seq(session), after.value
     if to is TaskState.INITIALIZING and task.started is None:
         task.started = now()
     if to in TERMINAL:
@@ -144,8 +138,9 @@ def move(session: orm.Session, task: Task, to: TaskState, *, actor: str) -> Entr
 
 def next_seq(session: orm.Session) -> int:
     """Return the next change number; the writing transaction is exclusive, so it is given once."""
-    session.flush()
-    return (session.connection().execute(_LAST_SEQ).scalar() or 0) + 1
+    last = session.info.get(_LAST_SEQ) or session.connection().execute(_LAST_SEQ).scalar() or 0
+    session.info[_LAST_SEQ] = last + 1  # a session is one transaction
+    return int(last) + 1
 
 
 def record_outputs(session: orm.Session, task: Task, report: dict[str, Any]) -> None:

@@ -43,10 +43,17 @@ def create(
     decision = decisions.open_decision(session, run)
     also = of_tasks(settings)
     plan = admission.plan(task, run=run, limits=settings.tes, also=also)
+    for planned, wanted in zip(plan["outputs"], task.outputs or [], strict=True):
+        if wanted.tells is not None:
+            planned["tells"] = wanted.tells.model_dump()
     if not set(admission.images_of(plan)) <= set(decision.images.values()):
         raise NotAllowed("An image of this task is not among those that the vetters signed for this workflow.")
     request = admission.kept(task.model_dump(mode="json", exclude_none=True), also)
-    body = digest({"request": request, "run": run})
+    tells = {one["path"]: one["tells"] for one in plan["outputs"] if "tells" in one}
+    # A gateway that died before it wrote the task down numbers its jobs anew, by whoever asks first: the name is no
+    # part of what is the same.
+    meant = {field: value for field, value in request.items() if field != "name"}
+    body = digest({"request": meant, "run": run} | ({"tells": tells} if tells else {}))
     same = sa.select(Task).where(Task.client == GATEWAY, Task.idempotency_key == f"{run}:{key}")
     known = session.scalar(same) if key else None
     if known is not None:

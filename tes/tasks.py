@@ -1,5 +1,6 @@
 """What a task is, and how it may move: the states of TES 1.1 as a table."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -71,3 +72,19 @@ def outcome(cause: Cause, exit_code: int | None) -> TaskState:
             return S.PREEMPTED
         case Cause.SYSTEM | Cause.LOST:
             return S.SYSTEM_ERROR
+
+
+def after(state: TaskState, cause: Cause, exit_code: int | None, *, again: bool) -> Sequence[TaskState]:
+    """Return the moves of a task in `state` whose attempt ended with `cause`."""
+    if state in TERMINAL or state is S.QUEUED:
+        return ()
+    if state is S.CANCELING:
+        return (S.CANCELED,)
+    if cause in AGAIN and again:
+        return (S.QUEUED,)
+    end = outcome(cause, exit_code)
+    if end is S.CANCELED:
+        return (S.CANCELING, S.CANCELED)
+    if state is S.INITIALIZING and end is not S.SYSTEM_ERROR:
+        return (S.RUNNING, end)
+    return (end,)

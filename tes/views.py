@@ -14,12 +14,18 @@ KILLED = 137  # what a shell says of a command that was killed: TES 1.1 wants a 
 LEFT = frozenset({TaskState.COMPLETE, TaskState.EXECUTOR_ERROR})  # where outputs are kept, and shown
 
 
-def shown(task: Task, attempts: list[Attempt], *, view: View, who: Person | ServicePerson) -> dict[str, Any]:
-    """Return the JSON of `task` for `who`: what a task printed is sealed and never part of it."""
+def shown(
+    task: Task, attempts: list[Attempt], *, view: View, who: Person | ServicePerson, since: datetime | None = None
+) -> dict[str, Any]:
+    """Return the JSON of `task` for `who`: what a task printed is sealed and never part of it.
+
+    With `since` a coarse run follows data since then, and its task just runs, as far as a person may know.
+    """
+    state = task.state if since is None else TaskState.RUNNING.value
     if view == "MINIMAL":
-        return {"id": task.id, "state": task.state}
+        return {"id": task.id, "state": state}
     if task.coarse and isinstance(who, Person):
-        return _coarse(task)
+        return _coarse(task, state, since)
     whole: dict[str, Any] = {
         **task.request,
         "id": task.id,
@@ -32,20 +38,21 @@ def shown(task: Task, attempts: list[Attempt], *, view: View, who: Person | Serv
     return whole
 
 
-def _coarse(task: Task) -> dict[str, Any]:
+def _coarse(task: Task, state: str, since: datetime | None) -> dict[str, Any]:
     # T4: name, state and times to the minute; no command, path, size, exit code or log.
     log: dict[str, Any] = {"logs": [], "outputs": []}
-    if task.started is not None:
+    has_started = task.started is not None and (since is None or task.started <= since)
+    if task.started is not None and has_started:
         log["start_time"] = _minute(task.started)
-    if task.ended is not None:
+    if task.ended is not None and since is None:
         log["end_time"] = _minute(task.ended)
     return {
         "id": task.id,
-        "state": task.state,
+        "state": state,
         "name": task.name,
         "executors": [{"image": one["image"], "command": [WITHHELD]} for one in task.plan["executors"]],
         "creation_time": _minute(task.created),
-        "logs": [log] if task.started is not None else [],
+        "logs": [log] if has_started else [],
     }
 
 

@@ -1,16 +1,17 @@
 """Sets up an airlock with a real database, real tokens and two small doors in place of sandbox and broker."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import socket
+from socket import SHUT_RDWR, socket
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -20,12 +21,18 @@ from sqlalchemy import Engine
 
 import access.store  # noqa: F401
 import airlock.api
-from airlock import intake, links, release, taking
+import airlock.beside_api
+import airlock.crate_api
+import airlock.ingress_api
+import airlock.review_api
+from airlock import delivery, drawing, intake, links, release, taking
+from airlock.checks.people import parse_people
 from airlock.contract import Contract, parse_contract
 from airlock.intake import OfferedFile
 from airlock.intake_files import IntakeState
 from airlock.store import IntakeFile, files_of_run
-from strongroom import audit, identity, queue
+from archive.labels import digest
+from strongroom import audit, audit_api, identity, queue
 from strongroom.database import Base, now, open_database, reading, transaction
 from strongroom.doors import Caller, Message, listen, serve
 from strongroom.http import new_app
@@ -45,6 +52,7 @@ PEOPLE = {
     "sam": (Role.STEWARD,),
     "sina": (Role.STEWARD,),
     "sara": (Role.STEWARD,),
+    "sena": (Role.SENIOR_STEWARD,),
     "both": (Role.RESEARCHER, Role.STEWARD),  # access never grants this; the airlock refuses it all the same
     "nobody": (),
 }
@@ -64,6 +72,8 @@ OUTPUTS: list[dict[str, Any]] = [
     {"release": "inside"},
 ]
 CONTRACT = parse_contract(OUTPUTS)
+LIST = "work/members.txt"
+WITH_MEMBERS = parse_contract([{"match": LIST, "release": "inside", "rule": "count", "members": True}, *OUTPUTS])
 
 
 def person(name: str) -> str:
@@ -77,7 +87,11 @@ class Inspector:
 
     store: Folder
     findings: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    cells: dict[str, dict[str, Any]] = field(default_factory=dict)
     report: dict[str, Any] | None = None
+    view: dict[str, Any] | None = None
+    lists: dict[str, list[str]] = field(default_factory=dict)  # of members, by object
+    views: dict[str, dict[str, Any]] = field(default_factory=dict)  # by the object that is looked at
     asked: list[Message] = field(default_factory=list)
 
     def answer(self, message: Message, _caller: Caller) -> Message:
@@ -101,10 +115,15 @@ class Inspector:
             "facts": {"rows": 2},
             "clean": clean,
             "view": None,
+            "cells": self.cells.get(name) if kind == "check" else None,
         }
+        if kind == "members":
+            bits = parse_people(message["request"]["people"]).listed(self.lists[message["object"]])
+            answer["members"] = None if bits is None else bits.hex()
         if kind == "view":
             cells = {"columns": ["band", "n"], "rows": [["18-39", "12"]], "total_rows": 1, "truncated": False}
-            answer["view"] = {"kind": "table", **cells}
+            shown = self.views.get(message["object"], self.view)
+            answer["view"] = shown or {"kind": "table", **cells}
         outputs = [self._copy()] if clean else []
         raw = json.dumps(answer).encode()
         return {"cause": "exited", "exit_code": 0, "answer": base64.b64encode(raw).decode(), "outputs": outputs}
@@ -117,16 +136,27 @@ class Inspector:
 
 @dataclass
 class Broker:
-    """Answers for the key broker: a header and a digest for each object it is asked for."""
+    """Answers for the key broker: a header and a digest for each object it is asked for; names for all `persons`."""
 
+    persons: list[str] = field(default_factory=lambda: [f"NA{n:05}" for n in range(100)])
     asked: list[Message] = field(default_factory=list)
     answered: Message | None = None
+    dataset: str = ""  # that what is let in belongs to
 
     def answer(self, message: Message, _caller: Caller) -> Message:
-        """Export."""
+        """Export, admit, tell a dataset's key, or name the persons that a list of members may hold."""
+        if message["verb"] == "members":
+            key = secrets.token_bytes(32)
+            told = sorted((digest(one, key), hashlib.sha256(one.encode()).hexdigest()[:16]) for one in self.persons)
+            digests, names = (b"".join(one for one, _ in told).hex(), "".join(name for _, name in told))
+            return {"key": key.hex(), "digests": digests, "names": names}
+        if message["verb"] == "recipient":
+            return {"public_key": KEY}
         self.asked.append(message)
         if self.answered is not None:
             return self.answered
+        if message["verb"] == "admit":
+            return {"dataset": self.dataset, "objects": sorted(message["votes"])}
         headers = {name: base64.b64encode(b"crypt4gh" + bytes(116)).decode() for name in message["votes"]}
         return {"headers": headers, "sha256": {name: "5" * 64 for name in message["votes"]}}
 
@@ -158,12 +188,17 @@ class Scene:
         contract: Contract = CONTRACT,
         by: str = "ruth",
         taken: bool = True,
+        members: list[str] | None = None,
+        lineage: Sequence[str] = ("hapmap",),
     ) -> str:
-        """Offer a COMPLETE run with these files (path -> engine rule); return its id."""
+        """Offer a COMPLETE run with these files (path -> engine rule), and its list of members; return its id."""
         run = secrets.token_hex(16)
         offered = [
             OfferedFile(path, secrets.token_hex(16), rule, secrets.token_hex(16)) for path, rule in files.items()
         ]
+        if members is not None:
+            offered.append(OfferedFile(LIST, secrets.token_hex(16), "count", secrets.token_hex(16)))
+            self.inspector.lists[offered[-1].object] = members
         with transaction(self.engine) as session:
             project = session.get_one(Project, PROJECT)
             intake.offer(
@@ -171,10 +206,12 @@ class Scene:
                 run=run,
                 project=PROJECT,
                 person=person(by),
+                workflow="frequencies",
                 datasets=["hapmap"],
+                lineage=lineage,
                 coarse=coarse,
                 contract=contract,
-                policy=intake.policy_of(project, self.settings),
+                policy=intake.policy_of(session, project, self.settings),
                 files=offered,
             )
         if taken:
@@ -184,10 +221,12 @@ class Scene:
     def work(self, rounds: int = 6) -> None:
         """Do what the sweeps find, as workers would."""
         for _ in range(rounds):
-            todo = [*taking.waiting(self.context), *release.due(self.context)]
+            todo = [*taking.waiting(self.context), *release.due(self.context), *drawing.lacking(self.context)]
+            todo += delivery.waiting(self.context)
             if not todo:
                 return
             jobs = {intake.TAKE: taking.take, release.RELEASE: release.release, release.EXPIRE: release.expire}
+            jobs |= {drawing.REDRAW: drawing.redraw, delivery.DELIVER: delivery.deliver}
             for name, identifier in todo:
                 jobs[name](self.context, identifier)
 
@@ -249,10 +288,15 @@ def block(code: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def scene() -> Iterator[Scene]:
-    """Set the scene below a short path, because sockets lie in it."""
+def scene(*, drawn: bool = False, step_up: bool = False, hosts: tuple[str, ...] = ()) -> Iterator[Scene]:
+    """Set the scene below a short path, because sockets lie in it; `drawn` draws two of the three stewards."""
     with TemporaryDirectory(prefix="airlock-", dir="/tmp") as folder:
-        settings = Settings(home=Path(folder), identity={"development_issuer": True})  # type: ignore[arg-type]
+        settings = Settings(
+            home=Path(folder),
+            identity={"development_issuer": True, "step_up_of_development": step_up},  # type: ignore[arg-type]
+            airlock={"draw_stewards": drawn, "output_hosts": hosts},  # type: ignore[arg-type]
+            federation={"unsafe_hosts": hosts},  # type: ignore[arg-type]
+        )
         for name in ("sockets", "database", "objects", "keys"):
             (settings.home / name).mkdir()
         engine = open_database(settings.database)
@@ -269,6 +313,11 @@ def scene() -> Iterator[Scene]:
             threading.Thread(target=_serve, args=(door, behind), daemon=True).start()
         app = new_app("airlock", settings, engine=engine, issuers=identity.trusted_issuers(settings))
         app.include_router(airlock.api.router)
+        app.include_router(airlock.crate_api.router)
+        app.include_router(airlock.ingress_api.router)
+        app.include_router(audit_api.router)
+        app.include_router(airlock.review_api.router)
+        app.include_router(airlock.beside_api.router)
         app.state.public_key_of = lambda _session, who, key: (
             KEY if (who, key) == (person("ruth"), FINGERPRINT) else None
         )
@@ -276,7 +325,7 @@ def scene() -> Iterator[Scene]:
             yield Scene(settings, engine, app, inspector, broker)
         finally:
             for door in sockets:
-                door.close()
+                shut(door)
             engine.dispose()
 
 
@@ -292,6 +341,13 @@ def populate(engine: Engine) -> None:
             Membership(project=PROJECT, person=person("former"), role=Role.RESEARCHER.value, since=now(), until=now())
         )
         session.add(Membership(project=PROJECT, person=person("former"), role=Role.STEWARD.value, since=now()))
+
+
+def shut(door: socket) -> None:
+    """Close a door that a thread of ours answers, and let the thread go: closing alone would leave it waiting."""
+    with contextlib.suppress(OSError):
+        door.shutdown(SHUT_RDWR)
+    door.close()
 
 
 def _serve(door: socket, behind: Inspector | Broker) -> None:

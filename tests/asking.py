@@ -2,10 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
+import sqlalchemy as sa
+from fastapi import APIRouter, FastAPI
+
+from strongroom.http import new_app
+from strongroom.identity import make_development_issuer, mint_token, trusted_issuers
+from strongroom.settings import Settings
 
 
 class Asking:
@@ -34,3 +40,14 @@ class Asking:
                 return await client.request(method, path, headers={**self.headers, **(headers or {})}, **more)
 
         return asyncio.run(ask())
+
+
+def as_ruth(home: Path, engine: sa.Engine, *routers: APIRouter) -> Asking:
+    """Ask these routers over the rows of `engine`, as a researcher of the development issuer."""
+    settings = Settings(home=home, identity={"development_issuer": True})  # type: ignore[arg-type]
+    settings.sockets.mkdir(parents=True)
+    make_development_issuer(settings)
+    app = new_app("test", settings, engine=engine, issuers=trusted_issuers(settings))
+    for router in routers:
+        app.include_router(router)
+    return Asking(app, mint_token(settings, "ruth"))

@@ -18,7 +18,9 @@ from sandbox.pod.places import LAUNCHER
 from sandbox.spec import spec_digest
 from strongroom.database import migrate, now, open_database, transaction
 from strongroom.doors import Message, listen, serve
+from strongroom.objects import open_store
 from strongroom.settings import Settings
+from tes import body_door
 from tes.backends import Backend, Launch, Tell
 from tes.pledges import Pledges
 from tes.reports import Report
@@ -77,6 +79,8 @@ class House:
         self.pledges = Pledges(self.engine)
         self.signer = self.settings.sockets / "signer.sock"
         self.broker = Broker(self.lab)
+        if self.settings.objects.store == "s3":
+            self.broker.body = self._body
         (self.settings.sockets / "broker.sock").symlink_to(self.broker.path)
         self.claims: list[str] = []
         self._uids = iter(range(200_000 + os.getpid() % 10_000 * 50, 1 << 31))
@@ -101,10 +105,16 @@ class House:
         limits |= {"wall_seconds": plan["seconds"]}
         key = base64.b64encode(self.broker.key.public_key().public_bytes_raw()).decode()
         keys = {"type": "broker", "socket": str(keys_at), "broker_public_key": key}
+        if self.settings.objects.store == "s3":
+            changes["inputs"] = [self._put(one) for one in changes.get("inputs", ())]
+            asked_at = keys_at if backend == "slurm" else self.settings.sockets / body_door.NAME
+            changes["store"] = {"socket": str(asked_at)}
         given = {"attempt": attempt, "uid": next(self._uids), "keys": keys, "limits": limits, **changes}
         each = given.pop("each", ({},) * len(commands))
         executors = [executor(command, **more) for command, more in zip(commands, each, strict=True)]
         spec = self.lab.spec(**{**given, "executors": executors})
+        if "store" in spec:
+            del spec["bodies"]
         raw = json.dumps(spec).encode()
         objects = [one["object"] for one in spec["inputs"] if "object" in one]
         order = {"kind": "task", "project": project, "objects": objects}
@@ -130,6 +140,18 @@ class House:
         with transaction(self.engine) as session:
             row = session.get_one(Attempt, attempt)
             row.ended, row.report = now(), report
+
+    def _put(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Have the body of an input in the object store alone."""
+        rest = dict(given)
+        if "body" in rest:
+            body = Path(rest.pop("body"))
+            open_store(self.settings).put(rest["object"], iter([body.read_bytes()]))
+            body.unlink()
+        return rest
+
+    def _body(self, name: str) -> bytes:
+        return b"".join(open_store(self.settings).read(name))
 
     def _record(self, launch: Launch, backend: str) -> None:
         kept = {"spec": launch.spec.decode(), "order": launch.order, "plan": launch.plan}

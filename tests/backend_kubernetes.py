@@ -17,7 +17,9 @@ from sandbox_lab import LOADER
 from services.kubernetes import Cluster
 
 from demo.people import node_image
-from strongroom.settings import Kubernetes, Nodes
+from strongroom.clusters import Kubernetes, Nodes
+from strongroom.networks import Federation
+from strongroom.storage import Objects
 from tes.backends import Launch
 from tes.backends.kubernetes.api import Api, Object
 from tes.backends.kubernetes.pod_spec import name_of
@@ -89,7 +91,7 @@ class KubernetesPlace:
     def launch(self, *commands: Sequence[str], images: Sequence[str] = (), **changes: Any) -> Any:
         """Return an attempt that was not handed in; `images` are digests, one an executor."""
         for given in changes.get("inputs", ()):
-            if "object" in given:
+            if "object" in given and self.house.settings.objects.store == "folder":
                 self.keep_body(Path(given["body"]), given["object"])
         each = images or [self.image] * len(commands)
         plan = {"image": self.image, "executors": [{"image": one} for one in each], **changes.pop("plan", {})}
@@ -202,7 +204,8 @@ def place_in(cluster: Cluster, folder: Path, **more: Any) -> Iterator[Kubernetes
     """Return the place in a cluster."""
     image = import_layout(cluster, node_image())
     nodes = Nodes(host=cluster.place.host, port=free_port())
-    house = House(folder, kubernetes=settings_of(cluster, image, **more), nodes=nodes)
+    rest = {"objects": more.pop("objects", Objects()), "federation": more.pop("federation", Federation())}
+    house = House(folder, kubernetes=settings_of(cluster, image, **more), nodes=nodes, **rest)
     place = KubernetesPlace(house, cluster, image)
     try:
         yield place

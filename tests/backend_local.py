@@ -1,13 +1,15 @@
 """The place of the suite for backends where attempts are the dispatcher's own children."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from backend_house import House, Told, follow
+from backend_house import House, Told, eventually, follow
 
+from tes import body_door
 from tes.backends import Launch
 from tes.backends.local import LOST, Local
 
@@ -55,10 +57,14 @@ class LocalPlace:
 
 
 @contextmanager
-def open_place(_request: pytest.FixtureRequest, folder: Path) -> Iterator[LocalPlace]:
+def open_place(_request: pytest.FixtureRequest, folder: Path, **more: Any) -> Iterator[LocalPlace]:
     """Return the place."""
-    house = House(folder)
+    house = House(folder, **more)
     place = LocalPlace(house)
+    if body_door.is_needed(house.settings):
+        given = (house.settings, place.backend.launch_of)
+        threading.Thread(target=body_door.serve, args=given, daemon=True).start()
+        eventually((house.settings.sockets / body_door.NAME).exists, "the door of bodies stays shut")
     try:
         yield place
     finally:

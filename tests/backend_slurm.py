@@ -15,8 +15,10 @@ import pytest
 from backend_house import PROJECT, House, Told, eventually, follow, free_port
 from services.slurm import USERS, Slurm
 
-from strongroom.settings import Nodes
-from strongroom.settings import Slurm as Site
+from strongroom.clusters import Nodes
+from strongroom.clusters import Slurm as Site
+from strongroom.networks import Federation
+from strongroom.storage import Objects
 from tes import node_keys
 from tes.backends import Launch
 from tes.backends.remote import Remote
@@ -179,6 +181,7 @@ def open_rest_place(request: pytest.FixtureRequest, folder: Path) -> Iterator[Sl
 def open_place(request: pytest.FixtureRequest, folder: Path, **more: Any) -> Iterator[SlurmPlace]:
     """Return the place."""
     cluster: Slurm = request.getfixturevalue("slurm")
+    objects, federation = more.pop("objects", Objects()), more.pop("federation", Federation())
     site = Site(
         conf=cluster.conf,
         users={PROJECT: USERS[0], OTHER_PROJECT: USERS[1]},
@@ -188,7 +191,7 @@ def open_place(request: pytest.FixtureRequest, folder: Path, **more: Any) -> Ite
         options=("constraint", "partition", "time"),
         **{"driver": "cli", **more},
     )
-    house = House(folder, slurm=site, nodes=Nodes(port=free_port()))
+    house = House(folder, slurm=site, objects=objects, federation=federation, nodes=Nodes(port=free_port()))
     place = SlurmPlace(house, cluster)
     place.open_door()
     try:

@@ -1,5 +1,7 @@
 """What all tests share: the folder of tests on the path, one real Strongroom and one real SLURM for those in need."""
 
+import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -10,9 +12,45 @@ import pytest
 import structlog
 
 structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())  # standard output is for answers
+logging.getLogger().addHandler(logging.NullHandler())  # the end of what a run prints is its summary
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "adversary")]
 pytest_plugins = ["services.kubernetes_fixture"]
+
+
+def _who_tests() -> tuple[object, ...]:
+    """Say what no test may change of the process that runs them all."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    namespaces = [os.readlink(f"/proc/self/ns/{kind}") for kind in ("mnt", "user")]
+    return os.getpid(), status["Uid"], status["Gid"], status["CapEff"], status["Seccomp"], *namespaces
+
+
+STARTED_AS = _who_tests()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """End at once where a child of a test came back as if it were us, or a test took root or a namespace from us."""
+    result = yield
+    now = _who_tests()
+    if now[0] != STARTED_AS[0]:
+        os.write(2, f"\nA child of {item.nodeid} came back into pytest; it must end by os._exit.\n".encode())
+        os._exit(70)
+    if now != STARTED_AS:
+        pytest.exit(f"{item.nodeid} changed the process of all tests: {STARTED_AS} became {now}.", returncode=70)
+    return result
+
+
+@pytest.fixture(autouse=True)
+def _let_go_of_turns(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Close the lock files of databases that end with their test: thousands of tests share one process."""
+    yield
+    database = sys.modules.get("strongroom.database")
+    if database is None:
+        return
+    mine = str(request.node.funcargs.get("tmp_path", "no folder"))
+    for path in [path for path in database._TURNS if path.startswith(mine) or not Path(path).exists()]:
+        database._TURNS.pop(path).close()
 
 
 @pytest.fixture(scope="session")
@@ -97,3 +135,12 @@ def slurm() -> "Iterator[object]":
 
     with Slurm() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def s3_store() -> "Iterator[object]":
+    """A real S3 store; see `services.s3_store.S3Store`."""
+    from services.s3_store import S3Store
+
+    with S3Store() as store:
+        yield store

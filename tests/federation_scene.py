@@ -94,6 +94,7 @@ class Outside:
         self.puts: list[str] = []
         self.answers: list[int] = []  # statuses of the next PUTs, before they are taken
         self.looks = 0
+        self.files: dict[str, bytes] = {}  # what a GET of /files/NAME finds
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _answering(self))
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -139,7 +140,13 @@ def _answering(outside: Outside) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             name = self.path.split("/")[1]
-            if name not in outside.keys:
+            if name == "files" and self.path.partition("?")[0] in outside.files:
+                raw = outside.files[self.path.partition("?")[0]]
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(raw)))
+                self.end_headers()
+                self.wfile.write(raw)
+            elif name not in outside.keys:
                 self._say(404)
             elif self.path.endswith("/.well-known/openid-configuration"):
                 outside.looks += 1
@@ -175,10 +182,12 @@ class Federated:
             "disk_gb": 1.0,
             "open_tasks": 6,
             "creates_per_minute": 1000,
+            "input_hosts": [host, "drs.listed.example"],
             "output_hosts": [host, f"localhost:{self.outside.port}", "192.0.2.7"],
         }
         clients = [{**client, "name": name, "issuer": self.outside.issuer(name)} for name in ("north", "south")]
         clients[1]["creates_per_minute"] = 8
+        clients[1]["input_hosts"] = []
         self.site = Site(
             home,
             STRONGROOM_FEDERATION__CLIENTS=json.dumps(clients),
@@ -196,7 +205,7 @@ class Federated:
         stage.start()
         self.site.cast = people.cast(stage)
         for dataset in ("people", "others"):
-            self.site.add(dataset, tables(folder / dataset), observability="open")
+            self.site.add(dataset, tables(folder / dataset), observability="open", persons=labels)
         for person in ("ada@north", "bob@north", "cleo@south"):
             self.member(person)
         self.vet(folder / "profile")
@@ -316,6 +325,11 @@ def tables(folder: Path) -> list[Path]:
         file.write_text("".join(f"{name}-{n}\t{'ab'[n % 2]}\n" for n in range(count)))
         files.append(file)
     return files
+
+
+def labels(file: Path) -> list[str]:
+    """Return whose data a table of people holds."""
+    return [line.split("\t")[0] for line in file.read_text().splitlines()]
 
 
 def rsa_key() -> RSAKey:

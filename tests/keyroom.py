@@ -138,7 +138,7 @@ class KeyRoom:
             extra_groups=[] if self.root else None,
             umask=0o007,
         )
-        end = time.monotonic() + 30
+        end = time.monotonic() + 180
         while time.monotonic() < end and self.processes[name].poll() is None:
             with socket.socket(socket.AF_UNIX) as door:
                 if self.socket(name).exists() and door.connect_ex(str(self.socket(name))) == 0:
@@ -236,16 +236,31 @@ class KeyRoom:
             datasets.share(session, OPERATOR, name, project=project, until=None)
         return name
 
-    def file(self, dataset: str, plain: bytes, *, person: str = "NA1", name: str | None = None) -> str:
+    def file(self, dataset: str, plain: bytes, *, name: str | None = None, **more: Any) -> str:
         """Seal a file on the owner's side and have it registered; return its object."""
-        recipient = base64.b64decode(
-            self.ask("broker", verb="recipient", purpose="store", owner=dataset)["public_key"]
-        )
-        made = seal(plain, recipient)
-        note = seal_note(hashlib.sha256(plain).digest(), recipient)
-        words = {**made.words(), "dataset": dataset, "name": name or f"{made.object}.vcf", "persons": [person]}
-        self.ask("broker", verb="register", person=OPERATOR, digest=text(note), **words)
+        made = seal(plain, self.recipient(dataset))
+        self.register_file(dataset, made.words(), plain=plain, name=name or f"{made.object}.vcf", **more)
         return made.object
+
+    def register_file(
+        self,
+        dataset: str,
+        words: dict[str, Any],
+        *,
+        plain: bytes,
+        name: str,
+        person: str = "NA1",
+        clear: bool = False,
+    ) -> None:
+        """Have a sealed body registered as a file of a dataset."""
+        note = seal_note(hashlib.sha256(plain).digest(), self.recipient(dataset))
+        said = {**words, "dataset": dataset, "name": name, "persons": [person], "clear": clear}
+        self.ask("broker", verb="register", person=OPERATOR, digest=text(note), **said)
+
+    def recipient(self, dataset: str) -> bytes:
+        """Return the key that files of a dataset are sealed to."""
+        asked = self.ask("broker", verb="recipient", purpose="store", owner=dataset)
+        return base64.b64decode(asked["public_key"])
 
     def envelope(self, *, signers: Sequence[str] = ("vera", "viktor"), image: str = IMAGE) -> dsse.Envelope:
         """Return a workflow's envelope."""

@@ -33,6 +33,7 @@ class Broker:
         self.registered: list[dict[str, Any]] = []
         self.change: Change = lambda grant: None
         self.after: Change = lambda envelope: None
+        self.body: Callable[[str], bytes] = lambda name: (lab.bodies / name[:2] / name).read_bytes()
         self.started: Callable[[], None] = lambda: None
         self._door = socket.socket(socket.AF_UNIX)
         self._door.bind(str(self.path))
@@ -86,7 +87,7 @@ class Broker:
 
     def open(self, row: dict[str, Any]) -> bytes:
         header = base64.b64decode(row["header"])
-        body = (self.lab.bodies / row["object"][:2] / row["object"]).read_bytes()[: row["body_length"]]
+        body = self.body(row["object"])[: row["body_length"]]
         return open_body(body, crypt4gh.open_header(header, self.lab.private_key))
 
     def _serve(self) -> None:

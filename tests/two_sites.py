@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import yaml
-from federation_scene import PROFILE, SCRIPT, tables
+from federation_scene import PROFILE, SCRIPT, labels, tables
 from site_of_tests import PATIENCE, Site
 
 from demo import people
@@ -79,7 +79,7 @@ class TwoSites:
             STRONGROOM_FEDERATION__UNSAFE_HOSTS=json.dumps([self.host("a")]),
         )
         self._start(self.b)
-        self.b.add("people", tables(folder / "people"), observability="open")
+        self.b.add("people", tables(folder / "people"), observability="open", persons=labels)
         with self.b.stage.client(self.b.cast.operator) as operator:
             member = {"person": "ruth/development@site-a", "role": "researcher"}
             operator.post(f"/api/access/v1/projects/{PROJECT}/members", member)
@@ -118,6 +118,7 @@ class TwoSites:
             "entry": "Snakefile",
             "images": ["genomics"],
             "inputs": [],
+            "commands": "free",
             "remote": {
                 "count_there": {
                     "site": "b",

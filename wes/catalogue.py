@@ -1,26 +1,40 @@
 """What may run: vetted workflow versions in content-addressed folders, with their locks and signatures (T23)."""
 
+import functools
+import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from typing import Any
 
 from strongroom import dsse
 from strongroom.errors import BadRequest, Conflict, NotAllowed
-from strongroom.folders import folder_digest, listing
+from strongroom.folders import folder_digest
 from strongroom.settings import Settings
-from wes.manifest import Manifest, parse_manifest
+from wes.commands import NOTHING, ScriptCall
+from wes.laid import laid_files
+from wes.manifest import VERSION, Manifest, parse_manifest
 from wes.profiles import FILE as PROFILE
 from wes.profiles import Profile, parse_profile
-from wes.vetting import STATEMENT, NotVetted, Statement, check_signed
+from wes.records import (
+    ENVELOPE,
+    MANIFEST,
+    content_of,
+    described,
+    is_revoked,
+    read_envelope,
+    record_of,
+    store_content,
+    write_envelope,
+)
+from wes.signing import check_others_signed, sign, trusted_vetters, vetter_names
+from wes.vetting import STATEMENT, NotVetted, Statement, check_signed, statement_of
 
-MANIFEST = "manifest.yaml"
+__all__ = ["MANIFEST", "Listed", "Vetted", "VettedProfile", "last_vetted", "listed", "load", "load_for_a_run"]
+__all__ += ["load_profile", "profiles", "sign", "stored", "trusted_vetters", "vet", "vetter_names"]
+# The same text says the same, and reading YAML and a schema costs more than all that a submission is asked besides.
+_parsed = functools.lru_cache(maxsize=64)(parse_manifest)
 
 
 @dataclass(frozen=True)
@@ -52,21 +66,37 @@ class Listed:
     digest: str
     signed_by: tuple[str, ...]
     vetted: bool
+    revoked: bool = False
 
 
 def load(settings: Settings, name: str, version: str) -> Vetted:
     """Return a vetted version; digest and signatures are verified at each call (T23)."""
+    _check_not_revoked(settings, name, version)
+    return _load(settings, name, version)
+
+
+def load_for_a_run(settings: Settings, name: str, version: str) -> Vetted:
+    """Return a version for a run that was accepted; whether it may end after a revocation, the settings say."""
+    if settings.vetting.revoked_runs == "cancel":
+        _check_not_revoked(settings, name, version)
+    return _load(settings, name, version)
+
+
+def _load(settings: Settings, name: str, version: str) -> Vetted:
     statement, envelope, folder = _verified(settings, name, version)
-    manifest = parse_manifest(_text(folder / MANIFEST))
+    manifest = _parsed(_text(folder / MANIFEST))
     _check_same(manifest, statement)
+    check_others_signed(settings, envelope, manifest.author)
     return Vetted(statement, manifest, envelope, folder)
 
 
 def load_profile(settings: Settings, name: str, version: str) -> VettedProfile:
     """Return a vetted task profile, its images as digests; verified at each call, as workflows are (T3, T23)."""
+    _check_not_revoked(settings, name, version)
     statement, envelope, folder = _verified(settings, name, version)
     profile = parse_profile(_text(folder / PROFILE), dict(statement.images))
     _check_same(profile, statement)
+    check_others_signed(settings, envelope, profile.author)
     return VettedProfile(statement, profile, envelope)
 
 
@@ -76,7 +106,7 @@ def profiles(settings: Settings) -> Iterator[VettedProfile]:
         name, version = file.parent.parent.name, file.parent.name
         try:
             digest = str(dsse.facts_in(json.loads(file.read_text()))["digest"])
-            if (_content(settings, digest) / PROFILE).is_file():
+            if (content_of(settings, digest) / PROFILE).is_file():
                 yield load_profile(settings, name, version)
         except (OSError, ValueError, KeyError, TypeError, NotAllowed, BadRequest):
             continue  # unsigned, changed or unreadable: nothing runs by it
@@ -84,9 +114,9 @@ def profiles(settings: Settings) -> Iterator[VettedProfile]:
 
 def _verified(settings: Settings, name: str, version: str) -> tuple[Statement, dsse.Envelope, Path]:
     try:
-        envelope = json.loads((_record(settings, name, version) / "envelope.json").read_text())
+        envelope = json.loads((record_of(settings, name, version) / ENVELOPE).read_text())
         digest = str(dsse.facts_in(envelope)["digest"])
-        folder = _content(settings, digest)
+        folder = content_of(settings, digest)
         found = folder_digest(folder)
     except (OSError, ValueError, KeyError, TypeError, NotAllowed, BadRequest) as error:
         raise NotVetted(detail=f"{name}/{version}: {type(error).__name__}") from error
@@ -113,57 +143,108 @@ def _check_same(said: Manifest | Profile, statement: Statement) -> None:
         raise NotVetted(detail="a manifest of another version")
     if set(said.images) != set(statement.images):
         raise NotVetted(detail="a manifest with other images")
+    if _clear(said) != statement.clear:
+        raise NotVetted(detail="a manifest with other clear files")
+
+
+def _clear(said: Manifest | Profile) -> tuple[dict[str, Any], ...]:
+    return tuple(one.facts() for one in said.glimpses.clear) if isinstance(said, Manifest) else ()
+
+
+def _check_not_revoked(settings: Settings, name: str, version: str) -> None:
+    # The file alone counts, whatever it holds: who could forge it could also delete the version.
+    if is_revoked(settings, name, version):
+        raise NotVetted(detail=f"{name}/{version}: revoked")
+
+
+def last_vetted(settings: Settings, name: str, version: str) -> Vetted | None:
+    """Return the highest vetted version of a workflow below `version`: what a vetter compares a new one with."""
+    below = [number for one in _versions(settings, name) if (number := _number(one)) < _number(version)]
+    for number in sorted(below, reverse=True):
+        try:
+            return load(settings, name, ".".join(map(str, number)))
+        except (NotVetted, BadRequest):
+            continue
+    return None
+
+
+def stored(settings: Settings, name: str, version: str) -> tuple[Statement, Path]:
+    """Return what is kept of a version, vetted or not, for display; nothing runs by this."""
+    envelope = read_envelope(record_of(settings, name, version))
+    if envelope is None:
+        raise NotVetted(detail=f"{name}/{version}: not in the catalogue")
+    facts = dsse.facts_in(envelope)
+    statement = statement_of(facts)
+    return statement, content_of(settings, statement.digest)
+
+
+def signed_by(settings: Settings, name: str, version: str) -> tuple[str, ...]:
+    """Return the names of the trusted vetters whose signatures a version carries, for display."""
+    envelope = read_envelope(record_of(settings, name, version))
+    if envelope is None:
+        return ()
+    names = {key: vetter for vetter, key in vetter_names(settings).items()}
+    return tuple(sorted(names.get(key, key) for key in dsse.signers(envelope, STATEMENT, trusted_vetters(settings))))
+
+
+def free_commands(settings: Settings, statement: Statement) -> list[str]:
+    """Return the rules of a version whose commands no template binds, for vetters and stewards to see (T18)."""
+    said = described(content_of(settings, statement.digest))
+    return said.free() if isinstance(said, Manifest) else []
+
+
+def _versions(settings: Settings, name: str) -> list[str]:
+    folder = record_of(settings, name, "x").parent
+    return [one.name for one in folder.glob("*") if VERSION.fullmatch(one.name)]
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def vet(settings: Settings, source: Path, images: dict[str, str]) -> Statement:
     """Take a workflow or task profile into the catalogue, unsigned: its files by content, its images by digest."""
-    manifest = _described(source)
+    manifest = described(source)
+    if isinstance(manifest, Manifest):
+        _check_commands(source, manifest)
+        laid_files(source, manifest.work)  # vetters hear now of what could not lie there
     missing = sorted(set(manifest.images) - set(images))
     if missing:
         raise BadRequest(f"The workflow names the image {missing[0]}; import it first with --name {missing[0]}.")
-    statement = Statement(
-        manifest.name, manifest.version, folder_digest(source), {name: images[name] for name in manifest.images}
-    )
-    record = _record(settings, manifest.name, manifest.version)
-    envelope = _read_envelope(record)
+    used = {name: images[name] for name in manifest.images}
+    statement = Statement(manifest.name, manifest.version, folder_digest(source), used, _clear(manifest))
+    record = record_of(settings, manifest.name, manifest.version)
+    envelope = read_envelope(record)
+    if is_revoked(settings, manifest.name, manifest.version):
+        raise Conflict("This version is revoked and never comes back; raise the version.")
     if envelope is not None and dsse.facts_in(envelope) != statement.facts():
         if envelope["signatures"]:
             raise Conflict("This version is signed with other content; versions never change, so raise the version.")
         envelope = None
-    _store_content(settings, source, statement.digest)
+    store_content(settings, source, statement.digest)
     if envelope is None:
-        _write_envelope(record, dsse.sign(STATEMENT, statement.facts()))
+        write_envelope(record / ENVELOPE, dsse.sign(STATEMENT, statement.facts()))
         lock = {"images": dict(statement.images)}
         (record / "images.lock").write_text(json.dumps(lock, indent=2, sort_keys=True) + "\n")
     return statement
 
 
-def _described(source: Path) -> Manifest | Profile:
-    """Return what a folder says it is; never both a workflow and a profile, so that nothing runs by two rules."""
-    if not (source / PROFILE).exists():
-        return parse_manifest(_read(source / MANIFEST))
-    if (source / MANIFEST).exists():
-        raise BadRequest(f"A folder holds a {MANIFEST} or a {PROFILE}, not both.")
-    return parse_profile(_read(source / PROFILE))
+def _check_commands(source: Path, manifest: Manifest) -> None:
+    """Raise unless commands are said, and each script that one names is in the folder, with its digest (T18)."""
+    if manifest.engine == "snakemake" and manifest.commands is NOTHING:
+        raise BadRequest("manifest.yaml: commands is missing; `strongroom workflow vet --draft` writes it.")
+    for rule, command in manifest.commands.rules.items():
+        if isinstance(command, ScriptCall):
+            file = source / command.path
+            found = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}" if file.is_file() else ""
+            if found != command.digest:
+                raise BadRequest(f"manifest.yaml: commands.{rule}: the script is not the one with this digest.")
 
 
-def sign(settings: Settings, name: str, version: str, key: Ed25519PrivateKey) -> int:
-    """Add a vetter's signature; return how many trusted vetters have signed."""
-    record = _record(settings, name, version)
-    envelope = _read_envelope(record)
-    if envelope is None:
-        raise NotVetted(detail=f"{name}/{version}: not in the catalogue")
-    facts = dsse.facts_in(envelope)
-    if folder_digest(_content(settings, facts["digest"])) != facts["digest"]:
-        raise NotVetted(detail="content that is not what was vetted")
-    trusted = trusted_vetters(settings)
-    mine = dsse.key_id(key.public_key())
-    if mine not in trusted:
-        raise NotAllowed("This key is not a vetter's; an operator adds it with `strongroom key new-vetter`.")
-    kept = [s for s in envelope["signatures"] if s["keyid"] != mine]
-    envelope["signatures"] = kept + dsse.sign(STATEMENT, facts, key)["signatures"]
-    _write_envelope(record, envelope)
-    return len(dsse.signers(envelope, STATEMENT, trusted))
+def glimpses_of(settings: Settings, statement: Statement) -> list[str]:
+    """Return what vetters must know before they sign: what the engine of this version may see of data (T4, T17)."""
+    said = described(content_of(settings, statement.digest))
+    return said.glimpses.sentences() if isinstance(said, Manifest) else []
 
 
 def listed(settings: Settings) -> Iterator[Listed]:
@@ -176,7 +257,8 @@ def listed(settings: Settings) -> Iterator[Listed]:
         facts = dsse.facts_in(envelope)
         signed = sorted(names.get(k, k) for k in dsse.signers(envelope, STATEMENT, trusted))
         title = _title(settings, name, version)
-        yield Listed(name, version, title or "", facts["digest"], tuple(signed), title is not None)
+        revoked = is_revoked(settings, name, version)
+        yield Listed(name, version, title or "", facts["digest"], tuple(signed), title is not None, revoked)
 
 
 def _title(settings: Settings, name: str, version: str) -> str | None:
@@ -190,70 +272,3 @@ def _title(settings: Settings, name: str, version: str) -> str | None:
         except (NotVetted, BadRequest):
             continue
     return None
-
-
-def trusted_vetters(settings: Settings) -> dict[str, Ed25519PublicKey]:
-    """Return the vetters' public keys by key id: PEM files that only the operator writes."""
-    return {dsse.key_id(key): key for _, key in _vetter_keys(settings)}
-
-
-def vetter_names(settings: Settings) -> dict[str, str]:
-    """Return the key id of each vetter by name."""
-    return {name: dsse.key_id(key) for name, key in _vetter_keys(settings)}
-
-
-def _vetter_keys(settings: Settings) -> Iterator[tuple[str, Ed25519PublicKey]]:
-    for file in sorted((settings.home / "trust" / "vetters").glob("*.pem")):
-        key = load_pem_public_key(file.read_bytes())
-        if isinstance(key, Ed25519PublicKey):
-            yield file.stem, key
-
-
-def _record(settings: Settings, name: str, version: str) -> Path:
-    return settings.home / "catalogue" / "records" / name / version
-
-
-def _content(settings: Settings, digest: str) -> Path:
-    return settings.home / "catalogue" / "content" / digest.removeprefix("sha256:")
-
-
-def _store_content(settings: Settings, source: Path, digest: str) -> None:
-    target = _content(settings, digest)
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=".new-"))
-    for row in listing(source):
-        copy = fresh / str(row["path"])
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / str(row["path"]), copy)
-        copy.chmod(0o555 if row["executable"] else 0o444)
-    for folder, _, _ in os.walk(fresh):
-        Path(folder).chmod(0o755)
-    if folder_digest(fresh) != digest:
-        shutil.rmtree(fresh)
-        raise Conflict("The workflow's files changed while they were read; try again.")
-    fresh.rename(target)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise BadRequest("A workflow folder holds a manifest.yaml.") from error
-
-
-def _read_envelope(record: Path) -> dsse.Envelope | None:
-    try:
-        envelope: dsse.Envelope = json.loads((record / "envelope.json").read_text())
-    except FileNotFoundError:
-        return None
-    return envelope
-
-
-def _write_envelope(record: Path, envelope: dsse.Envelope) -> None:
-    record.mkdir(parents=True, exist_ok=True)
-    fresh = record / ".envelope.json"
-    fresh.write_text(json.dumps(envelope, indent=2) + "\n")
-    fresh.chmod(0o644)
-    fresh.rename(record / "envelope.json")

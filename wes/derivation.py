@@ -13,6 +13,7 @@ from strongroom.errors import Conflict, NotFound
 from strongroom.http import SignedIn
 from strongroom.projects import Role
 from wes import catalogue
+from wes.options import is_whole
 from wes.runs import RunState
 from wes.store import files_of, find
 
@@ -36,14 +37,19 @@ def derive(request: Request, person: SignedIn, asked: Annotated[FromRun, Body()]
         if run is None or run.person != person.id:
             raise NotFound("There is no such run.")
         projects.check_role(session, person.id, project=run.project, role=Role.RESEARCHER)
+        if run.quiet:
+            # T6: that a dataset of it can be made, and with which files, tells how it ended.
+            raise Conflict("This run is about few persons, so what it wrote stays with it; run it on more of them.")
         if run.state != RunState.COMPLETE.value:
             raise Conflict("Only the outputs of a COMPLETE run can become a dataset.")
+        if not is_whole(run.request["workflow_engine_parameters"]):
+            raise Conflict("This run was told to make a part only; submit it without until and targets.")
         files = files_of(session, run.id)
     contract = catalogue.load(state.settings, run.workflow, run.version).manifest.contract
     inside = {}
     for path, file in files.items():
         rule = contract.rule_for(path)
-        if file.rule and file.object and rule and rule.release is Release.INSIDE:
+        if file.rule and file.object and rule and rule.release is Release.INSIDE and not rule.members:
             inside[path] = file.object
     if not inside:
         raise Conflict("This run has no outputs that its contract keeps inside; the others leave by the airlock.")

@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy import orm
 
 from airlock import delivery, intake
-from archive import decisions
+from archive import datasets, decisions
 from strongroom import audit, queue
 from strongroom.database import now, reading, transaction
 from strongroom.errors import StrongroomError
@@ -65,10 +65,12 @@ def _hand_over(session: orm.Session, context: Context, found: Finished) -> None:
         run=row.run,
         project=found.project,
         person=found.person,
+        workflow=name,
         datasets=row.datasets,
+        lineage=datasets.lineage(session, row.datasets),
         coarse=True,  # T3: whatever the dataset is, nothing is told before release
         contract=vetted.profile.contract,
-        policy=intake.policy_of(project, context.settings),
+        policy=intake.policy_of(session, project, context.settings),
         files=[
             intake.OfferedFile(path=one.path, object=one.object, rule=RULE, task=row.task) for one in found.outputs
         ],

@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from sqlalchemy import orm
 from airlock import delivery
 from airlock.delivery import client_of
 from archive import datasets as archive_datasets
-from archive import decisions
+from archive import decisions, queries
 from strongroom import audit, outside, projects
 from strongroom.audit import Entry, Event
 from strongroom.canonical import digest
@@ -23,8 +23,9 @@ from strongroom.networks import FederatedClient
 from strongroom.projects import Role
 from strongroom.settings import Settings
 from tes import federation as tasks
+from tes import outside_inputs
 from tes.federation import Admitted, Delivered, NewTask
-from tes.profiles import Fit, Given, Misfit, fit
+from tes.profiles import Fit, Given, Misfit, Template, fit
 from wes import catalogue
 from wes.catalogue import VettedProfile
 from wes.profiles import needed_with, releasable
@@ -100,11 +101,15 @@ def create(
     check_rights(session, person, client)
     _check_caps(session, client)
     vetted, found = chosen(task, profiles)
-    granted = inputs(session, client, found.inputs, settings=settings)
+    granted = inputs(session, client, found.inputs, template=vetted.profile.template, settings=settings)
     check_outputs(vetted, found, client=client, settings=settings)
-    names = sorted({one.dataset for one in granted})
+    names = sorted({one.dataset for one in granted if one is not None})
+    asked = _asked(session, client, granted, settings=settings)
     run, recorded = _decide(session, person, client, vetted=vetted, datasets=names, settings=settings)
-    admitted = Admitted(run, kept_key, body, vetted.profile.template, tuple(one.object for one in granted))
+    _note_query(session, person, client, vetted, found, run=run, asked=asked)
+    admitted = Admitted(
+        run, kept_key, body, vetted.profile.template, tuple(None if one is None else one.object for one in granted)
+    )
     made = tasks.admit(session, task, admitted, client=client, limits=settings.tes)
     profile = f"{vetted.statement.workflow}/{vetted.statement.version}"
     signed = vetted.statement.digest
@@ -120,9 +125,48 @@ def create(
         "run": run,
         "values": dict(found.values),
         "deliveries": {path: delivery.digest_of(url) for path, url in found.outputs.items()},
+        "outside": {
+            given.path: delivery.digest_of(given.url)
+            for given, one in zip(found.inputs, granted, strict=True)
+            if one is None
+        },
     }
     audit.append(session, Entry(Event.TASK_FEDERATED, person.id, made.id, client.project, facts), *recorded)
     return made.id
+
+
+def _asked(
+    session: orm.Session, client: FederatedClient, granted: Sequence[Granted | None], *, settings: Settings
+) -> list[queries.Population]:
+    # T6: even a task without outputs is a question about persons, for it tells how it ended (T3).
+    by_dataset: dict[str, list[str]] = {}
+    for one in granted:
+        if one is not None:
+            by_dataset.setdefault(one.dataset, []).append(one.object)
+    asked = queries.populations(session, by_dataset)
+    return queries.check(session, asked, project=client.project, settings=settings)
+
+
+def _note_query(
+    session: orm.Session,
+    person: Person,
+    client: FederatedClient,
+    vetted: VettedProfile,
+    found: Fit,
+    *,
+    run: str,
+    asked: Sequence[queries.Population],
+) -> None:
+    queries.record(
+        session,
+        asked,
+        run=run,
+        person=person.id,
+        project=client.project,
+        workflow=f"{vetted.statement.workflow}/{vetted.statement.version}",
+        parameters=dict(found.values),
+        leaves=True,
+    )
 
 
 def _decide(
@@ -193,9 +237,17 @@ def chosen(task: NewTask, profiles: Sequence[VettedProfile]) -> tuple[VettedProf
 
 
 def inputs(
-    session: orm.Session, client: FederatedClient, wanted: Sequence[Given], *, settings: Settings
-) -> list[Granted]:
-    """Return the dataset files behind the inputs' URLs, in order; what is not granted is as unknown as none."""
+    session: orm.Session,
+    client: FederatedClient,
+    wanted: Sequence[Given],
+    *,
+    template: Template,
+    settings: Settings,
+) -> list[Granted | None]:
+    """Return the dataset files behind the inputs' URLs, in order; what is not granted is as unknown as none.
+
+    None stands for a file of another site that this client may name, in a role that the profile opens to such files.
+    """
     granted: list[Granted] = []
     for name in client.datasets if wanted else ():
         try:
@@ -203,20 +255,36 @@ def inputs(
         except NotFound:
             continue  # not shared with the project any more
         granted += [Granted(usable.id, file.name, file.object) for file in usable.files]
-    return [_input(given, granted, settings=settings) for given in wanted]
+    open_roles = {one.role for one in template.inputs if one.outside}
+    ours = {f"{settings.http.host}:{settings.http.port}", *settings.federation.hosts}
+    found: list[Granted | None] = []
+    for given in wanted:
+        if outside_inputs.is_outside(given.url, ours):
+            _check_outside(given, client, open_roles, settings=settings)
+            found.append(None)
+        else:
+            found.append(_input(given, granted))
+    return found
 
 
-def _input(given: Given, granted: Sequence[Granted], *, settings: Settings) -> Granted:
+def _check_outside(given: Given, client: FederatedClient, roles: Collection[str], *, settings: Settings) -> None:
+    field = f"inputs[{given.index}].url"
+    outside_inputs.check_input(given.url, field, client, settings.federation)
+    if given.role not in roles:
+        raise BadRequest(f"{field}: in this role the signed profile takes files of this site only.")
+
+
+def _input(given: Given, granted: Sequence[Granted]) -> Granted:
     field = f"inputs[{given.index}].url"
     if named := _NAMED.fullmatch(given.url):
         found = [one for one in granted if (one.dataset, one.name) == (named[1], named[2])]
     elif drs := _DRS.fullmatch(given.url):
-        ours = {f"{settings.http.host}:{settings.http.port}", *settings.federation.hosts}
-        if drs[1] not in ours:
-            raise BadRequest(f"{field}: files of other sites are not fetched; name a file of this one.")
         found = [one for one in granted if one.object == drs[2]]
     else:
-        raise BadRequest(f"{field}: drs://THIS-HOST/OBJECT or strongroom://dataset/NAME/FILE; nothing else is read.")
+        raise BadRequest(
+            f"{field}: drs://HOST/OBJECT, https://HOST/PATH, s3://BUCKET/KEY or strongroom://dataset/NAME/FILE; "
+            "nothing else is read."
+        )
     if not found:
         raise BadRequest(f"{field}: there is no such file among the datasets that this client was granted.")
     if given.path.rpartition("/")[2] != found[0].name.rpartition("/")[2]:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,20 +20,27 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from airlock.contract import Contract
 from strongroom import audit
 from strongroom.audit import Entry, Event
 from strongroom.database import reading, transaction
 from strongroom.errors import StrongroomError, Unavailable
 from strongroom.settings import Settings
-from wes import remote_jobs, settlement
+from wes import publishing, remote_jobs, settlement
+from wes.bound import CommandRefused
+from wes.engines import JobOf
+from wes.glimpses import NONE, Glimpses, Left
 from wes.remote import RemoteRule, check_job
-from wes.rules import Held, Job, job_of
+from wes.rules import Held, Job
 from wes.store import RunTask, files_of, tasks_of
 
 ACTOR = "wes.gateway"
-BASE = "/ga4gh/tes/v1"
+BASE, TES_SOCKET = "/ga4gh/tes/v1", "api.sock"
 MOST_BODY = 8 << 20
 MOST_JOBS = 100_000
+PATIENCE = 90.0  # seconds that an engine waits for a server that died; less than engines wait for their gateway
+NO_CONTRACT = Contract(())
+MOST_FILES = 1_000_000
 ENDED = frozenset({"COMPLETE", "EXECUTOR_ERROR", "SYSTEM_ERROR", "CANCELED", "PREEMPTED"})
 log = structlog.get_logger()
 
@@ -49,29 +57,41 @@ class Gateway:
     tree: int  # directory file descriptor of the stub tree
     tes: httpx.AsyncClient
     settings: Settings
+    job_of: JobOf  # what its engine may ask for (T18, T19)
     remote: Mapping[str, RemoteRule] = field(default_factory=dict)  # rules whose tasks run at another site
+    contract: Contract = NO_CONTRACT
+    keeps_tree: bool = True  # else a launch sees stubs only of what it asked for
+    asked: set[str] = field(default_factory=set)  # tasks that this launch of the engine asked for
+    free: set[str] = field(default_factory=set)  # rules whose free commands are written down already
+    laid: Mapping[str, str] = field(default_factory=dict)  # files of the vetted folder in the work folder
+    glimpses: Glimpses = NONE
     files: dict[str, Held] = field(default_factory=dict)
     jobs: dict[str, RunTask] = field(default_factory=dict)  # by TES id
+    tried: dict[str, list[RunTask]] = field(default_factory=lambda: defaultdict(list))  # the same, by key
+    of_rule: Counter[str] = field(default_factory=Counter)  # how many there are
     early: dict[str, dict[str, Any]] = field(default_factory=dict)  # ends of tasks that are no jobs here yet
     moved: list[dict[str, Any]] = field(default_factory=list)  # what the engine is told, in order
+    left: dict[str, Left] = field(default_factory=dict)  # what lists told, for engines that start again
     waiting: asyncio.Condition = field(default_factory=asyncio.Condition)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def restore(self) -> None:
         """Read what an earlier launch of the engine left: files and jobs."""
         with reading(self.engine) as session:
-            self.files = {
+            laid = {path: Held(None, is_input=False, content=text) for path, text in self.laid.items()}
+            self.files = laid | {
                 path: Held(row.object, is_input=row.rule is None, directory=row.directory)
                 for path, row in files_of(session, self.run).items()
             }
-            self.jobs = {row.task: row for row in tasks_of(session, self.run)}
+            for row in tasks_of(session, self.run):
+                self._remember(row)
 
     async def create(self, asked: dict[str, Any]) -> str:
         """Create the job that the engine asks for, or return the one that it asked for before."""
         if len(self.jobs) >= MOST_JOBS:
             raise StrongroomError("This run has asked for too many jobs.")
         try:
-            job = job_of(asked, run=self.run, images=self.images, files=self.files)
+            job = self.job_of(asked, run=self.run, images=self.images, files=self.files)
             if (away := self.remote.get(job.rule)) is not None:
                 check_job(job, away)
         except StrongroomError as error:
@@ -79,6 +99,11 @@ class Gateway:
             raise
         async with self.lock:
             row = self._known(job) or await self._create(job)
+            self.asked.add(row.task)
+            if job.passed:
+                self.files |= await run_in_threadpool(
+                    settlement.pass_on, self.engine, self.tree, self.run, job.passed
+                )
         if (change := self.early.pop(row.task, None)) is not None:
             await self._settle(change)
         elif row.state == "COMPLETE":
@@ -91,7 +116,19 @@ class Gateway:
         if task in self.jobs and self.jobs[task].rule in self.remote:
             await run_in_threadpool(self._cancel_remote, task)
         elif task in self.jobs:
-            await self._tes("POST", f"{BASE}/tasks/{task}:cancel")
+            await self._tes_again("POST", f"{BASE}/tasks/{task}:cancel")
+
+    async def publish(self, asked: dict[str, Any]) -> None:
+        """Give a file of this run the path by which its contract knows it."""
+        if len(self.files) >= MOST_FILES:
+            raise StrongroomError("This run has published too many files.")
+        try:
+            found = publishing.published(asked, files=self.files, contract=self.contract)
+        except StrongroomError as error:
+            await run_in_threadpool(self._write_refusal, error)
+            raise
+        async with self.lock:
+            self.files |= await run_in_threadpool(publishing.record, self.engine, self.run, found)
 
     async def tell(self, task: str, state: str, exit_code: int | None) -> None:
         """Tell the engine that a task moved; exit codes are mapped to few values (T4)."""
@@ -123,6 +160,14 @@ class Gateway:
                 await self._settle(change)
             since = answer["seq"]
 
+    def made(self) -> dict[str, str]:
+        """Return the files that tasks made, each with what stands for it in the tree: itself or its folder."""
+        return {
+            path: held.directory or path
+            for path, held in self.files.items()
+            if not held.is_input and held.object is not None
+        }
+
     def is_busy(self) -> bool:
         """Say whether a job of this run has not ended."""
         return any(row.state not in ENDED for row in self.jobs.values())
@@ -134,23 +179,38 @@ class Gateway:
                 # Made before we died, or before an answer of TES was lost: it counts once the engine asks again.
                 self.early[change["id"]] = change
                 return
+        if self.glimpses.lists:
+            self.left |= {one.path: one for one in settlement.left_by(row, change)}
         if row.state in ENDED:
             return
         if change["state"] in ENDED:
-            made = await run_in_threadpool(settlement.settle, self.engine, self.tree, row, change)
+            wanted = self._wants(row)
+            tree = self.tree if wanted else None
+            made = await run_in_threadpool(settlement.settle, self.engine, tree, row, change, self.glimpses)
             self.files.update(made)
+            if not wanted and self._wants(row):  # asked for meanwhile
+                await run_in_threadpool(self._show_again, row.task)
             await self.tell(row.task, row.state, row.exit_code)
         elif change["state"] != row.state:
             await run_in_threadpool(settlement.note, self.engine, row, change)
 
+    def _wants(self, row: RunTask) -> bool:
+        return self.keeps_tree or row.task in self.asked
+
+    def _remember(self, row: RunTask) -> None:
+        if row.task not in self.jobs:
+            self.jobs[row.task] = row
+            self.tried[row.key].append(row)
+            self.of_rule[row.rule] += 1
+
     def _known(self, job: Job) -> RunTask | None:
-        tried = [row for row in self.jobs.values() if row.key == job.key]
-        live = [row for row in tried if row.state not in ENDED or row.state == "COMPLETE"]
-        return live[0] if live else None
+        tried = self.tried.get(job.key, ())
+        return next((row for row in tried if row.state not in ENDED or row.state == "COMPLETE"), None)
 
     async def _create(self, job: Job) -> RunTask:
-        repeat = sum(row.key == job.key for row in self.jobs.values())
-        index = sum(row.rule == job.rule for row in self.jobs.values()) + 1
+        if job.free and job.rule not in self.free:
+            await run_in_threadpool(self._write_free, job)
+        repeat, index = len(self.tried.get(job.key, ())), self.of_rule[job.rule] + 1
         task = {**job.task, "name": f"{job.rule}-{index}"}
         headers = {
             "Idempotency-Key": f"{job.key}-{repeat}",
@@ -160,11 +220,11 @@ class Gateway:
         if job.rule in self.remote:
             made = await run_in_threadpool(self._create_remote, job, f"{job.key}-{repeat}", task["name"])
         else:
-            made = await self._tes("POST", f"{BASE}/tasks", json=task, headers=headers)
+            made = await self._tes_again("POST", f"{BASE}/tasks", json=task, headers=headers)
         row = await run_in_threadpool(
             settlement.record, self.engine, self.run, job, task=made["id"], repeat=repeat, index=index
         )
-        self.jobs[row.task] = row
+        self._remember(row)
         for path in job.touches:
             self.files.setdefault(path, Held(None, is_input=False))
         return row
@@ -186,12 +246,31 @@ class Gateway:
     def _show_again(self, task: str) -> None:
         with reading(self.engine) as session:
             rows = [row for row in files_of(session, self.run).values() if row.task == task]
-        settlement.show(self.tree, rows)
+        settlement.show(self.tree, rows, self.glimpses, self.left)
 
     def _write_refusal(self, error: StrongroomError) -> None:
         with transaction(self.engine) as session:
             facts = {"reason": error.sentence}
+            if isinstance(error, CommandRefused):
+                facts["rule"] = error.rule
             audit.append(session, Entry(Event.RUN_TASK_REFUSED, ACTOR, self.run, self.project, facts))
+
+    def _write_free(self, job: Job) -> None:
+        # T18: a command that no signed template binds is there for vetters, stewards and DAC to see.
+        with transaction(self.engine) as session:
+            audit.append(session, Entry(Event.RUN_FREE_COMMAND, ACTOR, self.run, self.project, {"rule": job.rule}))
+        self.free.add(job.rule)
+
+    async def _tes_again(self, method: str, path: str, **how: Any) -> dict[str, Any]:
+        """Say what may be said twice until TES answers: a server that died is back before an engine gives up."""
+        end = asyncio.get_running_loop().time() + PATIENCE
+        while True:
+            try:
+                return await self._tes(method, path, **how)
+            except (httpx.HTTPError, Unavailable):
+                if asyncio.get_running_loop().time() > end:
+                    raise
+                await asyncio.sleep(0.2)
 
     async def _tes(self, method: str, path: str, **how: Any) -> dict[str, Any]:
         answer = await self.tes.request(method, path, **how)
@@ -214,6 +293,10 @@ def application(gateway: Gateway) -> Starlette:
 
     async def cancel(request: Request) -> Response:
         await gateway.cancel(request.path_params["task"])
+        return JSONResponse({})
+
+    async def publish(request: Request) -> Response:
+        await gateway.publish(await _object(request))
         return JSONResponse({})
 
     async def changes(request: Request) -> Response:
@@ -239,6 +322,7 @@ def application(gateway: Gateway) -> Starlette:
         routes=[
             Route(f"{BASE}/tasks", refused(create), methods=["POST"]),
             Route(f"{BASE}/tasks/{{task:str}}:cancel", refused(cancel), methods=["POST"]),
+            Route(f"{BASE}/published", refused(publish), methods=["POST"]),
             Route(f"{BASE}/changes", refused(changes), methods=["GET"]),
         ]
     )

@@ -10,6 +10,10 @@ import yaml
 
 from airlock.contract import Contract, parse_contract
 from strongroom.errors import BadRequest
+from wes import nextflow_commands
+from wes.commands import NOTHING, Commands, parse_commands
+from wes.glimpses import NONE, Glimpses, parse_glimpses
+from wes.parameters import TABLE, check_hint
 from wes.remote import RemoteRule, parse_remote
 
 FIELDS = frozenset(
@@ -26,12 +30,25 @@ FIELDS = frozenset(
         "parameters",
         "outputs",
         "targets",
+        "asked_targets",
+        "until",
         "schema",
         "remote",
+        "commands",
+        "processes",
+        "free_commands",
+        "work",
+        "names",
+        "lists",
+        "clear",
     ]
 )
 NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+_ENTRY = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/){0,8}[A-Za-z0-9_-][A-Za-z0-9._-]*")
+_TARGET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=,/-]{0,399}")
+_PATTERN = re.compile(r"[A-Za-z0-9._+=,/*?-]{1,400}")
+_RULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
 _SLOT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # A free string reaches a shell sooner or later: strings are enums, or match a pattern made of these letters only.
 SAFE_PATTERN = re.compile(r"\^(?:[A-Za-z0-9._-]|\[[A-Za-z0-9._-]+\](?:\{[0-9]+(?:,[0-9]+)?\})?)+\$")
@@ -67,6 +84,17 @@ class Manifest:
     parameters: dict[str, Any]
     contract: Contract
     remote: dict[str, RemoteRule]
+    commands: Commands  # Snakemake's: what each rule may run (T18)
+    processes: nextflow_commands.Commands  # Nextflow's: what each process may run (T18)
+    targets: tuple[str, ...] = ()  # what a run makes; none: the first rule, or the one that the workflow marks
+    asked_targets: tuple[str, ...] = ()  # rules that a run may ask for instead
+    until: tuple[str, ...] = ()  # rules at which a run may stop
+    glimpses: Glimpses = NONE
+    work: tuple[str, ...] = ()  # files of the folder that lie in the work folder as well
+
+    def free(self) -> list[str]:
+        """Return the rules or processes whose commands no template binds, for vetters and stewards to see (T18)."""
+        return [*self.commands.free(), *sorted(self.processes.free)]
 
 
 def parse_manifest(text: str) -> Manifest:
@@ -81,22 +109,44 @@ def parse_manifest(text: str) -> Manifest:
         if field not in FIELDS:
             raise BadRequest(f"manifest.yaml: {str(field)[:60]!r} is not a field of a manifest.")
     engine = raw.get("engine") or {}
-    if engine.get("name") != "snakemake":
-        raise BadRequest("manifest.yaml: engine.name is snakemake.")
+    _check_engine(raw, engine)
+    slots = tuple(_slot(s) for s in raw.get("inputs") or ())
+    name = _text(raw, "name", NAME)
+    glimpses = parse_glimpses(raw)
+    if missing := {one.slot for one in glimpses.clear} - {slot.name for slot in slots}:
+        raise BadRequest(f"manifest.yaml: clear: {sorted(missing)[0]} is not among inputs.")
     return Manifest(
-        name=_text(raw, "name", NAME),
+        name=name,
         version=_text(raw, "version", VERSION),
-        title=str(raw.get("title", ""))[:300],
+        title=str(raw.get("title") or "").strip()[:300] or name,  # a heading, and the words of a link
         author=str(raw.get("author", ""))[:200],
         engine=str(engine["name"]),
         engine_version=str(engine.get("version", "")),
-        entry=_text(raw, "entry", re.compile(r"[A-Za-z0-9._-]+")),
+        entry=_text(raw, "entry", _ENTRY),
         images=tuple(str(i) for i in raw.get("images") or ()),
-        slots=tuple(_slot(s) for s in raw.get("inputs") or ()),
-        parameters=_parameters(raw.get("parameters") or {"type": "object", "additionalProperties": False}),
+        slots=slots,
+        parameters=_parameters(raw.get("parameters") or {"type": "object", "additionalProperties": False}, slots),
         contract=parse_contract(raw.get("outputs") or []),
         remote=parse_remote(raw.get("remote") or {}),
+        # T18: what is not said is not run.
+        commands=parse_commands(raw["commands"]) if "commands" in raw else NOTHING,
+        processes=nextflow_commands.parse_commands(raw.get("processes") or {}, raw.get("free_commands") or []),
+        targets=_targets(raw.get("targets", "full")),
+        asked_targets=_rules(raw, "asked_targets"),
+        until=_rules(raw, "until"),
+        glimpses=glimpses,
+        work=_patterns(raw.get("work") or [], "work"),
     )
+
+
+def _check_engine(raw: dict[str, Any], engine: Any) -> None:
+    if not isinstance(engine, dict) or engine.get("name") not in ("snakemake", "nextflow"):
+        raise BadRequest("manifest.yaml: engine.name is snakemake or nextflow.")
+    snakemake = ("remote", "until", "asked_targets", "commands")
+    other = ("processes", "free_commands") if engine["name"] == "snakemake" else snakemake
+    for field in other:
+        if raw.get(field):
+            raise BadRequest(f"manifest.yaml: {field} is not for workflows of {engine['name']}.")
 
 
 def _text(raw: dict[str, Any], field: str, pattern: re.Pattern[str]) -> str:
@@ -104,6 +154,28 @@ def _text(raw: dict[str, Any], field: str, pattern: re.Pattern[str]) -> str:
     if not pattern.fullmatch(value):
         raise BadRequest(f"manifest.yaml: {field} is missing or not well formed.")
     return value
+
+
+def _targets(raw: Any) -> tuple[str, ...]:
+    """Return the rules or files that a run makes; `full` is what the workflow makes by itself."""
+    if raw == "full":
+        return ()
+    if not isinstance(raw, list) or not raw or not all(_TARGET.fullmatch(str(one)) for one in raw):
+        raise BadRequest("manifest.yaml: targets is full, or a list of rules and files.")
+    return tuple(map(str, raw))
+
+
+def _patterns(raw: Any, field: str) -> tuple[str, ...]:
+    if not isinstance(raw, list) or not all(_PATTERN.fullmatch(str(one)) for one in raw):
+        raise BadRequest(f"manifest.yaml: {field} is a list of file names, in which * and ? may stand.")
+    return tuple(map(str, raw))
+
+
+def _rules(raw: dict[str, Any], field: str) -> tuple[str, ...]:
+    names = raw.get(field) or []
+    if not isinstance(names, list) or len(names) > 1000 or not all(_RULE.fullmatch(str(name)) for name in names):
+        raise BadRequest(f"manifest.yaml: {field} is a list of names of rules.")
+    return tuple(str(name) for name in names)
 
 
 def _slot(raw: Any) -> Slot:
@@ -117,7 +189,7 @@ def _slot(raw: Any) -> Slot:
     )
 
 
-def _parameters(schema: Any) -> dict[str, Any]:
+def _parameters(schema: Any, slots: tuple[Slot, ...]) -> dict[str, Any]:
     if not isinstance(schema, dict) or schema.get("additionalProperties") is not False:
         raise BadRequest("manifest.yaml: parameters is a JSON Schema with additionalProperties: false.")
     try:
@@ -125,14 +197,16 @@ def _parameters(schema: Any) -> dict[str, Any]:
     except jsonschema.SchemaError as error:
         raise BadRequest("manifest.yaml: parameters is not a JSON Schema.") from error
     for name, rule in (schema.get("properties") or {}).items():
-        _check_closed(str(name), rule)
+        _check_closed(str(name), rule, [slot.name for slot in slots])
     return schema
 
 
-def _check_closed(name: str, rule: Any) -> None:
+def _check_closed(name: str, rule: Any, slots: list[str]) -> None:
     if not isinstance(rule, dict):
         raise BadRequest(f"manifest.yaml: parameter {name} needs a schema of its own.")
     if rule.get("type") in ("integer", "number", "boolean") or "enum" in rule:
+        return
+    if check_hint(name, rule, safe=SAFE_PATTERN, slots=slots):
         return
     if rule.get("type") == "string" and SAFE_PATTERN.fullmatch(str(rule.get("pattern", ""))):
         return
@@ -148,7 +222,9 @@ def check_parameters(manifest: Manifest, given: dict[str, Any]) -> dict[str, Any
     validator = jsonschema.Draft202012Validator(manifest.parameters)
     wrong = {_place(error) for error in validator.iter_errors(whole)}
     # Python's $ matches before a final newline; no parameter needs one.
-    wrong |= {f"{name} is not what the schema allows (pattern)" for name, value in whole.items() if _breaks(value)}
+    # The lines of a table are read one by one, later on.
+    one_line = {name: value for name, value in whole.items() if TABLE not in properties.get(name, {})}
+    wrong |= {f"{name} is not what the schema allows (pattern)" for name, value in one_line.items() if _breaks(value)}
     if wrong:
         allowed = ", ".join(sorted(properties)) or "none"
         raise BadRequest(f"workflow_params: {'; '.join(sorted(wrong))}. This workflow's parameters are: {allowed}.")

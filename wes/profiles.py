@@ -105,18 +105,30 @@ def _check_promises(contract: Contract, files: tuple[str, ...]) -> None:
     for n, rule in enumerate(contract.rules):
         if rule.release is Release.AIRLOCK and rule.rule != RULE:
             raise _wrong(f"outputs[{n}].rule", f"{RULE}, for a profile has one task.")
+        if rule.stream:
+            raise _wrong(f"outputs[{n}].stream", "not in a profile: what its task prints stays inside.")
+
+
+_OF_FILES = frozenset(("role", "description", "folder", "pattern", "min_files", "max_files", "outside"))
 
 
 def _files(raw: Any, n: int) -> Files:
     where = f"inputs[{n}]"
-    raw = _object(raw, where, frozenset(("role", "description", "folder", "pattern", "min_files", "max_files")))
+    raw = _object(raw, where, _OF_FILES)
     return Files(
         role=_match(raw.get("role"), f"{where}.role", _PLAIN),
         folder=f"{WORK}/{_match(raw.get('folder'), f'{where}.folder', _PATH)}",
         pattern=_match(raw.get("pattern", "*"), f"{where}.pattern", _PATTERN),
         least=_whole(raw.get("min_files", 1), f"{where}.min_files", least=0),
         most=_whole(raw.get("max_files", 1), f"{where}.max_files", least=1),
+        outside=_flag(raw.get("outside", False), f"{where}.outside"),
     )
+
+
+def _flag(value: Any, where: str) -> bool:
+    if type(value) is not bool:
+        raise _wrong(where, "true or false.")
+    return value
 
 
 def _hole(name: str, raw: Any, roles: set[str]) -> Hole:

@@ -3,11 +3,12 @@
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from strongroom.canonical import digest
 from strongroom.errors import BadRequest, NotAllowed
+from wes.glimpses import Words
 
 WORK = "/run/work/"
 WORKFLOW = "/run/workflow/"
@@ -25,6 +26,7 @@ ENV = frozenset(
         "NUMEXPR_NUM_THREADS",
     }
 )
+NO_LISTS: Mapping[str, Words] = {}
 MOST_CONTENT = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=,-]*")
 _RULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
@@ -37,6 +39,7 @@ class Held:
     object: str | None
     is_input: bool
     directory: str | None = None
+    content: str | None = None  # a file of the vetted folder that lies in the work folder as well
 
 
 @dataclass(frozen=True)
@@ -48,25 +51,36 @@ class Job:
     task: dict[str, Any]
     touches: tuple[str, ...]
     directories: tuple[str, ...]
+    passed: Mapping[str, str] = field(default_factory=dict)  # outputs that are files of the run already
+    free: bool = False  # a command that no template of the manifest binds (T18)
 
 
-def job_of(asked: Mapping[str, Any], *, run: str, images: Mapping[str, str], files: Mapping[str, Held]) -> Job:
+def job_of(
+    asked: Mapping[str, Any],
+    *,
+    run: str,
+    images: Mapping[str, str],
+    files: Mapping[str, Held],
+    lists: Mapping[str, Words] = NO_LISTS,
+) -> Job:
     """Return the job that `asked` describes; raise `BadRequest` or `NotAllowed` with the field named.
 
-    `images` maps the names that the workflow uses to signed digests; `files` are the run's own, by relative path.
+    `images` maps the names that the workflow uses to signed digests; `files` are the run's own, by relative path;
+    `lists` what the manifest grants an engine to read of a task's files.
     """
-    _only(asked, FIELDS, "a job")
-    tags = asked.get("tags")
-    rule = str(tags.get("rule", "")) if isinstance(tags, dict) else ""
-    if not _RULE.fullmatch(rule):
-        raise BadRequest("tags.rule: the name of a rule of this workflow.")
+    only(asked, FIELDS, "a job")
+    rule = rule_of(asked)
     executor = _executor(asked.get("executors"), images)
-    outputs = _outputs(_list(asked, "outputs"), files, run)
-    inputs = _inputs(_list(asked, "inputs"), files)
-    touches = tuple(_output_path(path, "touch", files) for path in _list(asked, "touch"))
-    resources = asked.get("resources") or {}
-    _only(resources, RESOURCE_FIELDS, "resources")
-    task = {"executors": [executor], "inputs": inputs, "outputs": outputs, "resources": dict(resources)}
+    outputs = _outputs(checked_list(asked, "outputs"), files, run)
+    touches = tuple(_output_path(path, "touch", files) for path in checked_list(asked, "touch"))
+    # An empty file that a rule without a body touched is known from the first job that needs it.
+    new = {path: Held(None, is_input=False) for path in touches if path not in files}
+    inputs = _inputs(checked_list(asked, "inputs"), {**files, **new} if new else files)
+    for output in outputs:
+        grant = lists.get(relative(output["path"], "outputs"))
+        if grant is not None and grant.rule == rule and output["type"] == "FILE":
+            output["tells"] = grant.tells()  # T17: the task's own walls look whether it is such a list
+    task = {"executors": [executor], "inputs": inputs, "outputs": outputs, "resources": resources_of(asked)}
     # Decision 18: without tags, names or engine ids, so that a resumed engine meets its earlier tasks.
     try:
         key = digest({"run": run, "rule": rule, "task": task, "touch": sorted(touches)})
@@ -74,6 +88,22 @@ def job_of(asked: Mapping[str, Any], *, run: str, images: Mapping[str, str], fil
         raise BadRequest("a job: plain JSON was expected, without NaN or halves of letters.") from error
     directories = tuple(relative(o["path"], "outputs") for o in outputs if o["type"] == "DIRECTORY")
     return Job(rule, key, task, touches, directories)
+
+
+def rule_of(asked: Mapping[str, Any]) -> str:
+    """Return the rule or process that a job says it is of."""
+    tags = asked.get("tags")
+    rule = str(tags.get("rule", "")) if isinstance(tags, dict) else ""
+    if not _RULE.fullmatch(rule):
+        raise BadRequest("tags.rule: the name of a rule of this workflow.")
+    return rule
+
+
+def resources_of(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a job asks for of the node; `tes.admission` holds it to its limits."""
+    resources = asked.get("resources") or {}
+    only(resources, RESOURCE_FIELDS, "resources")
+    return dict(resources)
 
 
 def relative(path: Any, field: str) -> str:
@@ -90,8 +120,11 @@ def _executor(asked: Any, images: Mapping[str, str]) -> dict[str, Any]:
     if not isinstance(asked, list) or len(asked) != 1 or not isinstance(asked[0], dict):
         raise BadRequest("executors: exactly one.")
     executor = asked[0]
-    _only(executor, EXECUTOR_FIELDS, "executors[0]")
-    image = images.get(str(executor.get("image")))
+    only(executor, EXECUTOR_FIELDS, "executors[0]")
+    name = str(executor.get("image"))
+    image = next(iter(images.values())) if name == "" and len(images) == 1 else images.get(name)
+    if image is None and name == "":
+        raise NotAllowed("executors[0].image: this workflow has several; name the rule's own by container:.")
     if image is None:
         raise NotAllowed("executors[0].image: not among the images that the vetters signed for this workflow.")
     command = executor.get("command")
@@ -100,7 +133,7 @@ def _executor(asked: Any, images: Mapping[str, str]) -> dict[str, Any]:
     if executor.get("workdir", "/run/work") != "/run/work":
         raise NotAllowed("executors[0].workdir: jobs run in /run/work.")
     env = executor.get("env") or {}
-    _only(env, ENV, "executors[0].env")
+    only(env, ENV, "executors[0].env")
     return {
         "image": image,
         "command": command,
@@ -118,7 +151,7 @@ def _threads(value: Any) -> str:
 def _inputs(asked: Any, files: Mapping[str, Held]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for given in asked:
-        _only(given, frozenset({"path", "type", "content"}), "inputs")
+        only(given, frozenset({"path", "type", "content"}), "inputs")
         path = str(given.get("path"))
         if "content" in given:
             inside = relative(path, "inputs")
@@ -130,7 +163,8 @@ def _inputs(asked: Any, files: Mapping[str, Held]) -> list[dict[str, Any]]:
         else:
             for inside in _held(relative(path, "inputs"), files):
                 held = files[inside]
-                source = {"content": ""} if held.object is None else {"url": f"strongroom://object/{held.object}"}
+                clear = {"content": held.content or ""}
+                source = clear if held.object is None else {"url": f"strongroom://object/{held.object}"}
                 found[inside] = {"path": WORK + inside, "type": "FILE", **source}
     return [found[inside] for inside in sorted(found)]
 
@@ -139,7 +173,7 @@ def _held(inside: str, files: Mapping[str, Held]) -> list[str]:
     # T19: inputs resolve in the table of objects that this run owns, never through the engine's file system.
     if inside in files:
         return [inside]
-    below = [path for path, held in files.items() if held.directory == inside]
+    below = [path for path in files if path.startswith(inside + "/")]
     if not below:
         raise NotAllowed("inputs: not a file of this run.")
     return below
@@ -148,7 +182,7 @@ def _held(inside: str, files: Mapping[str, Held]) -> list[str]:
 def _outputs(asked: Any, files: Mapping[str, Held], run: str) -> list[dict[str, Any]]:
     outputs = []
     for wanted in asked:
-        _only(wanted, frozenset({"path", "type"}), "outputs")
+        only(wanted, frozenset({"path", "type"}), "outputs")
         inside = _output_path(wanted.get("path"), "outputs", files)
         kind = wanted.get("type", "FILE")
         if kind not in ("FILE", "DIRECTORY"):
@@ -165,16 +199,18 @@ def _output_path(path: Any, field: str, files: Mapping[str, Held]) -> str:
     return inside
 
 
-def _list(asked: Mapping[str, Any], field: str) -> list[Any]:
+def checked_list(asked: Mapping[str, Any], field: str) -> list[Any]:
+    """Return a field that is a list, or missing."""
     given = asked.get(field) or []
     if not isinstance(given, list):
         raise BadRequest(f"{field}: a list was expected.")
     return given
 
 
-def _only(given: Any, known: frozenset[str], where: str) -> None:
+def only(given: Any, known: frozenset[str], where: str) -> None:
+    """Raise unless `given` is an object with no field but these."""
     if not isinstance(given, dict):
         raise BadRequest(f"{where}: an object was expected.")
-    for field in given:
-        if field not in known:
-            raise BadRequest(f"{where}: {str(field)[:60]!r} is not a field that a gateway knows.")
+    for name in given:
+        if name not in known:
+            raise BadRequest(f"{where}: {str(name)[:60]!r} is not a field that a gateway knows.")

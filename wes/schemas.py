@@ -51,11 +51,13 @@ class RunRequest(BaseModel):
 
 
 class Log(BaseModel):
-    """`Log`: stdout and stderr of an engine pass the airlock before anyone reads them."""
+    """`Log`: stdout and stderr are URLs, and what they lead to passes the airlock before anyone reads it."""
 
     name: str
     start_time: str | None = None
     end_time: str | None = None
+    stdout: str | None = None
+    stderr: str | None = None
     exit_code: int | None = None
     system_logs: list[str] | None = None
 

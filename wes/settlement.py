@@ -1,18 +1,24 @@
 """Writes down what became of a run's jobs: rows first, then stubs, and only then may the engine hear of it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from archive import decisions
+from strongroom.audit import Entry, Event, append
 from strongroom.database import now, transaction
+from wes.glimpses import NONE, Glimpses, Left, text_of, within
 from wes.rules import WORK, Held, Job
-from wes.store import RunFile, RunTask
-from wes.stubs import rounded, write_stub
+from wes.store import Run, RunFile, RunTask, files_of
+from wes.stubs import make_directory, rounded, write_stub
 
+NOTHING: Mapping[str, Left] = {}
+ACTOR = "wes.gateway"
 TICK = 1_000_000  # the run's own clock: one millisecond a file, no matter when it was made (T4)
+NOBODY = ""  # the rule of an input that a task passes on: no contract names it, so it never leaves by that path
 KNOWN_EXITS = frozenset({0, 1, 130, 137, 143})
 
 
@@ -34,7 +40,7 @@ def record(engine: sa.Engine, run: str, job: Job, *, task: str, repeat: int, ind
             )
             session.add(row)
             for path in job.touches:
-                session.merge(_file(session, run, path, object_id=None, size=0, row=row))
+                session.merge(_file(path, object_id=None, size=0, row=row, mtime_ns=_next_moment(session, row)))
     return row
 
 
@@ -45,27 +51,116 @@ def note(engine: sa.Engine, row: RunTask, change: dict[str, Any]) -> None:
         session.merge(row)
 
 
-def settle(engine: sa.Engine, tree: int, row: RunTask, change: dict[str, Any]) -> dict[str, Held]:
-    """Write down that a job ended, and show its files to the engine; return the files that the run now has."""
+def settle(
+    engine: sa.Engine, tree: int | None, row: RunTask, change: dict[str, Any], glimpses: Glimpses = NONE
+) -> dict[str, Held]:
+    """Write down that a job ended, and show its files in the engine's tree; return the files that the run now has."""
     with transaction(engine) as session:
         _copy(row, change)
+        left = left_by(row, change)
+        told = within(glimpses, row.rule, left)
+        if told is not None:
+            _note_told(session, row, fits=told)
+            if not told:  # its files stay sealed, unnamed: the job failed, as far as its engine may know
+                row.state, row.exit_code, change = "EXECUTOR_ERROR", 1, {**change, "state": "EXECUTOR_ERROR"}
+        row.printed = dict(change.get("printed") or {}) if change["state"] == "COMPLETE" else {}
         session.merge(row)
+        outputs = change["outputs"] if change["state"] == "COMPLETE" else []
+        first = _next_moment(session, row) if outputs else 0
         files = [
-            _file(session, row.run, _inside(output), object_id=output["object"], size=output["size"], row=row)
-            for output in (change["outputs"] if change["state"] == "COMPLETE" else [])
+            _file(_inside(one), object_id=one["object"], size=one["size"], row=row, mtime_ns=first + n * TICK)
+            for n, one in enumerate(outputs)
         ]
-        for n, file in enumerate(files):
-            file.mtime_ns += n * TICK
+        for file in files:
             session.merge(file)
-    show(tree, files)
+    if tree is not None:
+        show(tree, files, glimpses, {one.path: one for one in left})
     return {file.path: Held(file.object, is_input=False, directory=file.directory) for file in files}
 
 
-def show(tree: int, files: Iterable[RunFile]) -> None:
-    """Write the stubs of `files` into the engine's tree."""
+def pass_on(engine: sa.Engine, tree: int, run: str, passed: Mapping[str, str]) -> dict[str, Held]:
+    """Give files of a run the other paths by which a task passes them on, and show them there; return what is new."""
+    with transaction(engine) as session:
+        rows, new = [], {}
+        for path, source in passed.items():
+            row = session.get(RunFile, (run, path))
+            if row is None:
+                before = session.get(RunFile, (run, source))
+                assert before is not None
+                row = copied(before, path)
+                session.add(row)
+                new[path] = Held(row.object, is_input=False)
+            rows.append(row)
+        session.flush()
+        show(tree, rows)
+    return new
+
+
+def copied(row: RunFile, path: str) -> RunFile:
+    """Return the same file under another path: who made it stays as it is (T16)."""
+    return RunFile(
+        run=row.run,
+        path=path,
+        object=row.object,
+        stub_size=row.stub_size,
+        mtime_ns=row.mtime_ns,
+        rule=row.rule or NOBODY,
+        task=row.task,
+        directory=None,
+    )
+
+
+def sweep(session: orm.Session, run: Run, removed: Collection[str]) -> Entry | None:
+    """Forget the files of a run whose stubs its engine removed, as temp() asks; return the audit entry, if any.
+
+    Only files that tasks of this run made: an engine removes no input. The objects stay sealed to the run's key,
+    which dies with the run's retention; nobody can name them any more.
+    """
+    rows = [row for path, row in files_of(session, run.id).items() if row.task is not None and path in removed]
+    for row in rows:
+        session.delete(row)
+    return Entry(Event.RUN_FILES_REMOVED, ACTOR, run.id, run.project, {"files": len(rows)}) if rows else None
+
+
+def left_by(row: RunTask, change: dict[str, Any]) -> list[Left]:
+    """Return what a job left, as far as its engine could see of it."""
+    left = []
+    for output in change["outputs"] if change["state"] == "COMPLETE" else []:
+        path, told = _inside(output), output.get("told")
+        left.append(Left(path, _directory(row, path), None if told is None else tuple(told)))
+    return left
+
+
+def _note_told(session: orm.Session, row: RunTask, *, fits: bool) -> None:
+    """Write down that a run depends on data from here on, or that a task would have told more than was granted."""
+    run = session.scalar(sa.select(Run).where(Run.id == row.run))
+    if run is None:
+        return
+    if not fits:
+        append(session, Entry(Event.RUN_GLIMPSE_REFUSED, ACTOR, run.id, run.project, {"task": row.name}))
+    else:
+        follows_data(session, run.id, {"task": row.name})
+
+
+def follows_data(session: orm.Session, run_id: str, facts: Mapping[str, Any]) -> None:
+    """Write down that a run's plan follows data from now on, if it did not before."""
+    run = session.scalar(sa.select(Run).where(Run.id == run_id))
+    if run is not None and run.data_dependent is None:
+        run.data_dependent = now()
+        decisions.follow_data(session, run.id, since=run.data_dependent)
+        append(session, Entry(Event.RUN_DATA_DEPENDENT, ACTOR, run.id, run.project, dict(facts)))
+
+
+def show(tree: int, files: Iterable[RunFile], glimpses: Glimpses = NONE, left: Mapping[str, Left] = NOTHING) -> None:
+    """Write the stubs of `files` into the engine's tree; names that data chose are shown by grant alone (T4)."""
     for file in files:
-        if file.object is not None:
-            write_stub(tree, file.path, size=file.stub_size, mtime_ns=file.mtime_ns)
+        if file.object is None:
+            continue
+        if file.directory is not None and file.rule not in glimpses.names:
+            make_directory(tree, file.directory)
+        else:
+            text = text_of(glimpses, left[file.path]) if file.path in left else None
+            write_stub(tree, file.path, size=file.stub_size, mtime_ns=file.mtime_ns, content=text or b"")
 
 
 def told_exit_code(state: str, exit_code: int | None) -> int | None:
@@ -88,16 +183,24 @@ def _inside(output: dict[str, Any]) -> str:
     return str(output["path"]).removeprefix(WORK)
 
 
-def _file(session: orm.Session, run: str, path: str, *, object_id: str | None, size: int, row: RunTask) -> RunFile:
-    latest = session.scalar(sa.select(sa.func.max(RunFile.mtime_ns)).where(RunFile.run == run))
-    born = int(row.created.timestamp()) * 1_000_000_000
+def _directory(row: RunTask, path: str) -> str | None:
+    return next((d for d in row.directories if path.startswith(d + "/")), None)
+
+
+def _next_moment(session: orm.Session, row: RunTask) -> int:
+    """Return when the next file of a run was made, by the run's own clock."""
+    latest = session.scalar(sa.select(sa.func.max(RunFile.mtime_ns)).where(RunFile.run == row.run))
+    return (latest or int(row.created.timestamp()) * 1_000_000_000) + TICK
+
+
+def _file(path: str, *, object_id: str | None, size: int, row: RunTask, mtime_ns: int) -> RunFile:
     return RunFile(
-        run=run,
+        run=row.run,
         path=path,
         object=object_id,
         stub_size=rounded(size),
-        mtime_ns=(latest or born) + TICK,
+        mtime_ns=mtime_ns,
         rule=row.rule,
         task=row.task,
-        directory=next((d for d in row.directories if path.startswith(d + "/")), None),
+        directory=_directory(row, path),
     )

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from strongroom.audit import Entry, Event
-from strongroom.database import Base, Json, UtcTime, now
+from strongroom.database import Base, Json, UtcTime, letters, now
 from strongroom.states import step
+from wes.quiet import told_at
 from wes.runs import STEPS, TERMINAL, RunState
 
 
@@ -16,12 +17,23 @@ class Run(Base):
     """One execution of a vetted workflow version."""
 
     __tablename__ = "runs"
+    __table_args__ = (
+        sa.Index("ix_runs_person_number", "person", "number"),
+        sa.Index("ix_runs_person_state_number", "person", "state", "number"),
+        sa.Index("ix_runs_person_name_number", "person", "name", "number"),
+        sa.Index("ix_runs_person_workflow_number", "person", "workflow", "number"),
+        sa.Index("ix_runs_person_created", "person", "created"),
+        sa.Index("ix_runs_project_state", "project", "state"),
+        sa.Index("ix_runs_project_turn", "project", "turn"),
+    )
 
     number: orm.Mapped[int] = orm.mapped_column(primary_key=True)
     id: orm.Mapped[str] = orm.mapped_column(sa.String(32), unique=True)
     state: orm.Mapped[str] = orm.mapped_column(sa.String(20), index=True)
-    project: orm.Mapped[str] = orm.mapped_column(sa.String(64), index=True)
-    person: orm.Mapped[str] = orm.mapped_column(sa.String(200), index=True)
+    project: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    person: orm.Mapped[str] = orm.mapped_column(sa.String(200))
+    name: orm.Mapped[str] = orm.mapped_column(letters(200))  # its tag `name`, else NAME/VERSION of its workflow
+    tags: orm.Mapped[dict[str, str]] = orm.mapped_column(Json)
     coarse: orm.Mapped[bool]
     workflow: orm.Mapped[str] = orm.mapped_column(sa.String(100))
     version: orm.Mapped[str] = orm.mapped_column(sa.String(40))
@@ -33,12 +45,32 @@ class Run(Base):
     datasets: orm.Mapped[list[str]] = orm.mapped_column(Json)
     reason: orm.Mapped[str | None] = orm.mapped_column(sa.String(300))
     planned_tasks: orm.Mapped[int | None]
+    data_dependent: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)  # since when its plan follows data
     created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
     started: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
     ended: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
+    quiet: orm.Mapped[bool] = orm.mapped_column(default=False)  # about few persons: how it ends is not told (T6)
+    told: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime, index=True)  # when a quiet one's end is told
     launches: orm.Mapped[int]
+    resumed: orm.Mapped[int]  # how often its owner resumed it
+    turn: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)  # when it last left the queue
     lease_owner: orm.Mapped[str | None] = orm.mapped_column(sa.String(100))
     lease_until: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
+
+
+class RunTag(Base):
+    """One tag of a run, by the run's number: a list that asks for it walks an index in the list's own order."""
+
+    __tablename__ = "run_tags"
+    __table_args__ = (
+        sa.Index("ix_run_tags_person_key_value_number", "person", "key", "value", "number"),
+        sa.Index("ix_run_tags_person_key_number", "person", "key", "number"),
+    )
+
+    number: orm.Mapped[int] = orm.mapped_column(sa.ForeignKey("runs.number"), primary_key=True)
+    key: orm.Mapped[str] = orm.mapped_column(sa.String(255), primary_key=True)
+    value: orm.Mapped[str] = orm.mapped_column(sa.String(1000))
+    person: orm.Mapped[str] = orm.mapped_column(sa.String(200))
 
 
 class RunFile(Base):
@@ -60,7 +92,12 @@ class RunTask(Base):
     """One job that the engine asked for, and the TES task that it became."""
 
     __tablename__ = "run_tasks"
-    __table_args__ = (sa.UniqueConstraint("run", "key", "repeat"), sa.UniqueConstraint("run", "rule", "index"))
+    __table_args__ = (
+        sa.UniqueConstraint("run", "key", "repeat"),
+        sa.UniqueConstraint("run", "rule", "index"),
+        sa.Index("ix_run_tasks_run_number", "run", "number"),
+        sa.Index("ix_run_tasks_run_state", "run", "state"),
+    )
 
     number: orm.Mapped[int] = orm.mapped_column(primary_key=True)
     run: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("runs.id"))
@@ -72,6 +109,7 @@ class RunTask(Base):
     state: orm.Mapped[str] = orm.mapped_column(sa.String(20))
     exit_code: orm.Mapped[int | None]
     directories: orm.Mapped[list[str]] = orm.mapped_column(Json)
+    printed: orm.Mapped[dict[str, str]] = orm.mapped_column(Json, default=dict)  # by stream, what a COMPLETE one said
     created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
     started: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
     ended: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
@@ -115,8 +153,11 @@ def move(run: Run, to: RunState, *, actor: str, reason: str | None = None) -> En
     run.state = step(STEPS, before, to).value
     if to is RunState.RUNNING and run.started is None:
         run.started = now()
+    if to is RunState.QUEUED:
+        run.ended = run.reason = None
     if to in TERMINAL:
         run.ended, run.reason = now(), reason
+        run.told = told_at(run.started, run.ended) if run.quiet and run.started is not None else None
         run.lease_owner = run.lease_until = None
     facts = {"from": before.value, "to": to.value} | ({"reason": reason} if reason else {})
     return Entry(Event.RUN_STATE, actor, run.id, run.project, facts)

@@ -3,7 +3,7 @@
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,8 +24,8 @@ def rounded(size: int) -> int:
     return -(-size // unit) * unit
 
 
-def write_stub(root: int, path: str, *, size: int, mtime_ns: int) -> None:
-    """Make `path` below the directory `root` an empty-hearted file; no link on the way is followed.
+def write_stub(root: int, path: str, *, size: int, mtime_ns: int, content: bytes = b"") -> None:
+    """Make `path` below the directory `root` a file of holes, or of `content` that is no secret; no link is followed.
 
     The engine owns this tree and may be hostile: each component is opened without following links.
     """
@@ -36,7 +36,9 @@ def write_stub(root: int, path: str, *, size: int, mtime_ns: int) -> None:
                 name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=folder
             )
             try:
-                os.ftruncate(file, size)
+                if content:
+                    os.write(file, content)
+                os.ftruncate(file, len(content) or size)
                 os.utime(file, ns=(mtime_ns, mtime_ns))
             finally:
                 os.close(file)
@@ -48,6 +50,26 @@ def make_directory(root: int, path: str) -> None:
     """Make the directory `path` below `root` and its parents."""
     with _parent(root, path + "/.") as _:
         return
+
+
+def missing(root: int, stubs: Mapping[str, str]) -> frozenset[str]:
+    """Return the keys whose stub, a file or a folder below `root`, is gone; what is behind a link is gone too."""
+    return frozenset(key for key, path in stubs.items() if not _is_there(root, path))
+
+
+def _is_there(root: int, path: str) -> bool:
+    *folders, name = path.split("/")
+    current = os.dup(root)
+    try:
+        for part in folders:
+            below = os.open(part, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_RDONLY | os.O_CLOEXEC, dir_fd=current)
+            os.close(current)
+            current = below
+        return not stat.S_ISLNK(os.stat(name, dir_fd=current, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+    finally:
+        os.close(current)
 
 
 @contextmanager

@@ -1,13 +1,17 @@
 """Accepts a run: everything is checked, then recorded with its decision and its audit event, then queued."""
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import orm
 
+from airlock import intake
+from airlock.contract import Release
 from archive import datasets as archive_datasets
-from archive import decisions
+from archive import decisions, queries
 from strongroom import audit, projects
 from strongroom.audit import Entry, Event
 from strongroom.database import now
@@ -17,16 +21,19 @@ from strongroom.projects import Project, Role
 from strongroom.settings import Settings
 from wes import catalogue
 from wes.catalogue import Vetted
+from wes.engines import open_engine
 from wes.manifest import Slot, check_parameters
+from wes.options import check_options, is_whole
+from wes.parameters import resolve
 from wes.remote_jobs import site_of
-from wes.runs import RunState
+from wes.runs import LIVE, RunState
 from wes.schemas import Form
-from wes.store import Run, RunFile
+from wes.store import Run, RunFile, RunTag
 from wes.stubs import rounded
+from wes.turns import Limits, check_room
 from wes.vetting import parse_url
 
-TYPES = frozenset({"SMK", "SNAKEMAKE"})
-ENGINE_VERSIONS = {"snakemake": "9.27.1"}
+MOST_TAGS = 100
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class Chosen:
     """One input file of a run."""
 
     slot: str
+    dataset: str
     name: str
     object: str
     size: int
@@ -45,47 +53,138 @@ class Chosen:
         return f"inputs/{self.slot}/{self.name}"
 
 
+@dataclass(frozen=True)
+class Admitted:
+    """What was decided about an asking: the same for a new run and for one that is resumed (T19)."""
+
+    project: Project
+    vetted: Vetted
+    chosen: tuple[Chosen, ...]
+    datasets: tuple[archive_datasets.Usable, ...]
+    config: dict[str, Any]
+    options: dict[str, str]
+    asked: tuple[queries.Population, ...] = ()
+    few: bool = False  # one population is smaller than what may leave must be about
+
+    @property
+    def coarse(self) -> bool:
+        """Whether one dataset of the run is coarse: then all of the run is."""
+        return any(one.observability != "open" for one in self.datasets)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether its person is not told how it ends (T6): few persons, whose data is not open."""
+        return self.few and self.coarse
+
+    @property
+    def leaves(self) -> bool:
+        """Whether outputs of the run may leave by its contract."""
+        return is_whole(self.options) and any(
+            rule.release is Release.AIRLOCK for rule in self.vetted.manifest.contract.rules
+        )
+
+
 def submit(session: orm.Session, person: Person, form: Form, *, settings: Settings, hosts: frozenset[str]) -> Run:
     """Record a run of a vetted workflow for `person`, or raise what is wrong with the asking."""
-    project = _project(session, person, form)
     name, version = parse_url(form.workflow_url, hosts=hosts)
-    vetted = catalogue.load(settings, name, version)
-    _check_engine(form, vetted)
-    asked = dict(form.workflow_params)
-    chosen, datasets = _inputs(session, project, vetted, asked.pop("inputs", {}))
-    datasets += _inboxes(session, project, vetted, settings)
-    parameters = check_parameters(vetted.manifest, asked)
-    coarse = any(d.observability != "open" for d in datasets)
-    policy = max(settings.airlock.min_count, project.min_count)
-    config = {
-        **parameters,
-        "inputs": {slot.name: [c.path for c in chosen if c.slot == slot.name] for slot in vetted.manifest.slots},
-        "policy": {"min_count": policy},
-    }
+    admitted = admit(session, person, form, workflow=(name, version), settings=settings)
+    project, vetted = admitted.project, admitted.vetted
     run = Run(
         id=uuid.uuid4().hex,
         state=RunState.QUEUED.value,
         project=project.id,
         person=person.id,
-        coarse=coarse,
+        name=(form.tags.get("name") or f"{name}/{version}")[:200],
+        tags=form.tags,
+        coarse=admitted.coarse,
+        quiet=admitted.quiet,
         workflow=name,
         version=version,
         digest=vetted.statement.digest,
         contract_schema=vetted.manifest.contract.version,
         policy_version=project.policy_version,
-        request=_echo(form, vetted),
-        config=config,
-        datasets=sorted({d.id for d in datasets}),
+        request=_echo(form, admitted),
+        config=admitted.config,
+        datasets=sorted({d.id for d in admitted.datasets}),
         created=now(),
         launches=0,
+        resumed=0,
     )
     session.add(run)
     session.flush()
-    _record_files(session, run, chosen)
+    session.add_all(
+        RunTag(number=run.number, key=key, value=value, person=run.person) for key, value in form.tags.items()
+    )
+    _record_files(session, run, admitted.chosen)
+    queries.record(
+        session,
+        admitted.asked,
+        run=run.id,
+        person=run.person,
+        project=run.project,
+        workflow=f"{name}/{version}",
+        parameters={key: value for key, value in run.config.items() if key != "inputs"},
+        leaves=admitted.leaves,
+    )
     decision = decisions.record(session, **_decision(run, vetted, settings))
-    facts = {"workflow": f"{name}/{version}", "digest": run.digest, "datasets": run.datasets, "files": len(chosen)}
+    if run.quiet:
+        decisions.keep_quiet(session, run.id)
+    facts = {
+        "workflow": f"{name}/{version}",
+        "digest": run.digest,
+        "datasets": run.datasets,
+        "files": len(admitted.chosen),
+        "free_commands": vetted.manifest.free(),  # T18
+        "quiet": run.quiet,
+    }
     audit.append(session, Entry(Event.RUN_SUBMITTED, person.id, run.id, project.id, facts), *decision)
     return run
+
+
+def admit(
+    session: orm.Session, person: Person, form: Form, *, workflow: tuple[str, str], settings: Settings
+) -> Admitted:
+    """Return what a run of `workflow` would be made of; raise if the person may not have it now."""
+    project = _project(session, person, form)
+    vetted = catalogue.load(settings, *workflow)
+    _check_engine(form, vetted)
+    options = check_options(vetted.manifest, form.workflow_engine_parameters)
+    asked = dict(form.workflow_params)
+    chosen, datasets = _inputs(session, project, vetted, asked.pop("inputs", {}))
+    datasets += _inboxes(session, project, vetted, settings)
+    _check_marked(vetted, chosen)
+    files = {slot.name: [c.path for c in chosen if c.slot == slot.name] for slot in vetted.manifest.slots}
+    properties = vetted.manifest.parameters.get("properties") or {}
+    config = {
+        **resolve(properties, check_parameters(vetted.manifest, asked), files),
+        "inputs": files,
+        "policy": {"min_count": intake.policy_of(session, project, settings).min_count},
+    }
+    _check_room(session, person, project, settings)
+    admitted = Admitted(project, vetted, tuple(chosen), tuple(datasets), config, options)
+    asked_about = _asked(session, admitted, settings)
+    few = queries.are_few(session, asked_about, settings=settings)
+    return replace(admitted, asked=tuple(asked_about), few=few)
+
+
+def _asked(session: orm.Session, admitted: Admitted, settings: Settings) -> list[queries.Population]:
+    # T6: a run whose outputs may leave is a question about persons; what stays inside is written down too.
+    by_dataset: dict[str, list[str]] = {}
+    for one in admitted.chosen:
+        by_dataset.setdefault(one.dataset, []).append(one.object)
+    asked = queries.populations(session, by_dataset)
+    return queries.check(session, asked, project=admitted.project.id, settings=settings) if admitted.leaves else asked
+
+
+def _check_room(session: orm.Session, person: Person, project: Project, settings: Settings) -> None:
+    # T30: what waits and works at the same time is bounded, a person and a project.
+    live = sa.select(sa.func.count()).select_from(Run).where(Run.state.in_(LIVE))
+    untold = sa.select(sa.func.count()).select_from(Run).where(Run.told > now())  # open, as far as is told (T6)
+    check_room(
+        project=sum(session.scalar(one.where(Run.project == project.id)) or 0 for one in (live, untold)),
+        person=sum(session.scalar(one.where(Run.person == person.id)) or 0 for one in (live, untold)),
+        most=Limits(settings.wes.project_runs_open, settings.wes.person_runs_open),
+    )
 
 
 def refuse(session: orm.Session, person: Person, form: Form, error: NotAllowed) -> None:
@@ -100,16 +199,20 @@ def _project(session: orm.Session, person: Person, form: Form) -> Project:
     name = form.tags.get("project")
     if not isinstance(name, str) or not name:
         raise BadRequest("tags.project: name the project that this run belongs to.")
-    if not all(isinstance(k, str) and isinstance(v, str) and len(v) <= 200 for k, v in form.tags.items()):
-        raise BadRequest("tags: short strings only.")
+    tags = form.tags.items()
+    if len(tags) > MOST_TAGS or not all(isinstance(v, str) and len(v) <= 200 and 0 < len(k) <= 200 for k, v in tags):
+        raise BadRequest(
+            f"tags: at most {MOST_TAGS}, with short strings only: 200 characters for each key and value."
+        )
     projects.check_role(session, person.id, project=name, role=Role.RESEARCHER)
     return projects.open_project(session, name)
 
 
 def _check_engine(form: Form, vetted: Vetted) -> None:
     version = vetted.manifest.engine_version
-    if form.workflow_type.upper() not in TYPES:
-        raise BadRequest("workflow_type: SMK (Snakemake) runs here.")
+    types = open_engine(vetted.manifest.engine).types
+    if form.workflow_type.upper() not in types:
+        raise BadRequest(f"workflow_type: this workflow is {types[0]} ({vetted.manifest.engine}).")
     if form.workflow_type_version not in (version, version.split(".")[0]):
         raise BadRequest(f"workflow_type_version: this workflow is for {version}.")
     if form.workflow_engine not in (None, "", vetted.manifest.engine):
@@ -118,9 +221,6 @@ def _check_engine(form: Form, vetted: Vetted) -> None:
         raise BadRequest(f"workflow_engine_version: {version} runs this workflow; leave it out or say so.")
     if form.workflow_engine_version and not form.workflow_engine:
         raise BadRequest("workflow_engine: name the engine whose version you ask for.")
-    if form.workflow_engine_parameters:
-        unknown = sorted(str(k)[:40] for k in form.workflow_engine_parameters)[0]
-        raise BadRequest(f"workflow_engine_parameters: {unknown!r} is not allowed; this service allows none.")
 
 
 def _inputs(
@@ -137,6 +237,17 @@ def _inputs(
         datasets[usable.id] = usable
         chosen.extend(_fill(slot, usable, names))
     return chosen, list(datasets.values())
+
+
+def _check_marked(vetted: Vetted, chosen: Sequence[Chosen]) -> None:
+    # T17: told here so that nobody waits for it; what counts is the mark that the broker signed.
+    granted = {one.path for one in vetted.manifest.glimpses.clear}
+    for one in chosen:
+        if one.path in granted and not one.clear:
+            raise NotAllowed(
+                f"workflow_params.inputs.{one.slot}: the engine reads {one.name}, which its owner did not mark as "
+                "clear; ask them to add it so (`strongroom dataset add --clear`)."
+            )
 
 
 def _inboxes(
@@ -167,10 +278,10 @@ def _fill(slot: Slot, usable: archive_datasets.Usable, names: list[str] | None) 
         raise BadRequest(f"workflow_params.inputs.{slot.name}: files here match {slot.pattern}.")
     if not slot.least <= len(fitting) <= slot.most:
         raise BadRequest(f"workflow_params.inputs.{slot.name}: from {slot.least} to {slot.most} files.")
-    return [Chosen(slot.name, n, files[n].object, files[n].size, clear=False) for n in fitting]
+    return [Chosen(slot.name, usable.id, n, files[n].object, files[n].size, clear=files[n].clear) for n in fitting]
 
 
-def _record_files(session: orm.Session, run: Run, chosen: list[Chosen]) -> None:
+def _record_files(session: orm.Session, run: Run, chosen: Sequence[Chosen]) -> None:
     born = int(run.created.timestamp()) * 1_000_000_000
     for place, file in enumerate(chosen):
         session.add(
@@ -200,14 +311,15 @@ def _decision(run: Run, vetted: Vetted, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _echo(form: Form, vetted: Vetted) -> dict[str, Any]:
+def _echo(form: Form, admitted: Admitted) -> dict[str, Any]:
+    vetted = admitted.vetted
     return {
         "workflow_params": form.workflow_params,
-        "workflow_type": "SMK",
+        "workflow_type": open_engine(vetted.manifest.engine).types[0],
         "workflow_type_version": vetted.manifest.engine_version,
         "tags": form.tags,
         "workflow_engine": vetted.manifest.engine,
         "workflow_engine_version": vetted.manifest.engine_version,
-        "workflow_engine_parameters": {},
+        "workflow_engine_parameters": admitted.options,
         "workflow_url": form.workflow_url,
     }

@@ -2,30 +2,35 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
+import shutil
 from collections.abc import Iterable
 
-import httpx
 import structlog
 from sqlalchemy import orm
 
 from airlock import intake
-from archive import decisions
+from airlock.contract import Contract
+from archive import datasets, decisions
 from strongroom import audit, queue
+from strongroom.audit import Entry, Event
 from strongroom.bells import Bell
 from strongroom.database import reading, transaction
 from strongroom.projects import Project
 from strongroom.queue import Context
-from wes import catalogue, engine, gateway, leases, remote_jobs
+from wes import catalogue, clear, ends, engines, gateway, leases, printed, settlement
 from wes.catalogue import Vetted
-from wes.runs import TERMINAL, RunState
+from wes.laid import laid_files
+from wes.options import is_whole
+from wes.runs import RunState
 from wes.store import Run, files_of, find, move
-from wes.stubs import Obstructed, opened, write_stub
+from wes.stubs import Obstructed, missing, opened, write_stub
 from wes.vetting import NotVetted
 
 ACTOR = "wes.supervisor"
-TES_SOCKET = "api.sock"
 SETTLE_SECONDS = 5
+KILLED = "The engine was killed again and again. What is done is kept: the run can be resumed."
 log = structlog.get_logger()
 
 
@@ -34,49 +39,71 @@ def supervise(context: Context, run_id: str) -> None:
     """Supervise a run if nobody else does; safe to call at any time and any number of times."""
     with transaction(context.engine) as session:
         run = find(session, run_id)
-        if run is None or not leases.take(session, run, most=context.settings.wes.runs_at_once):
+        if run is None or not leases.take(session, run, wes=context.settings.wes):
             return
         state = RunState(run.state)
     if state is RunState.CANCELING:
-        asyncio.run(_cancel(context, run_id))
+        asyncio.run(ends.cancel(context, run_id))
         return
+    relaunches = 0
+    while _launch(context, run_id, relaunches=relaunches):
+        relaunches += 1
+
+
+def _launch(context: Context, run_id: str, *, relaunches: int) -> bool:
+    """See one launch of a run's engine to its end; say whether it is to be launched again."""
+    with reading(context.engine) as session:
+        run = find(session, run_id)
+        assert run is not None
     try:
-        vetted = catalogue.load(context.settings, run.workflow, run.version)
+        vetted = catalogue.load_for_a_run(context.settings, run.workflow, run.version)
         if vetted.statement.digest != run.digest:
             raise NotVetted(detail="the version's content is another one than at submit")
     except NotVetted as error:
         # Verified at submit and again at launch (T23).
         log.error("run.not_vetted", run=run_id, detail=error.detail)
-        asyncio.run(_cancel_tasks(context, run_id))
-        _end(context, run_id, RunState.SYSTEM_ERROR, reason="The workflow is not vetted any more.")
-        return
-    asyncio.run(_Supervision(context, run_id, vetted).lead())
+        asyncio.run(ends.cancel_tasks(context, run_id))
+        ends.end(context, run_id, RunState.SYSTEM_ERROR, reason="The workflow is not vetted any more.")
+        return False
+    try:
+        seen = clear.seen(context, run_id, vetted.manifest.glimpses.clear)
+    except clear.ClearRefused as error:
+        log.error("run.clear_refused", run=run_id, detail=error.detail)
+        asyncio.run(ends.cancel_tasks(context, run_id))
+        ends.end(context, run_id, RunState.SYSTEM_ERROR, reason=error.sentence[:300])
+        return False
+    return asyncio.run(_Supervision(context, run_id, vetted, seen, relaunches=relaunches).lead())
 
 
 @queue.sweep
 def abandoned(context: Context) -> Iterable[tuple[str, str]]:
     """Find runs that wait though their message is lost, or whose supervisor died."""
     with reading(context.engine) as session:
-        free = context.settings.wes.runs_at_once - leases.held(session)
-        return [("wes.supervise", run) for run in leases.waiting(session)[: max(free, 0)]]
+        return [("wes.supervise", run) for run in leases.waiting(session, wes=context.settings.wes)]
 
 
 class _Supervision:
     """One launch of one run's engine."""
 
-    def __init__(self, context: Context, run_id: str, vetted: Vetted) -> None:
-        self.context, self.run_id, self.vetted = context, run_id, vetted
+    def __init__(
+        self, context: Context, run_id: str, vetted: Vetted, seen: tuple[engines.Seen, ...], *, relaunches: int
+    ) -> None:
+        self.context, self.run_id, self.vetted, self.seen = context, run_id, vetted, seen
         self.settings = context.settings
         self.home = self.settings.home / "runs" / run_id
         self.sockets = self.settings.sockets
+        self.engine = engines.open_engine(vetted.manifest.engine)
+        self.launch = engines.launch_of(run_id, vetted.manifest, self.settings)
         self.canceled = self.lost = False
+        self.relaunches = relaunches
+        self.laid = laid_files(vetted.folder, vetted.manifest.work)
+        self.options: dict[str, str] = {}
+        self.removed: frozenset[str] = frozenset()
 
-    async def lead(self) -> None:
-        """Bring the run to an end, or leave it to the next supervisor if ours is killed."""
-        run = await asyncio.to_thread(self._prepare)
-        folders = engine.Folders(
-            self.home / "work", self.vetted.folder, self.home / "config.yaml", self.home / "tes.sock"
-        )
+    async def lead(self) -> bool:
+        """Bring the run to an end, or leave it to the next launch; say whether that is for us to do at once."""
+        folders = engines.Folders(self.home / "work", self.vetted.folder, self.home, self.home / "tes.sock")
+        run = await asyncio.to_thread(self._prepare, folders)
         with opened(folders.work) as tree:
             border = gateway.Gateway(
                 run=run.id,
@@ -85,27 +112,56 @@ class _Supervision:
                 images=dict(self.vetted.statement.images),
                 engine=self.context.engine,
                 tree=tree,
-                tes=gateway.tes_client(self.sockets / TES_SOCKET),
+                tes=gateway.tes_client(self.sockets / gateway.TES_SOCKET),
                 settings=self.settings,
                 remote=self.vetted.manifest.remote,
+                job_of=self.engine.job_of(self.vetted.manifest, self.settings, run.config),
+                contract=self.vetted.manifest.contract,
+                laid=self.laid,
+                glimpses=self.vetted.manifest.glimpses,
+                keeps_tree=self.engine.keeps_tree,
             )
             await asyncio.to_thread(border.restore)
             code = await self._run_engine(border, folders)
+            again = self._killed_by(code)
+            if self.engine.keeps_tree:  # else the tree is no witness of what was removed
+                self.removed = await asyncio.to_thread(missing, tree, border.made())
         await border.tes.aclose()
         if self.lost:
-            return
+            return False
+        if again is not None:
+            return await asyncio.to_thread(self._write_relaunch, again)
         if self.canceled:
-            await _cancel(self.context, self.run_id)
-            return
-        await asyncio.to_thread(self._finish, code, border)
+            await ends.cancel(self.context, self.run_id)
+        else:
+            await asyncio.to_thread(self._finish, code, border)
+        return False
 
-    def _prepare(self) -> Run:
-        work = self.home / "work"
-        work.mkdir(mode=0o750, parents=True, exist_ok=True)
+    def _killed_by(self, code: int) -> str | None:
+        """Return the signal of an end that neither we nor the engine meant, while it may be launched again."""
+        if self.canceled or self.lost or self.relaunches >= self.settings.wes.engine_relaunches:
+            return None
+        return engines.killed_by(code)
+
+    def _write_relaunch(self, signal: str) -> bool:
+        """Write down that the engine is launched again, if this run is ours still; say whether it is."""
+        with transaction(self.context.engine) as session:
+            run = find(session, self.run_id)
+            if run is None or not leases.renew(run):
+                return False
+            facts = {"signal": signal, "times": self.relaunches + 1}
+            audit.append(session, Entry(Event.RUN_ENGINE_RELAUNCHED, ACTOR, run.id, run.project, facts))
+            return True
+
+    def _prepare(self, folders: engines.Folders) -> Run:
+        if not self.engine.keeps_tree:
+            shutil.rmtree(folders.work, ignore_errors=True)
+        folders.work.mkdir(mode=0o750, parents=True, exist_ok=True)
         with transaction(self.context.engine) as session:
             run = find(session, self.run_id)
             assert run is not None
             run.launches += 1
+            self.options = run.request["workflow_engine_parameters"]
             files = files_of(session, run.id)
             entries = [
                 move(run, to, actor=ACTOR)
@@ -114,29 +170,38 @@ class _Supervision:
             ]
             if entries:
                 audit.append(session, *entries)
-        engine.write_config(self.home / "config.yaml", run.config)
-        if run.launches == 1:
-            with opened(work) as tree:
+        self.launch = dataclasses.replace(self.launch, options=self.options, seen=self.seen)
+        self.engine.write_config(folders, run.config, self.launch)
+        if run.launches == 1 or not self.engine.keeps_tree:
+            with opened(folders.work) as tree:
+                born = int(run.created.timestamp()) * 1_000_000_000
+                for path, text in self.laid.items():
+                    write_stub(tree, path, size=0, mtime_ns=born, content=text.encode())
                 for path, file in files.items():
-                    write_stub(tree, path, size=file.stub_size, mtime_ns=file.mtime_ns)
+                    if file.rule is None:
+                        write_stub(tree, path, size=file.stub_size, mtime_ns=file.mtime_ns)
+        with opened(folders.work) as tree:
+            for one in self.seen:
+                # Over these bubblewrap lays content: no link that an earlier launch left there leads it elsewhere.
+                write_stub(tree, one.path, size=files[one.path].stub_size, mtime_ns=one.mtime_ns)
         return run
 
-    async def _run_engine(self, border: gateway.Gateway, folders: engine.Folders) -> int:
+    async def _run_engine(self, border: gateway.Gateway, folders: engines.Folders) -> int:
         server = gateway.server(border, folders.socket)
         serving = asyncio.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.005)
-        running = await engine.start(
-            folders, self.settings, entry=self.vetted.manifest.entry, log=self.home / "engine.log"
-        )
+        log = self.home / "engine.log"
+        running = await engines.start(self.engine, self.launch, folders, self.settings, log=log)
         following = asyncio.create_task(border.follow())
-        others = [
-            following,
-            asyncio.create_task(self._listen(running.events)),
-            asyncio.create_task(self._watch(running)),
-        ]
+        listening = asyncio.create_task(self._listen(running.events))
+        others = [following, listening, asyncio.create_task(self._watch(running))]
         try:
             code = await self._engine_end(running, following)
+            if self._killed_by(code) is not None:
+                # The stream ends with the last process that held it: no two engines are in one tree.
+                await asyncio.wait({listening}, timeout=SETTLE_SECONDS)
+                return code
             return code if self.canceled or self.lost else await self._leave_nothing(code, border, following)
         finally:
             running.kill()
@@ -147,7 +212,7 @@ class _Supervision:
             with contextlib.suppress(asyncio.CancelledError):
                 await serving
 
-    async def _engine_end(self, running: engine.Engine, following: "asyncio.Task[None]") -> int:
+    async def _engine_end(self, running: engines.Running, following: "asyncio.Task[None]") -> int:
         """Return the engine's exit code; one that stands in the way of its own stubs is ended as failed."""
         ending = asyncio.create_task(running.process.wait())
         await asyncio.wait({ending, following}, return_when=asyncio.FIRST_COMPLETED)
@@ -159,12 +224,12 @@ class _Supervision:
             following.result()
         except Obstructed as error:
             log.error("run.obstructed", run=self.run_id, detail=error.detail)
-        return code or 1
+        return 1  # it was us who killed it
 
     async def _leave_nothing(self, code: int, border: gateway.Gateway, following: "asyncio.Task[None]") -> int:
         """Cancel what the engine left: no task outlives its run, and a run with such tasks is not whole (T16)."""
         whole = not border.is_busy()
-        await _cancel_tasks(self.context, self.run_id)
+        await ends.cancel_tasks(self.context, self.run_id)
         end = asyncio.get_running_loop().time() + SETTLE_SECONDS
         while border.is_busy() and not following.done() and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.05)
@@ -184,7 +249,7 @@ class _Supervision:
             if run is not None and run.planned_tasks is None:
                 run.planned_tasks = total
 
-    async def _watch(self, running: engine.Engine) -> None:
+    async def _watch(self, running: engines.Running) -> None:
         """Hold the lease; kill the engine when the run is canceled or the lease is gone."""
         bell = Bell(self.sockets / f"run-{self.run_id}.bell")
         rung = asyncio.Event()
@@ -203,7 +268,7 @@ class _Supervision:
             running.kill()
         finally:
             loop.remove_reader(bell.fileno())
-            bell.socket.close()
+            bell.close()
             (self.sockets / f"run-{self.run_id}.bell").unlink(missing_ok=True)
 
     def _renew(self) -> bool:
@@ -217,10 +282,15 @@ class _Supervision:
         if code == 0:
             self._complete()
             return
-        broken = any(row.state == "SYSTEM_ERROR" for row in border.jobs.values())
+        if engines.killed_by(code) is not None:
+            ends.end(self.context, self.run_id, RunState.SYSTEM_ERROR, reason=KILLED)
+            return
+        # Of each job its last task counts: the engine, or the owner's resume, may have tried it again.
+        last = {row.key: row for row in sorted(border.jobs.values(), key=lambda row: row.repeat)}
+        broken = any(row.state == "SYSTEM_ERROR" for row in last.values())
         state = RunState.SYSTEM_ERROR if broken else RunState.EXECUTOR_ERROR
         reason = "A task could not be run by the platform." if broken else "A task or the workflow itself failed."
-        _end(self.context, self.run_id, state, reason=reason)
+        ends.end(self.context, self.run_id, state, reason=reason)
 
     def _complete(self) -> None:
         with transaction(self.context.engine) as session:
@@ -229,7 +299,11 @@ class _Supervision:
                 return
             moved = move(run, RunState.COMPLETE, actor=ACTOR)
             audit.append(session, moved, *decisions.close(session, run.id, "complete"))
-            self._offer(session, run)
+            gone = settlement.sweep(session, run, self.removed)
+            if gone is not None:
+                audit.append(session, gone)
+            if not run.quiet:  # T6: nothing of it may leave, and an airlock that knows it would tell how it ended
+                self._offer(session, run)
         with reading(self.context.engine) as session:
             intake.wake(session, self.run_id)
 
@@ -240,6 +314,9 @@ class _Supervision:
             for path, file in files_of(session, run.id).items()
             if file.object is not None and file.rule is not None and file.task is not None
         ]
+        # T16: of a run that was told to stop early, or to make a part, nothing leaves.
+        contract = self.vetted.manifest.contract if is_whole(self.options) else Contract(())
+        offered += printed.offered(session, run, contract, taken=files_of(session, run.id))
         project = session.get(Project, run.project)
         assert project is not None
         intake.offer(
@@ -247,47 +324,11 @@ class _Supervision:
             run=run.id,
             project=run.project,
             person=run.person,
+            workflow=run.workflow,
             datasets=run.datasets,
+            lineage=datasets.lineage(session, run.datasets),
             coarse=run.coarse,
-            contract=self.vetted.manifest.contract,
-            policy=intake.policy_of(project, self.settings),
+            contract=contract,
+            policy=intake.policy_of(session, project, self.settings),
             files=offered,
         )
-
-
-async def _cancel(context: Context, run_id: str) -> None:
-    """End a canceled run: CANCELED only when all of its tasks are gone."""
-    await _cancel_tasks(context, run_id)
-    await asyncio.to_thread(_end, context, run_id, RunState.CANCELED, reason=None)
-
-
-async def _cancel_tasks(context: Context, run_id: str) -> None:
-    """Return when no task of the run is alive."""
-    async with gateway.tes_client(context.settings.sockets / TES_SOCKET) as tes:
-        while True:
-            with contextlib.suppress(httpx.HTTPError, OSError, ValueError, KeyError):
-                away = await asyncio.to_thread(_cancel_remote, context, run_id)
-                answer = await tes.post(f"{gateway.BASE}/runs/{run_id}:cancel")
-                if answer.json()["live"] + away == 0:
-                    return
-            await asyncio.sleep(0.1)
-
-
-def _cancel_remote(context: Context, run_id: str) -> int:
-    """Have the run's jobs at other sites canceled; return how many have not ended."""
-    with transaction(context.engine) as session:
-        return remote_jobs.cancel(session, run=run_id)
-
-
-def _end(context: Context, run_id: str, state: RunState, *, reason: str | None) -> None:
-    with transaction(context.engine) as session:
-        run = find(session, run_id)
-        if run is None or RunState(run.state) in TERMINAL:
-            return
-        if RunState(run.state) is RunState.CANCELING:
-            state, reason = RunState.CANCELED, None
-        entries = [
-            move(run, state, actor=ACTOR, reason=reason),
-            *decisions.close(session, run_id, state.value.lower()),
-        ]
-        audit.append(session, *entries)

@@ -17,6 +17,11 @@ _PLAIN = re.compile(rf"({_NAME})/({_VERSION})")
 _TRS = re.compile(rf"trs://([^/]{{1,255}})/({_NAME})/({_VERSION})")
 
 
+# Authors in one line: between commas, semicolons, `and` and &; addresses in brackets.
+_BETWEEN = re.compile(r"[,;&]|\band\b")
+_IN_BRACKETS = re.compile(r"[<(][^<>()]{0,200}[>)]")
+
+
 class NotVetted(NotAllowed):
     """Unknown, unvetted, unsigned, changed or revoked: all alike to who asks (decision 21)."""
 
@@ -35,15 +40,32 @@ class Statement:
     version: str
     digest: str
     images: Mapping[str, str]
+    clear: tuple[Mapping[str, Any], ...] = ()  # files that its engine may read, for the broker (T17)
 
     def facts(self) -> dict[str, Any]:
         """Return the JSON that the envelope carries."""
-        return {
+        said: dict[str, Any] = {
             "workflow": self.workflow,
             "version": self.version,
             "digest": self.digest,
             "images": dict(self.images),
         }
+        return said | ({"clear": [dict(one) for one in self.clear]} if self.clear else {})
+
+
+def statement_of(facts: Mapping[str, Any]) -> Statement:
+    """Return the statement that an envelope carries."""
+    clear = tuple(facts.get("clear", ()))
+    return Statement(facts["workflow"], facts["version"], facts["digest"], facts["images"], clear)
+
+
+def is_author(author: str, vetter: str, person: str) -> bool:
+    """Say whether a vetter, by name or as a person, is among those that a manifest calls its authors (T23)."""
+    told = {one for part in _BETWEEN.split(author) for one in (part, *_IN_BRACKETS.findall(part))}
+    wrote = {_IN_BRACKETS.sub("", one).strip().casefold() for one in told} | {
+        one.strip("<>() ").casefold() for one in told
+    }
+    return bool({one.casefold() for one in (vetter, person) if one} & wrote)
 
 
 def parse_url(url: str, *, hosts: frozenset[str]) -> tuple[str, str]:
@@ -71,7 +93,7 @@ def check_signed(
     try:
         signed_by = dsse.signers(envelope, STATEMENT, vetters)
         facts = dsse.facts_in(envelope)
-        statement = Statement(facts["workflow"], facts["version"], facts["digest"], facts["images"])
+        statement = statement_of(facts)
     except (NotAllowed, KeyError, TypeError, AttributeError) as error:
         raise NotVetted(detail="an envelope that cannot be read") from error
     if len(signed_by) < signatures:

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from .cells import Cells
 from .findings import Finding, Severity, bounded, verdict
 from .thresholds import Policy
 
@@ -13,7 +14,7 @@ MAX_ANSWER = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Findings, the worst of them as verdict, and a few numbers about the file; `view` only for stewards."""
+    """Findings, the worst of them as verdict, a few numbers; `view`, `cells` and `members` never for requesters."""
 
     kind: str
     policy_version: int
@@ -23,6 +24,8 @@ class Answer:
     facts: dict[str, int] = field(default_factory=dict)
     clean: bool = False
     view: dict[str, Any] | None = None
+    cells: Cells | None = None
+    members: bytes | None = None  # bits, as `People.listed` gives them
 
     @property
     def verdict(self) -> Severity:
@@ -44,14 +47,17 @@ class Answer:
             "facts": self.facts,
             "clean": self.clean,
             "view": self.view,
+            "cells": None if self.cells is None else self.cells.as_json(),
+            "members": None if self.members is None else self.members.hex(),
         }
 
     def as_bytes(self) -> bytes:
-        """Return canonical JSON; a view that would break the bound is left out, never the findings."""
+        """Return canonical JSON; a view or cells that would break the bound are left out, never the findings."""
         raw = json.dumps(self.as_json(), sort_keys=True, separators=(",", ":")).encode()
         if len(raw) <= MAX_ANSWER:
             return raw
-        small = {**self.as_json(), "view": None}
+        unsaid = None if self.cells is None else Cells((), self.cells.rounded, complete=False).as_json()
+        small = {**self.as_json(), "view": None, "cells": unsaid}
         return json.dumps(small, sort_keys=True, separators=(",", ":")).encode()
 
 

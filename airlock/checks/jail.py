@@ -4,21 +4,27 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, assert_never, cast
+from typing import Any, Literal, assert_never, cast, get_args
 
+from . import brought
 from .answer import Answer, failed
+from .brought import BroughtRefused, Declared, parse_brought
 from .findings import Code, found
+from .fixes import Fix, FixRefused, parse_fixes
 from .inspection import inspect, repack
+from .members import read_members
+from .people import People, PeopleRefused, parse_people
 from .promise import Promise, PromiseRefused, parse_promise
 from .thresholds import Policy, PolicyRefused, parse_policy
-from .view import view
+from .view import FIRST_ROWS, MOST_ROWS, Rows, view, view_brought
 
 __all__ = ["Request", "inspect", "main", "parse_request", "repack", "view"]
 
 WORK = Path("/run/work")
 _MAX_REQUEST = 1 << 20
 _MAX_SUPPORTING = 20
-Kind = Literal["repack", "check", "view"]
+_REFUSED = (PromiseRefused, BroughtRefused, PolicyRefused, PeopleRefused, FixRefused)
+Kind = Literal["repack", "check", "view", "members"]
 
 
 class RequestRefused(Exception):
@@ -32,32 +38,64 @@ class Request:
     kind: Kind
     file: Path
     name: str
-    rule: Promise | None
+    rule: Promise | Declared | None
     policy: Policy
     supporting: Mapping[str, Path]
     raw: bool
+    people: People
+    fixes: tuple[Fix, ...] = ()
+    rows: Rows = FIRST_ROWS
 
 
 def parse_request(content: bytes) -> Request:
     """Return the request; raises `RequestRefused` for anything unknown in it."""
     try:
         facts = json.loads(content)
-        extra = set(facts) - {"kind", "file", "name", "rule", "policy", "supporting", "raw"}
+        extra = set(facts) - {
+            "kind",
+            "file",
+            "name",
+            "rule",
+            "policy",
+            "supporting",
+            "raw",
+            "people",
+            "fixes",
+            "rows",
+        }
         rule = facts.get("rule")
         supporting = facts.get("supporting") or {}
-        if extra or facts["kind"] not in ("repack", "check", "view") or len(supporting) > _MAX_SUPPORTING:
+        if extra or facts["kind"] not in get_args(Kind) or len(supporting) > _MAX_SUPPORTING:
             raise RequestRefused
         return Request(
             kind=cast(Kind, facts["kind"]),
             file=Path(facts["file"]),
             name=_name(facts["name"]),
-            rule=None if rule is None else parse_promise(rule),
+            rule=_rule(rule),
             policy=parse_policy(facts["policy"]),
             supporting={_name(name): Path(path) for name, path in supporting.items()},
             raw=facts.get("raw", False) is True,
+            people=parse_people(facts.get("people")),
+            fixes=parse_fixes(facts.get("fixes") or ()),
+            rows=_rows(facts.get("rows")),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, PromiseRefused, PolicyRefused) as broken:
+    except (KeyError, TypeError, ValueError, AttributeError, *_REFUSED) as broken:
         raise RequestRefused from broken
+
+
+def _rule(raw: Any) -> Promise | Declared | None:
+    if raw is None:
+        return None
+    return parse_brought(raw) if "brought" in raw else parse_promise(raw)
+
+
+def _rows(raw: Any) -> Rows:
+    if raw is None:
+        return FIRST_ROWS
+    first, most = raw
+    if type(first) is not int or type(most) is not int or not 1 <= first <= 10**9 or not 1 <= most <= MOST_ROWS:
+        raise RequestRefused
+    return Rows(first, most)
 
 
 def _name(raw: Any) -> str:
@@ -68,9 +106,11 @@ def _name(raw: Any) -> str:
 
 def decide(request: Request) -> tuple[bytes | None, Answer]:
     """Return the clean copy, if one was asked for and made, and the answer."""
+    if isinstance(request.rule, Declared):
+        return None, _decide_brought(request, request.rule)
     match request.kind:
         case "repack":
-            return repack(request.file, request.name, request.rule, request.policy)
+            return repack(request.file, request.name, request.rule, request.policy, fixes=request.fixes)
         case "check":
             # T13: with a rule, only our own copy may be judged; a raw file is judged for its owner alone.
             return None, inspect(
@@ -79,10 +119,27 @@ def decide(request: Request) -> tuple[bytes | None, Answer]:
                 request.policy,
                 name=request.name,
                 supporting=request.supporting,
+                people=request.people,
                 must_be_clean=request.rule is not None and not request.raw,
             )
         case "view":
-            return None, view(request.file, request.name, request.rule, request.policy)
+            return None, view(request.file, request.name, request.rule, request.policy, rows=request.rows)
+        case "members":
+            return None, read_members(request.file, request.policy, request.people)
+        case _:
+            assert_never(request.kind)
+
+
+def _decide_brought(request: Request, declared: Declared) -> Answer:
+    match request.kind:
+        case "repack":
+            return failed("repack", request.policy, found(Code.UNDECLARED))  # what comes in stays as it is
+        case "check":
+            return brought.inspect(request.file, request.name, declared, request.policy, people=request.people)
+        case "view":
+            return view_brought(request.file, request.name, declared, request.policy)
+        case "members":
+            return failed("members", request.policy, found(Code.UNDECLARED))  # no run wrote it
         case _:
             assert_never(request.kind)
 

@@ -2,7 +2,8 @@
 
 import sys
 
-from .findings import TEXTS, About, Code
+from .codes import About, Code
+from .texts import TEXTS
 
 _HEAD = """# What the airlock's checks find
 

@@ -19,6 +19,8 @@ class Promised(Enum):
     CSV = "csv"
     VCF = "vcf"
     PNG = "png"
+    JSON = "json"
+    LOG = "log"
 
 
 class Kind(Enum):
@@ -47,7 +49,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What one file keeps to; `min_allele_count` None means the policy's own threshold."""
+    """What one file keeps to; `min_allele_count` None means the policy's own threshold.
+
+    The columns of JSON are its leaves, named by their path with dots; `lines` are the templates of a log.
+    """
 
     format: Promised
     unit: str = "person"
@@ -57,6 +62,7 @@ class Promise:
     min_allele_count: int | None = None
     frequencies: bool = True
     needs: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return plain facts for request.json."""
@@ -78,6 +84,7 @@ class Promise:
             "min_allele_count": self.min_allele_count,
             "frequencies": self.frequencies,
             "needs": list(self.needs),
+            **({"lines": list(self.lines)} if self.lines else {}),
         }
 
 
@@ -103,7 +110,10 @@ def parse_promise(raw: Mapping[str, Any]) -> Promise:
             min_allele_count=raw["min_allele_count"],
             frequencies=raw["frequencies"],
             needs=tuple(raw["needs"]),
+            lines=tuple(raw.get("lines", ())),
         )
+        for pattern in promise.lines:
+            matches(pattern, "")
         for column in columns:
             if column.kind is Kind.KEY and not column.values:
                 column.allows("")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from .findings import Finding
+from .people import NOBODY, People
 from .promise import Promise
 from .thresholds import Policy
 
@@ -24,6 +25,20 @@ class Format(Enum):
     PERSON_LINES = "person-lines"
     CIPHERTEXT = "ciphertext"
     SERIALISED = "serialised"
+    JPEG = "jpeg"
+    GIF = "gif"
+    SVG = "svg"
+    JSON = "json"
+    NOTEBOOK = "notebook"
+    HTML = "html"
+    PDF = "pdf"
+    SHEETS = "sheets"
+    DOCUMENT = "document"
+    ARCHIVE = "archive"
+    COLUMNS = "columns"
+    DATABASE = "database"
+    WEIGHTS = "weights"
+    SCAN = "scan"
     OTHER = "other"
 
 
@@ -68,13 +83,14 @@ class Sites:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A PNG as read: kinds of its chunks in order and what follows its end; pixels are decoded where needed."""
+    """A PNG, JPEG or GIF as read: kinds of its chunks in order and what follows its end, pixels undecoded."""
 
     content: bytes
     width: int
     height: int
     chunks: tuple[bytes, ...]
     trailing: int
+    format: Format = Format.PNG
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +98,24 @@ class Prose:
     """Text that is no table; there is no clean copy of it, it is only searched and shown."""
 
     lines: tuple[str, ...]
+    encoding: str = "utf-8"
 
 
-Model = Table | Sites | Picture | Prose | None
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Several things in one file: sheets, tables, texts, members; each is judged as if it came alone.
+
+    `seen` is what the reader itself noticed; `finished` is false where it had to leave something unread;
+    `source` is JSON as it came, for its clean copy.
+    """
+
+    members: "tuple[Subject, ...]"
+    seen: tuple[Finding, ...] = ()
+    finished: bool = True
+    source: bytes = b""
+
+
+Model = Table | Sites | Picture | Prose | Bundle | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +128,15 @@ class Subject:
     policy: Policy
     promise: Promise | None = None
     supporting: Mapping[str, Path] = field(default_factory=dict)
+    people: People = NOBODY
+
+
+class Nest(Protocol):
+    """Opens the bytes of one member within what is left of the file's budget, and never raises for its content."""
+
+    def __call__(self, name: str, content: bytes) -> Subject:
+        """Return the member as read."""
+        ...
 
 
 class Check(Protocol):

@@ -26,15 +26,19 @@ class Policy:
     max_allele_length: int = 49
     max_pixels: int = 8_000_000
     max_colours: int = 64
-    dominance_percent: int = 90
+    dominance_percent: int = 90  # (n,k): the largest two may not hold more of a sum
+    dominance_rest_percent: int = 10  # p%: what is left beside the largest two, of the largest
+    min_dof: int = 10
+    min_allele_count: int = 5
+    rounded_cells: int = 4  # as many counts agree before a table is taken as rounded
+    block_class_disclosure: int = 0
+    block_endpoints: int = 0
+    block_unknown_members: int = 0
+    max_cohorts: int = 200  # of a dataset, none of which the others make up
 
     def as_json(self) -> dict[str, Any]:
         """Return plain facts for request.json and records."""
         return asdict(self)
-
-
-# More of these is stricter; less of every other number is.
-MORE_IS_STRICTER = frozenset({"min_count"})
 
 
 def parse_policy(raw: Mapping[str, Any]) -> Policy:

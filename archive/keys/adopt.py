@@ -51,9 +51,10 @@ def adopt(desk: Desk, message: Message) -> Message:
         _check_standing(session, dataset, decision, objects)
     sealed = {row.id: row.sealed_sha256 for row in rows}
     key = desk.keyring.current(KeyName(Purpose.STORE, dataset.id))
-    moved = [_moved(desk, key, one, sealed[one.facts.object]) for one in objects if one.facts.purpose == Purpose.RUN]
+    results = [one for one in objects if one.facts.purpose == Purpose.RUN]
+    moved = [moved_to(desk, key, one, sealed[one.facts.object]) for one in results]
     with transaction(desk.engine) as session:
-        _write(session, moved)
+        write(session, moved)
         said = {"run": run, "objects": sorted(wanted), "ancestors": list(dataset.ancestors)}
         append(session, Entry(Event.DATASET_DERIVED, ACTOR, dataset.id, dataset.project, said))
     return {"adopted": len(moved)}
@@ -98,10 +99,11 @@ def _check_standing(session: orm.Session, dataset: Dataset, decision: Decision, 
     check_usable(ancestors, dataset_facts(session, ancestors, project=decision.project))
 
 
-def _moved(desk: Desk, key: OpenKey, one: Believed, sealed: bytes | None) -> Moved:
+def moved_to(desk: Desk, key: OpenKey, one: Believed, sealed: bytes | None) -> Moved:
+    """Return an object as it is once it belongs to `key`: the same body, a new header, a new signed row."""
     old = KeyName(Purpose(one.facts.purpose), one.facts.owner)
     if sealed is None:
-        raise AdoptRefused("The record of an output was destroyed.")
+        raise AdoptRefused("The record of an object was destroyed.")
     plain = desk.keyring.open_digest(old, sealed, object_id=one.facts.object)
     header = sealed_header(desk.data_key(one), key.public)
     facts = replace(
@@ -117,11 +119,12 @@ def _moved(desk: Desk, key: OpenKey, one: Believed, sealed: bytes | None) -> Mov
     return Moved(facts, header, resealed, desk.seals.sign_object(facts))
 
 
-def _write(session: orm.Session, moved: Sequence[Moved]) -> None:
+def write(session: orm.Session, moved: Sequence[Moved]) -> None:
+    """Write moved objects over their rows, unless one was moved in the meantime."""
     for one in moved:
         row = session.get_one(StoredObject, one.facts.object)
         if row.version + 1 != one.facts.version:
-            raise AdoptRefused("An output was moved in the meantime; ask again.")
+            raise AdoptRefused("An object was moved in the meantime; ask again.")
         for name in ("purpose", "owner", "version", "key_version", "header_sha256", "plaintext_hmac"):
             setattr(row, name, getattr(one.facts, name))
         row.header, row.sealed_sha256, row.signature = one.header, one.sealed_sha256, one.signature

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import structlog
 
+from archive.keys.admit import admit
 from archive.keys.adopt import adopt
+from archive.keys.clear import clear
 from archive.keys.desk import ACTOR, Desk, open_desk
 from archive.keys.destroy import destroy
 from archive.keys.export import export
 from archive.keys.grant import grant
 from archive.keys.hardening import keep_to_yourself
+from archive.keys.members import members
 from archive.keys.register import recipient, register_attempt, register_upload
 from strongroom.audit import Entry, Event, append
 from strongroom.database import transaction
@@ -43,7 +46,10 @@ def verbs(settings: Settings) -> Mapping[str, Verb]:
         "register dataset": Verb(services, register_upload, "object"),
         "recipient": Verb(services, recipient, "owner"),
         "export": Verb(services, export, "request"),
+        "admit": Verb(services, admit, "request"),
         "adopt": Verb(services, adopt, "dataset"),
+        "clear": Verb(services, clear, "run"),
+        "members": Verb(services, members, "object"),
         "destroy": Verb(services, destroy, "owner"),
     }
 

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from archive.facts import ObjectFacts
 from archive.keys.kek import load_kek
 from archive.keys.keyring import Keyring
+from archive.keys.log_reading import LogReader
 from archive.keys.purposes import KeyName, Purpose
 from archive.keys.seals import Seals
 from archive.keys.trust import Trust, load_private, load_public
@@ -33,6 +34,7 @@ class Desk:
     seals: Seals
     trust: Trust
     order_keys: Mapping[str, Ed25519PublicKey]  # the signer's, from our own configuration
+    log: LogReader = field(default_factory=LogReader)
 
     def believed(self, row: StoredObject) -> "Believed":
         """Return what a row says, if it carries our signature (T11)."""
@@ -83,6 +85,6 @@ def open_desk(settings: Settings) -> Desk:
         engine=engine,
         keyring=Keyring(engine, load_kek(own / "kek")),
         seals=Seals(load_private(own / "key.pem")),
-        trust=Trust(settings.home / "trust"),
+        trust=Trust(settings.home / "trust", settings.vetting.keys),
         order_keys={key_id(signer): signer},
     )

@@ -1,4 +1,4 @@
-"""Destroys the keys of a dataset, a run or a project's airlock, with the headers that they sealed (`destroy`)."""
+"""Destroys the keys of a dataset, a run, a quarantine or an airlock, and the headers that they sealed (`destroy`)."""
 
 import sqlalchemy as sa
 
@@ -19,9 +19,9 @@ def destroy(desk: Desk, message: Message) -> Message:
     try:
         purpose = Purpose(message["purpose"])
     except ValueError as error:
-        raise BadRequest("purpose: store, run or airlock.") from error
+        raise BadRequest("purpose: store, run, airlock or quarantine.") from error
     if purpose is Purpose.HMAC:
-        raise BadRequest("purpose: store, run or airlock; an HMAC key goes with its owner's.")
+        raise BadRequest("purpose: store, run, airlock or quarantine; an HMAC key goes with its owner's.")
     name = KeyName(purpose, owner)
     with transaction(desk.engine) as session:
         destroyed = desk.keyring.destroy(session, name)

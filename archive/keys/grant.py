@@ -22,6 +22,11 @@ from strongroom.dsse import verify
 from strongroom.errors import BadRequest
 
 GRANT_SECONDS = 7 * 24 * 3600
+# Made once: each attempt comes by here.
+_SPENT = sa.select(SpentOrder.jti).where(SpentOrder.jti == sa.bindparam("jti")).exists()
+_GRANTED = sa.select(Grant.attempt).where(Grant.attempt == sa.bindparam("attempt")).exists()
+_CLAIM = sa.select(Claim.jti, (_SPENT | _GRANTED).label("spent")).where(Claim.attempt == sa.bindparam("attempt"))
+_SPEND, _ADD_GRANT = (sa.insert(one.metadata.tables[one.__tablename__]) for one in (SpentOrder, Grant))
 
 
 def grant(desk: Desk, message: Message) -> Message:
@@ -39,13 +44,13 @@ def grant(desk: Desk, message: Message) -> Message:
     key = desk.keyring.current(recipient_of(asking.kind, run=asking.decision, project=asking.project))
     facts = _facts(asking, decision, objects, key=key)
     envelope = desk.seals.envelope(_answer(asking, headers, key=key, expires=facts.expires))
-    row = _row(facts, desk.seals.sign_grant(facts))
+    row = {**facts.statement(), "signature": desk.seals.sign_grant(facts)}
     with transaction(desk.engine) as session:
         # A revocation that was committed before this line is obeyed; a later one finds the grant in the log.
         check_rights(asking, standing_of(session, asking, rows), now())
         _check_unspent(session, order)
-        session.add(SpentOrder(jti=order.jti, attempt=asking.attempt, spent=now()))
-        session.add(row)
+        session.execute(_SPEND, {"jti": order.jti, "attempt": asking.attempt, "spent": now()})
+        session.execute(_ADD_GRANT, {**row, "granted": now(), "registered_digest": None})
         append(session, _entry(order, facts))
     return {"grant": envelope}
 
@@ -63,13 +68,10 @@ def _redeemable(desk: Desk, message: Message) -> Order:
 
 
 def _check_unspent(session: orm.Session, order: Order) -> None:
-    attempt = order.asking.attempt
-    spent = sa.select(SpentOrder.jti).where(SpentOrder.jti == order.jti).exists()
-    granted = sa.select(Grant.attempt).where(Grant.attempt == attempt).exists()
-    claim = session.execute(sa.select(Claim.jti, spent | granted).where(Claim.attempt == attempt)).one_or_none()
-    if claim is None or claim[0] != order.jti:
+    claim = session.execute(_CLAIM, {"jti": order.jti, "attempt": order.asking.attempt}).one_or_none()
+    if claim is None or claim.jti != order.jti:
         raise OrderRefused("This attempt was not claimed with this work order.")
-    if claim[1]:
+    if claim.spent:
         raise OrderRefused("This work order was redeemed before; each is good once.")
 
 
@@ -116,10 +118,6 @@ def _answer(asking: Asking, headers: dict[str, str], *, key: OpenKey, expires: i
         "headers": headers,
         "expires": expires,
     }
-
-
-def _row(facts: GrantFacts, signature: bytes) -> Grant:
-    return Grant(**facts.statement(), signature=signature, granted=now(), registered_digest=None)
 
 
 def _entry(order: Order, facts: GrantFacts) -> Entry:

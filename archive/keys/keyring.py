@@ -42,6 +42,7 @@ class Keyring:
         self._engine = engine
         self._kek = kek
         self._marks = kek.derived(b"marks of data keys")
+        self._members = kek.derived(b"members of cohorts")
         self._lock = threading.RLock()
         self._open: dict[tuple[KeyName, int], OpenKey] = {}
         self._current: dict[KeyName, int] = {}
@@ -90,6 +91,10 @@ class Keyring:
     def data_key_mark(self, data_key: bytes) -> str:
         """Return the keyed mark of a data key (T12)."""
         return mark(self._marks, data_key)
+
+    def pseudonym(self, person: str) -> str:
+        """Return a person's name among members of cohorts, the same in all projects: 16 hexadecimal digits (T7)."""
+        return mark(self._members, person.encode())[:16]
 
     def destroy(self, session: orm.Session, name: KeyName) -> int:
         """Overwrite all versions of a key and of its HMAC key; `forget` follows the commit."""

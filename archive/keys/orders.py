@@ -78,7 +78,7 @@ def parse_asking(facts: Mapping[str, Any]) -> Asking:
     try:
         kind = Kind(facts["kind"])
     except ValueError as error:
-        raise BadRequest("kind: task, check, view or repack.") from error
+        raise BadRequest("kind: task, check, view, repack or members.") from error
     person = facts["person"]
     if not isinstance(person, str) or not 0 < len(person) <= 200:
         raise BadRequest("person: who the attempt works for.")

@@ -11,6 +11,7 @@ class Purpose(StrEnum):
     STORE = "store"  # one a dataset
     RUN = "run"  # one a run, for all its task outputs
     AIRLOCK = "airlock"  # one a project, for the clean copies that intake made
+    QUARANTINE = "quarantine"  # one an ingress, for what was brought in and waits for two votes
     HMAC = "hmac"  # one beside each of the others: names plaintext digests (T8)
 
 
@@ -21,13 +22,14 @@ class Kind(StrEnum):
     CHECK = "check"
     VIEW = "view"
     REPACK = "repack"
+    MEMBERS = "members"  # reads the list of a cohort's members, and leaves nothing (T7)
 
 
 UPLOAD = "upload"  # how an object came that no attempt made
 
 
 class Role(StrEnum):
-    """What an object was to the attempt that made it; only an output can ever be released."""
+    """What an object was to the attempt that made it; only an output, such as a clean copy, can ever be released."""
 
     OUTPUT = "output"
     STDOUT = "stdout"
@@ -51,7 +53,7 @@ def recipient_of(kind: Kind, *, run: str, project: str) -> KeyName:
     match kind:
         case Kind.TASK:
             return KeyName(Purpose.RUN, run)
-        case Kind.REPACK | Kind.CHECK | Kind.VIEW:
+        case Kind.REPACK | Kind.CHECK | Kind.VIEW | Kind.MEMBERS:
             return KeyName(Purpose.AIRLOCK, project)
         case _:
             assert_never(kind)

@@ -38,7 +38,7 @@ from strongroom.errors import BadRequest, Conflict, NotAllowed, NotFound
 
 UPLOAD_FIELDS = frozenset(
     {"verb", "dataset", "name", "persons", "person", "object", "header", "digest"}
-    | {"size", "body_length", "body_sha256", "segments"}
+    | {"size", "body_length", "body_sha256", "segments", "clear"}
 )
 MOST_PERSONS = 100_000
 LONGEST_NOTE = 1 << 10
@@ -53,12 +53,11 @@ class Made:
 
 
 def recipient(desk: Desk, message: Message) -> Message:
-    """Return the public key that files of a dataset are sealed to; there is no other free choice (T2)."""
-    if set(message) != {"verb", "purpose", "owner"} or message["purpose"] != Purpose.STORE.value:
-        raise BadRequest("recipient: of a dataset's store key only.")
+    """Return the public key of a dataset, or of the quarantine before it; there is no other free choice (T2)."""
+    if set(message) != {"verb", "purpose", "owner"}:
+        raise BadRequest("recipient: send the purpose and the owner of the key, and nothing else.")
     with reading(desk.engine) as session:
-        dataset = _open_dataset(session, message["owner"])
-        name = KeyName(Purpose.STORE, dataset.id)
+        name = _recipient_name(_open_dataset(session, message["owner"]), message["purpose"])
     return {"public_key": base64.b64encode(desk.keyring.current(name).public).decode()}
 
 
@@ -101,31 +100,56 @@ def _check_own(message: Message, grant: GrantFacts) -> None:
 
 
 def register_upload(desk: Desk, message: Message) -> Message:
-    """Sign a file that was uploaded into a dataset; its plaintext digest comes sealed to the dataset's key (T8)."""
-    if set(message) != UPLOAD_FIELDS:
+    """Sign a file that was uploaded into a dataset or its quarantine; its digest comes sealed to that key (T8).
+
+    T17: that engines may read it is said now or never. No data key is registered twice, so no body gets a mark later.
+    """
+    if set(message) | {"clear"} != UPLOAD_FIELDS:
         raise BadRequest(f"register: send exactly: {', '.join(sorted(UPLOAD_FIELDS))}.")
     body, name, persons = parse_body(message), parse_name(message["name"]), _persons(message["persons"])
     with reading(desk.engine) as session:
         dataset = _open_dataset(session, message["dataset"])
         if dataset.derived_from_run is not None:
             raise Conflict("A derived dataset holds what its run made; make another dataset for other files.")
-    key = desk.keyring.current(KeyName(Purpose.STORE, dataset.id))
+    brought = dataset.ingress is not None
+    if brought and persons:
+        # T6: whose data a run reads is known by these labels; nobody but the data's keepers sets them.
+        raise BadRequest("persons: data of persons is not brought in; ask the data access committee for it.")
+    key = desk.keyring.current(_recipient_name(dataset, Purpose.QUARANTINE if brought else Purpose.STORE))
     plain = open_note(parse_bytes(message, "digest", most=LONGEST_NOTE), key.secret)
     if len(plain) != hashlib.sha256().digest_size:
         raise BadRequest("digest: the SHA-256 of the plaintext, sealed to the dataset's key.")
-    facts = replace(_facts(key, body), kind=UPLOAD, persons=persons, policy_version=dataset.policy_version)
+    clear = name if message.get("clear") is True else ""
+    facts = replace(
+        _facts(key, body),
+        project=dataset.project if brought else None,
+        run=dataset.ingress,
+        kind=UPLOAD,
+        persons=persons,
+        policy_version=dataset.policy_version,
+        clear=clear,
+    )
     made = [_signed(desk, key, facts, body=body, sha256=plain)]
     with transaction(desk.engine) as session:
         _open_dataset(session, dataset.id)
         if session.get(DatasetFile, (dataset.id, name)) is not None:
             raise Conflict("This dataset has a file of this name; files never change, so choose another name.")
         _add(session, made)
-        session.add(DatasetFile(dataset=dataset.id, name=name, object=body.object))
-        said = {"dataset": dataset.id, **_said(None, made)}
+        if not brought:
+            session.add(DatasetFile(dataset=dataset.id, name=name, object=body.object))
+        said = {"dataset": dataset.id, **_said(None, made)} | ({"clear": True} if clear else {})
         append(
             session, Entry(Event.OBJECT_REGISTERED, str(message["person"])[:200], body.object, dataset.project, said)
         )
     return {"object": body.object}
+
+
+def _recipient_name(dataset: Dataset, purpose: Any) -> KeyName:
+    if purpose == Purpose.STORE.value:
+        return KeyName(Purpose.STORE, dataset.id)
+    if purpose == Purpose.QUARANTINE.value and dataset.ingress is not None:
+        return KeyName(Purpose.QUARANTINE, dataset.ingress)
+    raise BadRequest("recipient: of a dataset's store key, or of the quarantine before it.")
 
 
 def _open_dataset(session: orm.Session, name: Any) -> Dataset:

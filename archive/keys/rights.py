@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 from archive.facts import DatasetFacts, Decision, ObjectFacts
 from archive.keys.orders import Asking
-from archive.keys.purposes import Kind, Purpose, Role
+from archive.keys.purposes import UPLOAD, Kind, Purpose, Role
 from strongroom import projects
 from strongroom.errors import NotAllowed
 
@@ -44,8 +44,10 @@ def check_rights(asking: Asking, standing: Standing, moment: datetime) -> Decisi
         raise KeysRefused("The project has ended; no more keys are given for it.")
     match asking.kind:
         case Kind.TASK:
-            _check_task(asking, decision, standing, moment)
-        case Kind.REPACK | Kind.CHECK:
+            if asking.person != decision.person:
+                raise KeysRefused("This is another person's run.")
+            _check_at_work(decision, standing, moment)
+        case Kind.REPACK | Kind.CHECK | Kind.MEMBERS:
             _check_complete(decision)
             if asking.person != decision.person:
                 raise KeysRefused("This is another person's run.")
@@ -57,11 +59,32 @@ def check_rights(asking: Asking, standing: Standing, moment: datetime) -> Decisi
     return decision
 
 
-def _check_task(asking: Asking, decision: Decision, standing: Standing, moment: datetime) -> None:
+def check_reads(standing: Standing, one: ObjectFacts, vetted: Vetted, moment: datetime) -> None:
+    """Raise `KeysRefused` unless a run's engine may read this file now (T17).
+
+    Two keys turn: its owner marked the file when it came, and the vetters signed that this workflow reads it.
+    """
+    decision = standing.decision
+    if decision is None:
+        raise KeysRefused("There is no decision that allows this.")
+    if not standing.project_open:
+        raise KeysRefused("The project has ended; no more keys are given for it.")
+    _check_at_work(decision, standing, moment)
+    check_usable(one.ancestors, standing.datasets)
+    if one.purpose != Purpose.STORE or not _is_readable(Kind.TASK, decision, one):
+        raise KeysRefused("This file does not belong to the datasets of this run.")
+    if not one.clear:
+        raise KeysRefused("The owner of this file did not mark it as clear.")
+    granted = [grant for grant in vetted.statement.get("clear", ()) if grant["file"] == one.clear]
+    if not granted:
+        raise KeysRefused("The vetters signed no clear file of this name for this workflow.")
+    if one.size > max(grant["most"] * (grant["longest"] + 1) for grant in granted):
+        raise KeysRefused("This file is larger than the vetters signed.")
+
+
+def _check_at_work(decision: Decision, standing: Standing, moment: datetime) -> None:
     if not decision.is_open(moment):
         raise KeysRefused("The run has ended or its permission has expired.")
-    if asking.person != decision.person:
-        raise KeysRefused("This is another person's run.")
     if projects.Role.RESEARCHER not in standing.roles:
         raise KeysRefused("Who started the run is not a researcher of the project any more.")
     check_usable(decision.datasets, standing.datasets)
@@ -116,13 +139,17 @@ def _is_readable(kind: Kind, decision: Decision, one: ObjectFacts) -> bool:
     stored = stored and one.project in (None, decision.project)
     taken_in = one.purpose == Purpose.AIRLOCK and one.owner == decision.project and of_this_run
     released_form = taken_in and one.kind == Kind.REPACK and one.role == Role.OUTPUT
+    # What waits in quarantine is read by checks and stewards' eyes, and by no task.
+    waits = one.purpose == Purpose.QUARANTINE and one.owner == decision.run and of_this_run and one.kind == UPLOAD
     match kind:
         case Kind.TASK:
             return (stored or made_here) and one.role == Role.OUTPUT
         case Kind.REPACK:
-            return made_here and one.role == Role.OUTPUT
+            return made_here  # what a task printed as well: what comes out is the airlock's own copy
+        case Kind.MEMBERS:
+            return made_here and one.kind == Kind.TASK and one.role == Role.OUTPUT
         case Kind.CHECK | Kind.VIEW:
-            return released_form
+            return released_form or waits
         case _:
             assert_never(kind)
 
@@ -133,7 +160,7 @@ def check_images(asking: Asking, *, vetted: Vetted | None, checks_image: str | N
         case Kind.TASK:
             if vetted is None or not set(asking.images) <= set(dict(vetted.statement["images"]).values()):
                 raise KeysRefused("An image of this task is not among those that the vetters signed.")
-        case Kind.REPACK | Kind.CHECK | Kind.VIEW:
+        case Kind.REPACK | Kind.CHECK | Kind.VIEW | Kind.MEMBERS:
             if checks_image is None or set(asking.images) != {checks_image}:
                 raise KeysRefused("Inspections run in the one image that the operator pinned.")
         case _:

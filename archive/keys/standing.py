@@ -5,22 +5,36 @@ from collections.abc import Collection, Iterable
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from archive import decisions
 from archive.facts import DatasetFacts
 from archive.keys.orders import Asking
 from archive.keys.purposes import Kind
 from archive.keys.rights import Standing
-from archive.store import Dataset, DatasetProject, DecisionRecord, StoredObject
+from archive.store import Dataset, DatasetProject, StoredObject
 from strongroom import projects
 from strongroom.database import now
 from strongroom.errors import NotFound
 
 AT_ONCE = 500
+_SHARED = (
+    sa.select(DatasetProject.id)
+    .where(
+        DatasetProject.dataset == Dataset.id,
+        DatasetProject.project == sa.bindparam("project"),
+        DatasetProject.since <= sa.bindparam("moment"),
+        sa.or_(DatasetProject.until.is_(None), DatasetProject.until > sa.bindparam("moment")),
+    )
+    .exists()
+)
+# Made once: the broker asks it twice for each attempt.
+_DATASETS = sa.select(Dataset.id, Dataset.deleted_at, Dataset.ancestors, _SHARED.label("shared")).where(
+    Dataset.id.in_(sa.bindparam("names", expanding=True))
+)
 
 
 def standing_of(session: orm.Session, asking: Asking, rows: Collection[StoredObject]) -> Standing:
     """Return how an order's persons, project and datasets stand at this moment."""
-    record = session.get(DecisionRecord, asking.decision)
-    decision = record.facts() if record else None
+    decision = decisions.decision_of(session, asking.decision)
     names = {name for row in rows for name in row.ancestors}
     if decision is not None:
         names |= set(decision.datasets)
@@ -48,27 +62,12 @@ def dataset_facts(session: orm.Session, names: Iterable[str], *, project: str) -
     known: dict[str, DatasetFacts] = {}
     waiting = set(names)
     while waiting:
-        for row, shared in session.execute(_datasets_of(waiting, project)):
-            deleted = row.deleted_at is not None
-            known[row.id] = DatasetFacts(row.id, deleted, shared, tuple(row.ancestors))
+        asked = {"names": sorted(waiting), "project": project, "moment": now()}
+        for row in session.execute(_DATASETS, asked):
+            known[row.id] = DatasetFacts(row.id, row.deleted_at is not None, row.shared, tuple(row.ancestors))
         found = {name for one in waiting if one in known for name in known[one].ancestors}
         waiting = found - set(known)
     return known
-
-
-def _datasets_of(names: Collection[str], project: str) -> sa.Select[Dataset, bool]:
-    moment = now()
-    shared = (
-        sa.select(DatasetProject.id)
-        .where(
-            DatasetProject.dataset == Dataset.id,
-            DatasetProject.project == project,
-            DatasetProject.since <= moment,
-            sa.or_(DatasetProject.until.is_(None), DatasetProject.until > moment),
-        )
-        .exists()
-    )
-    return sa.select(Dataset, shared).where(Dataset.id.in_(names))
 
 
 def stored_objects(session: orm.Session, ids: Collection[str]) -> list[StoredObject]:

@@ -4,7 +4,9 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
@@ -12,8 +14,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from archive.keys.rights import Vetted
 from strongroom import dsse
 from strongroom.canonical import canonical
-from strongroom.dsse import key_id
+from strongroom.database import now
 from strongroom.errors import Unavailable
+from strongroom.vetters import VetterKey, counting
 
 WORKFLOW_TYPE = "application/vnd.strongroom.workflow+json"
 MOST_WORKFLOWS = 1_000
@@ -61,14 +64,14 @@ def load_private(path: Path) -> Ed25519PrivateKey:
 class Trust:
     """What the operator put below `home/trust`; looked at again at each use, so that a removed key counts no more."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, keys: Mapping[str, VetterKey] = MappingProxyType({})) -> None:
+        self._folder, self._keys = folder, keys
         self._seen: tuple[tuple[str, int, int, int], ...] = ()
-        self._vetters: dict[str, Ed25519PublicKey] = {}
+        self._vetters: dict[str, Ed25519PublicKey] = {}  # by name
         self._workflows: dict[tuple[bytes, frozenset[str]], Vetted] = {}
 
     def vetters(self) -> dict[str, Ed25519PublicKey]:
-        """Return the vetters' public keys by key id."""
+        """Return the public keys of the vetters who count now, by key id."""
         seen = tuple(
             sorted(
                 (entry.name, found.st_mtime_ns, found.st_ino, found.st_ctime_ns)
@@ -77,10 +80,10 @@ class Trust:
             )
         )
         if seen != self._seen:
-            keys = [load_public(self._folder / "vetters" / name) for name, *_ in seen]
-            self._vetters = {key_id(key): key for key in keys}
+            names = [name for name, *_ in seen]
+            self._vetters = {name[:-4]: load_public(self._folder / "vetters" / name) for name in names}
             self._seen = seen
-        return self._vetters
+        return counting(self._vetters, self._keys, now())
 
     def vetted(self, envelope: dsse.Envelope) -> Vetted:
         """Return what a workflow's envelope says and which vetters signed it; good signatures are remembered."""

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sandbox import collect
+from sandbox.body import BodyError
 from sandbox.collect import TooMuch
-from sandbox.crypt4gh import body_length_of, padded_length_of, seal_stream
+from sandbox.crypt4gh import body_length_of, pad, padded_length_of, seal_stream
 from sandbox.door import Door, DoorClosed, DoorRefused, Papers
 from sandbox.fields import WORK
 from sandbox.keys import KeysError
@@ -20,11 +21,13 @@ from sandbox.pod.endings import Ending, captured, ending_of, result_of
 from sandbox.pod.handover import Handover
 from sandbox.pod.modes import open_up
 from sandbox.pod.places import CA, LAST_WORDS, VOLUME, Site, lies_at
-from sandbox.pod.stage import patiently, tell
+from sandbox.pod.reaching import store_by
+from sandbox.pod.stage import PATIENCE, patiently, tell
 from sandbox.results import LOGS, TOO_MUCH, Result, refusals
-from sandbox.seal import Plain, Role, SealedOutput, pad
+from sandbox.seal import Plain, Role, SealedOutput, facts, seal_to_store
 from sandbox.signing import AttemptKey
-from sandbox.spec import Spec, parse_spec
+from sandbox.spec import ObjectStore, Spec, parse_spec
+from sandbox.telling import Told, told
 
 _PAUSE = 0.01
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -65,7 +68,7 @@ class Seal:
                 self._take(result)
             except TooMuch:
                 result.cause, result.exit_code, result.reason = "disk_full", None, TOO_MUCH
-            except KeysError as error:
+            except (KeysError, BodyError) as error:
                 result = Result("system", reason=str(error), executors=result.executors)
         tell(self._door, self._site, self._own, self._handover.taken, result)
 
@@ -79,12 +82,20 @@ class Seal:
         plains += [
             Plain(f"{LOGS}/{name}", _role(name), _file(path)) for name, path in captured(len(self._spec.executors))
         ]
-        sealed = [patiently(lambda plain=plain: self._seal(plain)) for plain in plains]  # type: ignore[misc]
+        sealed = self._sealed(plains)
         if sealed:
             self._register(sealed)
-        result.outputs = [output.facts() for output in sealed]
+        taken = {one.path for one in found.files}
+        telling = [Told(o.path, o.tells, _opener(folders, o.path)) for o in self._spec.outputs if o.tells is not None]
+        result.outputs = facts(sealed, told(one for one in telling if one.path in taken))
         result.missing = list(found.missing)
         result.reason = result.reason or refusals(found)
+
+    def _sealed(self, plains: Sequence[Plain]) -> list[SealedOutput]:
+        if isinstance(self._spec.bodies, ObjectStore):
+            store = store_by(self._door, self._mine(), patience=PATIENCE)
+            return seal_to_store(plains, store, self._handover.recipient, padded=True)
+        return [patiently(lambda plain=plain: self._seal(plain)) for plain in plains]  # type: ignore[misc]
 
     def _seal(self, plain: Plain) -> SealedOutput:
         """Encrypt one file on its way to the store; what failed half-way is begun again under a fresh id and key."""

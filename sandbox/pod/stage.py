@@ -7,24 +7,27 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sandbox import crypt4gh
+from sandbox import crypt4gh, outside
+from sandbox.arriving import Arriving
+from sandbox.body import Body, BodyError
 from sandbox.door import Door, DoorClosed, DoorRefused, Papers
+from sandbox.far import FarBody, Store
 from sandbox.fields import SpecError
 from sandbox.grants import Claim, Grant, GrantError, open_grant
-from sandbox.inputs import Body, BodyError
 from sandbox.keys import KeysError, bodies_of
 from sandbox.pod import tree
-from sandbox.pod.arriving import Arriving
 from sandbox.pod.handover import Handover
 from sandbox.pod.orders import order_of
 from sandbox.pod.places import CA, CODE, LAUNCHER, TOKEN, Site, control_of
+from sandbox.pod.reaching import asking, store_by
 from sandbox.pod.tree import TreeError
 from sandbox.results import Result
 from sandbox.signing import AttemptKey
-from sandbox.spec import Broker, Inline, Spec, parse_spec, spec_digest
+from sandbox.spec import Broker, Inline, ObjectStore, Outside, Spec, parse_spec, spec_digest
 
 PATIENCE = 300.0  # seconds that a dispatcher may be away
 _AGAIN = 0.5
@@ -81,9 +84,12 @@ class Stage:
             if isinstance(given, Inline):
                 with tree.laid(given.path, mtime=given.mtime) as file:
                     tree.write_all(file, memoryview(given.content))
-        ids = {given.path: getattr(given, "object", "") for given in spec.inputs}
+        store = None
+        if isinstance(spec.bodies, ObjectStore):
+            store = store_by(self._door, self._mine(), patience=PATIENCE)
         for body in bodies:
-            self._lay_body(body, ids[body.path])
+            self._lay_body(body, store)
+        self._fetch_outside(spec)
         for number, mount in enumerate(spec.code_mounts):
             self._lay_code(mount.path, number)
         Handover(self._begun.spec, self._begun.taken, self._own.secret, grant.recipient).give()
@@ -119,17 +125,29 @@ class Stage:
         except DoorRefused as error:
             raise KeysError(f"The key broker refused: {error}") from error
 
-    def _lay_body(self, body: Body, identifier: str) -> None:
+    def _lay_body(self, body: Body, store: Store | None) -> None:
         with tree.laid(body.path, mtime=body.mtime) as file:
+            if store is not None:
+                arriving = Arriving(body, lambda piece: tree.write_all(file, piece))
+                FarBody(store, body.object, body.length).fetch(arriving.write)
+                return arriving.end()
 
             def fetch() -> None:
                 file.seek(0)
                 file.truncate()
                 arriving = Arriving(body, lambda piece: tree.write_all(file, piece))
-                self._fetch({"verb": "body", "object": identifier}, arriving)
+                self._fetch({"verb": "body", "object": body.object}, arriving)
                 arriving.end()
 
-            patiently(fetch)
+            return patiently(fetch)
+
+    def _fetch_outside(self, spec: Spec) -> None:
+        for given in spec.inputs:
+            if isinstance(given, Outside):
+                with tree.laid(given.path, mtime=given.mtime) as file:
+                    write = partial(tree.write_all, file)
+                    ask, key = asking(self._door, self._mine()), self._private_key
+                    outside.fetch(ask, given.number, most=given.most, private_key=key, write=write)
 
     def _lay_code(self, path: str, number: int) -> None:
         with tempfile.TemporaryFile(dir=CODE) as archive:

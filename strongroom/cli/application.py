@@ -2,15 +2,24 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 
 import access.api
 import access.keys
+import access.policy_api
 import airlock.api
+import airlock.beside_api
+import airlock.crate_api
+import airlock.figures
+import airlock.ingress_api
+import airlock.pages
+import airlock.review_api
+import airlock.review_pages
 import archive.api
 import archive.inbox
 import tes.api
@@ -19,7 +28,10 @@ import wes.api
 import wes.derivation
 import wes.federation
 import wes.issuer
-from strongroom import http, identity, queue
+import wes.offer
+import wes.pages
+import wes.trs
+from strongroom import audit_api, http, identity, queue, sign_in
 from strongroom.cli.metrics import text as metrics_text
 from strongroom.clients import issuer_keys
 from strongroom.database import open_database, reading
@@ -27,28 +39,39 @@ from strongroom.http import SignedIn
 from strongroom.projects import PLATFORM, Role, check_role
 from strongroom.settings import Settings
 
-WELCOME = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Strongroom</title>
-<body><h1>Strongroom</h1><p>A secure processing environment. The command <code>strongroom</code> and the GA4GH
-interfaces below <code>/ga4gh/</code> are the ways in; pages come with a later step.</p></body></html>"""
-
 
 def application(settings: Settings) -> FastAPI:
     """Return the application; every route but the health checks and service-info asks who is calling."""
     queue.configure(settings)
     engine = open_database(settings.database)
     app = http.new_app("Strongroom", settings, engine=engine, issuers=identity.trusted_issuers(settings))
-    app.state.public_key_of = access.keys.public_key_of
+    app.state.public_key_of = partial(access.keys.public_key_of, wait=settings.key_wait)
+    app.state.keys_of = partial(access.keys.names_in_force, wait=settings.key_wait)
+    app.state.places = (*airlock.pages.PLACES[:1], *wes.pages.PLACES, *airlock.pages.PLACES[1:])
     app.state.issuer_keys = issuer_keys(settings)
     app.state.federation = wes.federation.Federation(settings, engine)
     for router in (
         wes.api.router,
+        wes.offer.router,
+        wes.trs.router,
+        wes.trs.open_router,
         wes.derivation.router,
         wes.issuer.router,
         archive.inbox.router,
         tes.api.router,
         archive.api.router,
         airlock.api.router,
+        airlock.crate_api.router,
+        audit_api.router,
+        airlock.ingress_api.router,
+        airlock.review_api.router,
+        airlock.beside_api.router,
         access.api.router,
+        access.policy_api.router,
+        sign_in.router,
+        airlock.pages.router,
+        airlock.review_pages.router,
+        wes.pages.router,
     ):
         app.include_router(router)
     app.router.lifespan_context = _lifespan
@@ -57,10 +80,6 @@ def application(settings: Settings) -> FastAPI:
 
 
 def _add_health(app: FastAPI) -> None:
-    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def welcome() -> str:
-        return WELCOME
-
     @app.get("/healthz", include_in_schema=False)
     def alive() -> JSONResponse:
         return JSONResponse({"status": "alive"})
@@ -77,8 +96,8 @@ def _add_health(app: FastAPI) -> None:
     def metrics(request: Request, person: SignedIn) -> Response:
         with reading(request.app.state.engine) as session:  # T24: authenticated, and without labels of projects
             check_role(session, person.id, project=PLATFORM, role=Role.OPERATOR)
-            found = tes.measures.measures(session)
-        return Response(metrics_text(found), media_type=CONTENT_TYPE_LATEST)
+            found, asked = tes.measures.measures(session), airlock.figures.read(session, None)
+        return Response(metrics_text(found, asked), media_type=CONTENT_TYPE_LATEST)
 
 
 @asynccontextmanager

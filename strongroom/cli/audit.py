@@ -1,7 +1,7 @@
 """The verbs of `strongroom audit`: verify, export, show."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +16,7 @@ from sqlalchemy import orm
 
 from strongroom.audit import AuditEvent, head
 from strongroom.audit_heads import Head, Logged, Report, check_log, logged, signed_heads
+from strongroom.audit_witness import witnessed
 from strongroom.cli.client import FAILED, AsJson, err, out, print_json, refusals
 from strongroom.database import open_database, reading
 from strongroom.dsse import Envelope
@@ -29,11 +30,19 @@ app = typer.Typer(help="The log of everything that happened.", no_args_is_help=T
 def verify(
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="An export; else this home's log.")] = None,
     public_key: Annotated[Path | None, typer.Option("--public-key", help="PEM of the key that signs heads.")] = None,
+    witness: Annotated[
+        Path | None,
+        typer.Option("--witness", help="A witness's file: its heads must fit too, signed by the same key."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check every entry, the chain, the tree and the signed heads; exit 1 names what was changed."""
     with refusals():
-        report = verified_export(file, public_key) if file is not None else _verified_home(load(), public_key)
+        seen = witnessed(witness) if witness is not None else []
+        if file is not None:
+            report = verified_export(file, public_key, seen)
+        else:
+            report = _verified_home(load(), public_key, seen)
     if as_json:
         print_json({**asdict(report), "whole": report.whole})
     else:
@@ -50,7 +59,7 @@ def export(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
         engine = _open(settings)
         try:
             with reading(engine) as session, open(file, "x", encoding="utf-8") as lines:
-                count = sum(1 for line in _lines(session) if lines.write(line + "\n"))
+                count = sum(1 for line in _lines(session) if lines.write(line))
         except FileExistsError as error:
             raise BadRequest(f"{file} exists; choose another name.") from error
         except OSError as error:
@@ -86,30 +95,30 @@ def show(
     out.print(table)
 
 
-def verified_export(file: Path, public_key: Path | None) -> Report:
+def verified_export(file: Path, public_key: Path | None, seen: Sequence[Envelope] = ()) -> Report:
     """Check an exported log; needs neither a server nor a database."""
     try:
-        with open(file, encoding="utf-8") as lines:
+        with open(file, encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
             entries, heads, last = _parsed(lines)
     except (OSError, UnicodeDecodeError) as error:
         raise BadRequest(f"{file} cannot be read.") from error
-    return check_log(entries, heads, _key(public_key), last=last)
+    return check_log(entries, [*heads, *seen], _key(public_key), last=last)
 
 
-def _verified_home(settings: Settings, public_key: Path | None) -> Report:
+def _verified_home(settings: Settings, public_key: Path | None, seen: Sequence[Envelope]) -> Report:
     kept = settings.home / "trust" / "signer.pem"
     key = _key(public_key or (kept if kept.exists() else None))
     engine = _open(settings)
     try:
         with reading(engine) as session:
-            return check_log(logged(session), signed_heads(session), key, last=Head(*head(session)))
+            return check_log(logged(session), [*signed_heads(session), *seen], key, last=Head(*head(session)))
     finally:
         engine.dispose()
 
 
 def _lines(session: orm.Session) -> Iterator[str]:
     for entry in logged(session):
-        yield json.dumps(
+        yield _line(
             {
                 "kind": "entry",
                 "seq": entry.seq,
@@ -119,9 +128,13 @@ def _lines(session: orm.Session) -> Iterator[str]:
             }
         )
     for envelope in signed_heads(session):
-        yield json.dumps({"kind": "signed_head", "envelope": envelope})
+        yield _line({"kind": "signed_head", "envelope": envelope})
     size, root = head(session)
-    yield json.dumps({"kind": "head", "size": size, "root": root})
+    yield _line({"kind": "head", "size": size, "root": root})
+
+
+def _line(facts: Any) -> str:
+    return json.dumps(facts) + "\n"
 
 
 def _parsed(lines: Iterable[str]) -> tuple[list[Logged], list[Envelope], Head | None]:
@@ -130,7 +143,10 @@ def _parsed(lines: Iterable[str]) -> tuple[list[Logged], list[Envelope], Head | 
     last: Head | None = None
     for number, line in enumerate(lines, start=1):
         try:
-            match json.loads(line):
+            found = json.loads(line)
+            if line != _line(found):  # what reads alike but is written otherwise was changed too
+                raise ValueError
+            match found:
                 case {"kind": "entry", "seq": int(seq), "salt": str(salt), "leaf": str(leaf), "body": str(body)}:
                     entries.append(Logged(seq, body.encode(), bytes.fromhex(salt), _hash(leaf)))
                 case {"kind": "signed_head", "envelope": dict(envelope)}:
@@ -140,7 +156,11 @@ def _parsed(lines: Iterable[str]) -> tuple[list[Logged], list[Envelope], Head | 
                 case _:
                     raise ValueError
         except (ValueError, RecursionError) as error:
-            raise BadRequest(f"Line {number} is not a line of an exported log.") from error
+            at = f"entry {number - 1}, or " if number == len(entries) + 1 else ""
+            what = f"{at}what follows the entries,"
+            raise BadRequest(f"Line {number} is not a line of an exported log: {what} was changed.") from error
+    if last is None:
+        raise BadRequest("The export has no head: its last line was changed or removed.")
     return entries, heads, last
 
 
@@ -151,8 +171,11 @@ def _hash(leaf: str) -> str:
 
 
 def _key(file: Path | None) -> Ed25519PublicKey | None:
-    if file is None:
-        return None
+    return None if file is None else verifying_key(file)
+
+
+def verifying_key(file: Path) -> Ed25519PublicKey:
+    """Return the Ed25519 public key of a PEM file."""
     try:
         key = load_pem_public_key(file.read_bytes())
     except (OSError, ValueError) as error:

@@ -1,98 +1,168 @@
 """`strongroom check`: the airlock's disclosure checks on files of one's own, alone and inside walls."""
 
-import contextlib
-import json
 import os
-import shutil
-import stat
-import subprocess
-import sys
-import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 from rich.table import Table
 
-from airlock.policy import FLOOR
-from sandbox import bubblewrap, seccomp
-from strongroom.cli.client import AsJson, out, print_json
-from strongroom.errors import BadRequest, NotFound, StrongroomError
-from strongroom.settings import load
+from airlock.checks.codes import Code
+from airlock.checks.texts import TEXTS
+from airlock.checks.thresholds import Policy
+from airlock.contract import Contract, lint, parse_contract
+from airlock.policy import FLOOR, stricter_policy
+from airlock.promises import Kept, promise_kept
+from strongroom.cli import check_walls, sarif
+from strongroom.cli.client import AsJson, err, out, print_json
+from strongroom.errors import BadRequest
 
-INTERPRETER = "import sys; sys.path.insert(0, '/run/checks'); from checks.jail import main; main()"
-SECONDS = 120
 BLOCKED = 6
+_MOST_TEXT = 1 << 20
+_MOST_FILES = 100_000
+
+
+class Shape(StrEnum):
+    """How the answer is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
 
 
 def check(
-    paths: Annotated[list[Path], typer.Argument(help="Files to check.", exists=True, dir_okay=False)],
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders to check.", exists=True)] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="Thresholds (YAML or JSON), each as strict as the platform's or stricter.")
+    ] = None,
+    contract: Annotated[
+        Path | None, typer.Option(help="An output contract (YAML or JSON): what it does not promise is stopped.")
+    ] = None,
+    lint_contract: Annotated[
+        Path | None, typer.Option("--lint-contract", help="Say what is wrong with this output contract.")
+    ] = None,
+    shape: Annotated[Shape, typer.Option("--format", help="text, json or sarif.")] = Shape.TEXT,
     as_json: AsJson = False,
 ) -> None:
-    """Say what the airlock would find in these files; exit code 6 when one would be stopped."""
-    answers = {str(path): inspect(path) for path in paths}
-    if as_json:
-        print_json(answers)
-    else:
-        table = Table("File", "Verdict", "Finding", "Reason")
-        for path, answer in answers.items():
-            findings = answer.get("findings") or [{}]
-            for finding in findings:
-                table.add_row(path, answer["verdict"], finding.get("code", ""), finding.get("reason", ""))
-        out.print(table)
+    """Say what the airlock would find in these files.
+
+    Ends with 0 when none would be stopped, 6 when one would, 1 or 2 when nothing could be said.
+    """
+    shape = Shape.JSON if as_json else shape
+    limits = read_policy(policy)
+    if lint_contract is not None:
+        _lint(lint_contract, limits, shape)
+        return
+    if not paths:
+        raise BadRequest("Name files or folders to check, or a contract with --lint-contract.")
+    rules = None if contract is None else read_contract(contract, limits)
+    files = dict(named for path in paths for named in _files(path))
+    if len(files) > _MOST_FILES:
+        raise BadRequest(f"At most {_MOST_FILES} files are checked at once.")
+    walls = check_walls.walls()
+    if not walls.firm:
+        err.print(f"Without walls: {walls.why} The files are read by a process of this user.")
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        asked = [(name, path, rules, limits, files, walls) for name, path in files.items()]
+        answers = dict(zip(files, pool.map(lambda one: _answer(*one), asked), strict=True))
+    kept = (
+        None
+        if rules is None
+        else promise_kept(rules, {n: [f["code"] for f in a["findings"]] for n, a in answers.items()})
+    )
+    _show(answers, kept, shape)
     if any(answer["verdict"] == "block" for answer in answers.values()):
         raise typer.Exit(BLOCKED)
 
 
+def read_policy(path: Path | None) -> Policy:
+    """Return the platform's thresholds, made stricter by a file."""
+    if path is None:
+        return FLOOR
+    raw = _structured(path)
+    if not isinstance(raw, Mapping):
+        raise BadRequest("A policy is a list of thresholds and their numbers.")
+    return stricter_policy(raw)
+
+
+def read_contract(path: Path, policy: Policy) -> Contract:
+    """Return the contract in a file: a list of rules, or a manifest with `outputs`."""
+    return parse_contract(_outputs(path), policy)
+
+
 def inspect(path: Path) -> dict[str, Any]:
-    """Return the checks' answer for one file: parsed by a process without network, in a place of its own (T27)."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        request = {
-            "kind": "check",
-            "file": "/run/work/subject",
-            "name": path.name,
-            "rule": None,
-            "policy": FLOOR.as_json(),
-            "supporting": {},
-            "raw": True,
-        }
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise BadRequest(f"{path.name} is not a plain file; links and pipes are not checked.")
-        shutil.copyfile(path, place / "subject", follow_symlinks=False)
-        (place / "request.json").write_text(json.dumps(request))
-        _run(place)
-        try:
-            answer: dict[str, Any] = json.loads((place / "answer.json").read_text())
-        except FileNotFoundError as error:
-            raise NotFound("The checks gave no answer; the file cannot be inspected.") from error
-    return answer
+    """Return the checks' answer for one file by the platform's thresholds."""
+    return check_walls.ask(path, path.name, policy=FLOOR, walls=check_walls.walls())
 
 
-def _run(place: Path) -> None:
-    words = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
-    for folder in ("usr", "lib", "lib64", "bin", "sbin"):
-        found = Path("/", folder)
-        if found.is_symlink():
-            words += ["--symlink", str(found.readlink()), str(found)]
-        elif found.is_dir():
-            words += ["--ro-bind", str(found), str(found)]
-    words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run"]  # noqa: S108
-    words += ["--ro-bind", sys.prefix, "/opt/venv", "--ro-bind", str(load().airlock.checks), "/run/checks/checks"]
-    words += ["--bind", str(place), "/run/work", "--chdir", "/run/work"]
-    with contextlib.ExitStack() as stack:
-        program = os.memfd_create("filter")
-        stack.callback(os.close, program)
-        os.write(program, seccomp.program())
-        os.lseek(program, 0, os.SEEK_SET)
-        python = ["/opt/venv/bin/python", "-I", "-B", "-c", INTERPRETER]
-        try:
-            subprocess.run(
-                [str(bubblewrap.find_bubblewrap().path), *words, "--seccomp", str(program), "--", *python],
-                pass_fds=(program,),
-                timeout=SECONDS,
-                check=False,
-                capture_output=True,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise StrongroomError("The checks did not end in time; the file cannot be inspected.") from error
+def _answer(
+    name: str, path: Path, rules: Contract | None, policy: Policy, files: Mapping[str, Path], walls: check_walls.Walls
+) -> dict[str, Any]:
+    if rules is None:
+        return check_walls.ask(path, name, policy=policy, walls=walls)
+    rule = rules.rule_for(name)
+    if rule is None or rule.promise is None:
+        return check_walls.refused(policy, Code.UNDECLARED)
+    needed = {one: files[one] for one in rule.promise.needs if one in files}
+    return check_walls.ask(path, name, policy=policy, walls=walls, promise=rule.promise, supporting=needed)
+
+
+def _files(path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield names and places; links are named and never followed, so that nothing outside is read."""
+    if path.is_symlink() or not path.is_dir():
+        yield path.name, path
+        return
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        for name in sorted([*names, *(one for one in folders if Path(folder, one).is_symlink())]):
+            found = Path(folder, name)
+            yield found.relative_to(path).as_posix(), found
+
+
+def _structured(path: Path) -> Any:
+    try:
+        with path.open("rb") as stream:
+            return yaml.safe_load(stream.read(_MOST_TEXT))
+    except (OSError, yaml.YAMLError, RecursionError) as error:
+        raise BadRequest(f"{path.name} cannot be read as YAML or JSON.") from error
+
+
+def _outputs(path: Path) -> Any:
+    raw = _structured(path)
+    return raw.get("outputs") if isinstance(raw, Mapping) else raw
+
+
+def _lint(path: Path, policy: Policy, shape: Shape) -> None:
+    sentences = lint(_outputs(path), policy)
+    if shape is Shape.TEXT:
+        for sentence in sentences:
+            out.print(sentence, markup=False)
+        out.print("This contract can be vetted." if not sentences else "This contract cannot be vetted.")
+    else:
+        print_json({"contract": path.name, "wrong": list(sentences)})
+    if sentences:
+        raise typer.Exit(BLOCKED)
+
+
+def _show(answers: Mapping[str, dict[str, Any]], kept: Kept | None, shape: Shape) -> None:
+    if shape is Shape.SARIF:
+        print_json(sarif.report(answers))
+        return
+    if shape is Shape.JSON:
+        print_json(answers)
+        return
+    table = Table("File", "Verdict", "Finding", "Where", "Reason")
+    for path, answer in answers.items():
+        for finding in answer["findings"] or [None]:
+            if finding is None:
+                table.add_row(path, answer["verdict"], "", "", "")
+                continue
+            where = ", ".join(f"{name} {number}" for name, number in finding["place"].items())
+            table.add_row(path, answer["verdict"], finding["code"], where, TEXTS[Code(finding["code"])].reason)
+    out.print(table)
+    if kept is not None:
+        out.print(str(kept))

@@ -35,6 +35,12 @@ def create(
         str, typer.Option("--sensitivity", help="standard, or high: stronger walls, inputs read whole.")
     ] = "standard",
     project: Annotated[str | None, typer.Option("--project", help="Home project, if it has one.")] = None,
+    min_population: Annotated[
+        int | None,
+        typer.Option(
+            "--min-population", help="Fewest persons of a run whose results may leave; 0: no persons in it."
+        ),
+    ] = None,
     token: Token = "",
     server: Server = SERVER,
     as_json: AsJson = False,
@@ -46,6 +52,7 @@ def create(
         "observability": observability,
         "sensitivity": sensitivity,
         "project": project,
+        "min_population": min_population,
     }
     with Client(server, token) as client:
         made = client.post(f"{API}/datasets", body)
@@ -72,12 +79,34 @@ def share(
     _show(made, as_json, f"Dataset {dataset} is shared with: {', '.join(made['projects']) or 'nobody'}.")
 
 
+@app.command("allow-queries")
+def allow_queries(
+    dataset: Name,
+    project: Annotated[str, typer.Argument(metavar="PROJECT")],
+    queries: Annotated[int, typer.Option("--queries", help="How many more populations it may ask about today.")] = 5,
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """As a DAC member: let a project ask more of a dataset today than its budget."""
+    with Client(server, token) as client:
+        made = client.post(f"{API}/datasets/{dataset}:allow-queries", {"project": project, "queries": queries})
+    _show(made, as_json, f"{project} may ask about {queries} more populations of {dataset} today.")
+
+
 @app.command()
 def add(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files to encrypt; - is standard input.")],
     dataset: Annotated[str, typer.Option("--dataset", help="Where they go.")],
     name: Annotated[str | None, typer.Option("--name", help="Name in the dataset; by default the file's.")] = None,
     person: Annotated[str | None, typer.Option("--person", help="Label of the person whose data it is.")] = None,
+    persons: Annotated[
+        Path | None, typer.Option("--persons", help="File with the labels of all whose data it is, one a line.")
+    ] = None,
+    clear: Annotated[
+        bool,
+        typer.Option("--clear", help="Let engines read it, where a workflow was vetted for it: sample sheets only."),
+    ] = False,
     token: Token = "",
     server: Server = SERVER,
     as_json: AsJson = False,
@@ -90,8 +119,9 @@ def add(
     for file in files:
         if file != PIPE and not file.is_file():
             stop(f"{file} is not a file that can be read.", USAGE)
+    labels = _labels(person, persons)
     with Client(server, token, timeout=300.0) as client:
-        made = [_add(client, dataset, file, name=name or file.name, person=person) for file in files]
+        made = [_add(client, dataset, file, name=name or file.name, persons=labels, clear=clear) for file in files]
     _show(made, as_json, f"{len(made)} encrypted and added to {dataset}.")
 
 
@@ -144,9 +174,18 @@ def delete(
     _show(made, as_json, f"Dataset {dataset} is gone.")
 
 
-def _add(client: Client, dataset: str, file: Path, *, name: str, person: str | None) -> dict[str, Any]:
+def _labels(person: str | None, listed: Path | None) -> list[str]:
+    labels = [person] if person else []
+    if listed is not None:
+        if not listed.is_file():
+            stop(f"{listed} is not a file that can be read.", USAGE)
+        labels += [line.strip() for line in listed.read_text().splitlines() if line.strip()]
+    return labels
+
+
+def _add(client: Client, dataset: str, file: Path, *, name: str, persons: list[str], clear: bool) -> dict[str, Any]:
     with _opened(file) as plain, _bar(name, None if file == PIPE else file.stat().st_size) as advance:
-        return ingest.add(client, dataset, plain, name=name, person=person, progress=advance)
+        return ingest.add(client, dataset, plain, name=name, persons=persons, clear=clear, progress=advance)
 
 
 @contextlib.contextmanager
@@ -185,9 +224,10 @@ def _datasets_table(found: list[dict[str, Any]]) -> Table:
 
 
 def _files_table(found: dict[str, Any]) -> Table:
-    table = Table("file", "size")
+    table = Table("file", "size", "engines")
     for row in found["files"]:
-        table.add_row(escape(row["name"]), str(row["size"]) if row["size"] is not None else "not shown")
+        size = str(row["size"]) if row["size"] is not None else "not shown"
+        table.add_row(escape(row["name"]), size, "may read it" if row["clear"] else "")
     return table
 
 

@@ -185,6 +185,17 @@ def make_vetter(
     return secret, public
 
 
+def private_key(path: Path) -> Ed25519PrivateKey:
+    """Return the Ed25519 key in a PEM file."""
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as error:
+        raise BadRequest("--key: a private key file in PEM form, without a passphrase.") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise BadRequest("--key: an Ed25519 key; `strongroom key new-vetter` makes one.")
+    return key
+
+
 def _endorsement(
     settings: Settings, key: Ed25519PrivateKey, name: str, endorsed_by: Path | None
 ) -> dict[str, Any] | None:

@@ -1,13 +1,17 @@
-"""The verbs of `strongroom project`: create, list, member."""
+"""The verbs of `strongroom project`: create, list, member, certify, contact, policy, sign-policy."""
 
+import hashlib
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from strongroom.cli.client import SERVER, AsJson, Client, Server, Token, out, print_json
-from strongroom.projects import Role
+from strongroom.cli.client import SERVER, AsJson, Client, Server, Token, out, print_json, stop
+from strongroom.projects import Role, Training
 
 API = "/api/access/v1"
 app = typer.Typer(help="Projects and who is what in them.", no_args_is_help=True)
@@ -20,12 +24,15 @@ def create(
     min_count: Annotated[
         int | None, typer.Option("--min-count", help="Raise the smallest count that leaves.")
     ] = None,
+    needs_training: Annotated[
+        bool, typer.Option("--needs-training", help="Refuse whoever has no certificate in force.")
+    ] = False,
     token: Token = "",
     server: Server = SERVER,
     as_json: AsJson = False,
 ) -> None:
     """Create a project (operators)."""
-    body = {"id": project, "title": title, "min_count": min_count}
+    body = {"id": project, "title": title, "min_count": min_count, "needs_training": needs_training}
     with Client(server, token) as client:
         made = client.post(f"{API}/projects", body)
     _show(made, as_json, f"Project {made['id']} is open; the smallest count that leaves is {made['min_count']}.")
@@ -59,6 +66,101 @@ def member(
         made = client.post(f"{API}/projects/{project}/members", {"person": person, "role": role.value})
     news = "is now" if made["changed"] else "was already"
     _show(made, as_json, f"{person} {news} {role.value} of {project}.")
+
+
+@app.command()
+def certify(
+    person: Annotated[str, typer.Argument(metavar="PERSON", help="NAME@ISSUER")],
+    training: Annotated[Training, typer.Argument(metavar="TRAINING")],
+    paper: Annotated[Path, typer.Option("--paper", help="The certificate; its digest is kept, not the paper.")],
+    issuer: Annotated[str, typer.Option("--issuer", help="Who gave it.")],
+    since: Annotated[datetime, typer.Option("--since", formats=["%Y-%m-%d"], help="First day, UTC.")],
+    until: Annotated[datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="The day that it ends on, UTC.")],
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Record a person's training (operators); who has no valid one is refused at submit and at release."""
+    try:
+        digest = hashlib.sha256(paper.read_bytes()).hexdigest()
+    except OSError:
+        stop("--paper names a file that can be read.")
+    body = {"person": person, "training": training.value, "issuer": issuer, "sha256": digest}
+    body |= {"since": since.replace(tzinfo=UTC).isoformat(), "until": until.replace(tzinfo=UTC).isoformat()}
+    with Client(server, token) as client:
+        made = client.post(f"{API}/certificates", body)
+    _show(made, as_json, f"{person} is trained as {training.value} until {made['until']}.")
+
+
+@app.command()
+def contact(
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="Where your notices go; empty ends them.")],
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Say where your notices go."""
+    with Client(server, token) as client:
+        made = client.post(f"{API}/me:contact", {"email": email})
+    _show(made, as_json, "Notices go there." if email else "You get no mail.")
+
+
+@app.command()
+def policy(
+    project: Annotated[str, typer.Argument(metavar="PROJECT")],
+    file: Annotated[
+        Path | None, typer.Option("--file", help="TOML with thresholds; those left out are the platform's.")
+    ] = None,
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Show a project's policies, or propose the next version (DAC members, senior stewards)."""
+    with Client(server, token) as client:
+        if file is None:
+            _show_policies(client.get(f"{API}/projects/{project}/policies"), as_json)
+            return
+        made = client.post(f"{API}/projects/{project}/policies", {"thresholds": _thresholds(file)})
+    sentence = f"Version {made['version']} waits for another DAC member or senior steward, who reads and signs it:"
+    command = f"strongroom project sign-policy {project} {made['version']} --sha256 {made['sha256']}"
+    _show(made, as_json, f"{sentence}\n{command}")
+
+
+@app.command("sign-policy")
+def sign_policy(
+    project: Annotated[str, typer.Argument(metavar="PROJECT")],
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1)],
+    sha256: Annotated[str, typer.Option("--sha256", help="The digest of the thresholds that you read.")],
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Put a policy in force that somebody else proposed (DAC members, senior stewards)."""
+    with Client(server, token) as client:
+        made = client.post(f"{API}/projects/{project}/policies/{version}:sign", {"sha256": sha256})
+    _show(made, as_json, f"Version {made['version']} of the policy of {project} is in force.")
+
+
+def _thresholds(file: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(file.read_text())
+    except (OSError, ValueError):
+        stop("--file names a file in TOML: a line for each threshold, as in min_count = 10.")
+    return found
+
+
+def _show_policies(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        typer.echo("Nobody has signed a policy: the platform's floor holds, with the project's own smallest count.")
+    for row in rows:
+        state = "in force" if row["in_force"] else "superseded" if row["signed_by"] else "waits for a second person"
+        signed = f", signed by {row['signed_by']}" if row["signed_by"] else ""
+        typer.echo(f"Version {row['version']} ({state}): proposed by {row['proposed_by']}{signed}, {row['sha256']}")
+        for name, value in sorted(row["thresholds"].items()):
+            typer.echo(f"  {name} = {value}")
 
 
 def _show(value: Any, as_json: bool, sentence: str) -> None:

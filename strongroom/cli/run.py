@@ -2,15 +2,30 @@
 
 import json
 import time
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
+import httpx
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from strongroom.cli.client import SERVER, AsJson, Client, Server, Token, err, out, print_json, stop
+from strongroom.cli.client import (
+    SERVER,
+    AsJson,
+    Client,
+    Server,
+    Token,
+    checked,
+    err,
+    out,
+    print_json,
+    refusals,
+    stop,
+)
 from strongroom.errors import BadRequest
 
+TYPES = {"snakemake": "SMK", "nextflow": "NFL"}  # workflow_type of WES, by engine
 WES = "/ga4gh/wes/v1"
 TERMINAL = frozenset({"COMPLETE", "EXECUTOR_ERROR", "SYSTEM_ERROR", "CANCELED", "PREEMPTED"})
 app = typer.Typer(help="Runs of vetted workflows.", no_args_is_help=True)
@@ -23,7 +38,12 @@ def submit(
     project: Annotated[str, typer.Option(help="The project that the run belongs to.")],
     inputs: Annotated[list[str], typer.Option("--input", help="SLOT=DATASET or SLOT=DATASET:FILE,FILE.")] = [],  # noqa: B006
     params: Annotated[list[str], typer.Option("--param", help="NAME=VALUE; values are JSON or plain words.")] = [],  # noqa: B006
-    workflow_type_version: Annotated[str, typer.Option("--engine-version", help="Of Snakemake.")] = "9.27.1",
+    engine: Annotated[str, typer.Option(help="snakemake or nextflow: what the workflow is for.")] = "snakemake",
+    engine_version: Annotated[str, typer.Option(help="Left out: the one that runs here.")] = "",
+    options: Annotated[
+        list[str], typer.Option("--option", help="NAME=VALUE for the engine: keep-going, retries, forceall, until.")
+    ] = [],  # noqa: B006
+    tags: Annotated[list[str], typer.Option("--tag", help="NAME=VALUE; `name` names the run.")] = [],  # noqa: B006
     token: Token = "",
     server: Server = SERVER,
     as_json: AsJson = False,
@@ -32,31 +52,68 @@ def submit(
     asked = {name: _value(value) for name, value in map(_pair, params)}
     asked["inputs"] = {slot: _dataset(value) for slot, value in map(_pair, inputs)}
     with Client(server, token) as client:
-        run = send(client, workflow, project, asked, version=workflow_type_version)
+        run = send(
+            client,
+            workflow,
+            project,
+            asked,
+            engine=engine,
+            version=engine_version,
+            options=dict(map(_pair, options)),
+            tags=dict(map(_pair, tags)),
+        )
     if as_json:
         print_json({"run_id": run})
     else:
         out.print(run)
 
 
-def send(client: Client, workflow: str, project: str, params: dict[str, Any], *, version: str = "9.27.1") -> str:
+def send(
+    client: Client,
+    workflow: str,
+    project: str,
+    params: dict[str, Any],
+    *,
+    engine: str = "snakemake",
+    version: str = "",
+    options: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> str:
     """POST /runs as WES 1.1 has it; return the run's id."""
+    kind = TYPES.get(engine)
+    if kind is None:
+        raise typer.BadParameter(f"engine: {' or '.join(TYPES)}.")
+    if not version:
+        versions = client.get(f"{WES}/service-info")["workflow_type_versions"]
+        version = versions[kind]["workflow_type_version"][0]
     fields = {
         "workflow_url": workflow,
-        "workflow_type": "SMK",
+        "workflow_type": kind,
         "workflow_type_version": version,
         "workflow_params": json.dumps(params),
-        "tags": json.dumps({"project": project}),
+        "workflow_engine_parameters": json.dumps(dict(options or {})),
+        "tags": json.dumps({**(tags or {}), "project": project}),
     }
     files = {name: (None, value) for name, value in fields.items()}
     return str(client.request("POST", f"{WES}/runs", files=files).json()["run_id"])
 
 
 @app.command("list")
-def list_(token: Token = "", server: Server = SERVER, as_json: AsJson = False) -> None:
+def list_(
+    state: Annotated[str, typer.Option(help="Only runs in this state, such as RUNNING.")] = "",
+    name: Annotated[str, typer.Option(help="Only runs whose name begins so.")] = "",
+    workflow: Annotated[str, typer.Option(help="Only runs of NAME, or NAME/VERSION.")] = "",
+    tags: Annotated[list[str], typer.Option("--tag", help="Only runs with NAME=VALUE; NAME= takes any.")] = [],  # noqa: B006
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
     """Show your runs, newest first."""
+    asked = dict(map(_pair, tags))
+    filters = {"state": state, "name_prefix": name, "workflow": workflow}
+    query = {key: value for key, value in filters.items() if value}
     with Client(server, token) as client:
-        runs = client.get(f"{WES}/runs")["runs"]
+        runs = client.get(f"{WES}/runs", **query, tag_key=list(asked), tag_value=list(asked.values()))["runs"]
     if as_json:
         print_json(runs)
         return
@@ -107,19 +164,39 @@ def follow(client: Client, run: str, *, label: str, pause: float = 0.3) -> str:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=err, transient=False) as progress:
-        bar = progress.add_task(label, total=None)
-        while True:
-            whole = client.get(f"{WES}/runs/{run}")
-            done = whole["outputs"]["progress"]
-            progress.update(
-                bar,
-                completed=done["tasks_done"],
-                total=done["tasks_planned"],
-                description=f"{label} {whole['state'].lower()}",
-            )
-            if whole["state"] in TERMINAL:
-                return str(whole["state"])
-            time.sleep(pause)
+        bar, state, last = progress.add_task(label, total=None), "", ""
+        while state not in TERMINAL:
+            for heard, told in _events(client, run, last):
+                last, state = heard, str(told["state"])
+                progress.update(
+                    bar,
+                    completed=told["tasks_done"],
+                    total=told["tasks_planned"],
+                    description=f"{label} {state.lower()}",
+                )
+            time.sleep(pause if state not in TERMINAL else 0)
+    return state
+
+
+def _events(client: Client, run: str, last: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what one stream of server-sent events tells: the event's id, and how far the run is."""
+    headers = {"Last-Event-ID": last} if last else {}
+    try:
+        with refusals(), client.http.stream("GET", f"{WES}/runs/{run}/events", headers=headers) as answer:
+            if not answer.is_success:
+                answer.read()
+            identifier = last
+            for line in checked(answer).iter_lines():
+                name, _, value = line.partition(": ")
+                if name == "id":
+                    identifier = value
+                elif name == "data":
+                    yield identifier, json.loads(value)
+    except httpx.ConnectError:
+        with refusals():
+            raise client.no_answer() from None
+    except httpx.HTTPError:
+        return  # the stream broke off; who asks again hears what it missed
 
 
 @app.command()
@@ -128,6 +205,17 @@ def cancel(run: RunId, token: Token = "", server: Server = SERVER) -> None:
     with Client(server, token) as client:
         client.post(f"{WES}/runs/{run}/cancel")
     out.print("Canceling.")
+
+
+@app.command()
+def resume(run: RunId, token: Token = "", server: Server = SERVER, as_json: AsJson = False) -> None:
+    """Have a run go on that failed or was canceled; what its tasks finished is not done again."""
+    with Client(server, token) as client:
+        client.post(f"{WES}/runs/{run}/resume")
+    if as_json:
+        print_json({"run_id": run})
+    else:
+        out.print(f"Resumed; `strongroom run watch {run}` follows it.")
 
 
 def _pair(text: str) -> tuple[str, str]:

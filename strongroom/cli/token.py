@@ -24,13 +24,14 @@ def token(
     person: Annotated[str, typer.Option("--person", help="Name of the person; they become NAME@development.")],
     role: Annotated[Role, typer.Option("--role", help="Role that the person is given.")],
     project: Annotated[str | None, typer.Option("--project", help="Project of the role.")] = None,
+    step_up: Annotated[bool, typer.Option("--step-up", help="As after a second factor, shown just now.")] = False,
 ) -> None:
     """Print one bearer token of the development issuer and nothing else; the role is granted if it is not held."""
     with refusals():
-        typer.echo(issue(load(), person, role=role, project=project))
+        typer.echo(issue(load(), person, role=role, project=project, step_up=step_up))
 
 
-def issue(settings: Settings, name: str, *, role: Role, project: str | None) -> str:
+def issue(settings: Settings, name: str, *, role: Role, project: str | None, step_up: bool = False) -> str:
     """Grant `role` to NAME@development and return a token for them; refused unless the development issuer is on."""
     if not settings.identity.development_issuer:
         raise NotAllowed("The development issuer is off here; get a token from your OIDC issuer.")  # T31
@@ -40,7 +41,7 @@ def issue(settings: Settings, name: str, *, role: Role, project: str | None) -> 
     engine = open_prepared_database(settings)
     try:
         make_development_issuer(settings)
-        bearer = mint_token(settings, name)
+        bearer = mint_token(settings, name, step_up=step_up)
         _record(engine, settings, person=f"{name}@{DEVELOPMENT}", role=role, place=place)
     finally:
         engine.dispose()

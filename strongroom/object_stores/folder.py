@@ -2,14 +2,12 @@
 
 import hashlib
 import os
-import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from strongroom.errors import BadRequest, Conflict, NotFound
-
-_ID = re.compile(r"[0-9a-f]{32}")
+from strongroom.errors import Conflict, NotFound
+from strongroom.objects import GONE, THERE, checked_id
 
 
 class Folder:
@@ -20,9 +18,7 @@ class Folder:
 
     def path(self, object_id: str) -> Path:
         """Return where the body is, or would be."""
-        if not _ID.fullmatch(object_id):
-            raise BadRequest("An object id is 32 hexadecimal digits.")
-        return self.root / object_id[:2] / object_id
+        return self.root / checked_id(object_id)[:2] / object_id
 
     def put(self, object_id: str, chunks: Iterator[bytes]) -> tuple[int, str]:
         """Write to a new name, sync, then link: a body appears whole or not at all, and never twice."""
@@ -40,7 +36,7 @@ class Folder:
                 os.fsync(body.fileno())
             os.link(fresh, target)
         except FileExistsError as error:
-            raise Conflict("An object of this id exists; objects never change.") from error
+            raise Conflict(THERE) from error
         finally:
             fresh.unlink(missing_ok=True)
         return length, seen.hexdigest()
@@ -50,7 +46,7 @@ class Folder:
         try:
             body = open(self.path(object_id), "rb")  # noqa: SIM115
         except FileNotFoundError as error:
-            raise NotFound("There is no such object.") from error
+            raise NotFound(GONE) from error
         with body:
             body.seek(start)
             while piece := body.read(chunk):
@@ -59,3 +55,13 @@ class Folder:
     def delete(self, object_id: str) -> None:
         """Remove the body if it is there."""
         self.path(object_id).unlink(missing_ok=True)
+
+    def url_to_read(self, object_id: str) -> str | None:
+        """Return None: a folder has no URLs."""
+        checked_id(object_id)
+        return None
+
+    def url_to_put(self, object_id: str, length: int) -> str | None:  # noqa: ARG002
+        """Return None: a folder has no URLs."""
+        checked_id(object_id)
+        return None

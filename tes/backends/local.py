@@ -17,6 +17,7 @@ from tes.reports import Report, own_words, report
 from tes.tasks import Cause
 
 log = structlog.get_logger()
+BEHIND: Final = 5  # niceness of tasks: the services of this host are asked by people, and answer first
 LOST: Final = report(Cause.LOST, "The supervisor of this task died.")
 
 
@@ -28,9 +29,10 @@ class Local:
 
     def __init__(self, signer: Path) -> None:
         self._signer = signer
-        self._zygote: Zygote = start()
+        self._zygote: Zygote = start(niceness=BEHIND)
         self._lock = threading.Lock()
         self._channels: dict[str, socket.socket] = {}
+        self._launches: dict[int, Launch] = {}  # by the supervisor's pid
 
     def submit(self, launch: Launch, tell: Tell) -> None:
         """Start the attempt in a supervisor of its own and talk with it in a thread."""
@@ -57,12 +59,18 @@ class Local:
         """Remove the cgroups and mounts of supervisors that died with the last dispatcher."""
         supervisor.sweep()
 
+    def launch_of(self, pid: int) -> Launch | None:
+        """Return the attempt that this process supervises; None when it supervises none of ours."""
+        with self._lock:
+            return self._launches.get(pid)
+
     def _conduct(self, launch: Launch, tell: Tell) -> None:
-        said, zygote = LOST, self._zygote
+        said, zygote, pid = LOST, self._zygote, 0
         try:
-            _, channel = zygote.launch(launch.spec)
+            pid, channel = zygote.launch(launch.spec)
             with self._lock:
                 self._channels[launch.attempt] = channel
+                self._launches[pid] = launch
             with channel:
                 said = self._converse(channel, launch, tell)
         except (OSError, ValueError):
@@ -70,6 +78,7 @@ class Local:
         finally:
             with self._lock:
                 self._channels.pop(launch.attempt, None)
+                self._launches.pop(pid, None)
             if said is LOST:
                 self._mend(zygote)
             tell.ended(said)
@@ -80,7 +89,7 @@ class Local:
             if self._zygote is zygote and zygote.process.poll() is not None:
                 log.error("zygote.lost")
                 zygote.close()
-                self._zygote = start()
+                self._zygote = start(niceness=BEHIND)
         self.sweep()
 
     def _converse(self, channel: socket.socket, launch: Launch, tell: Tell) -> Report:

@@ -3,12 +3,12 @@
 import json
 import pwd
 import secrets
-import subprocess
 from pathlib import Path
 
 import pytest
 from canaries import SLOT, SPREADS, Canary, assert_nowhere, in_memory, in_processes, new_canary, spreading
 from hostile import eventually, rows, vetted
+from searching import files_with
 from services.slurm import USERS, Slurm
 from site_of_tests import Site
 
@@ -26,10 +26,7 @@ def spreads(on_slurm: Site, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def holding(folder: Path, *secrets_: str) -> list[str]:
     """Return the files below a folder that hold one of these."""
-    words = ["grep", "-rlsaF", "--devices=skip", "-f", "/dev/stdin", str(folder)]
-    done = subprocess.run(words, input="\n".join(secrets_).encode(), check=False, capture_output=True)
-    assert done.returncode in (0, 1, 2), done.stderr
-    return sorted(done.stdout.decode().splitlines())
+    return files_with([one.encode() for one in secrets_], folder)
 
 
 def parts(paths: list[str]) -> set[str]:

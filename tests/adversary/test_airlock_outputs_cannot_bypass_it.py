@@ -136,6 +136,9 @@ def _blurred(stage: Scene, run: str) -> str:
     """Return all that ruth sees of a run, up to a returned request, with every id and time taken out."""
     held = stage.ask("ruth").get(f"{API}/outputs", params={"run": run}).json()
     submitted = stage.submitted(run)
+    assert submitted.pop("place") == len(
+        stage.ask("ruth").get(f"{API}/requests").json()["requests"]
+    )  # who came first
     lines = [line for line in stage.ask("ruth").get(f"{API}/requests").json()["requests"] if line["run"] == run]
     text = str((held, submitted, lines))
     names = {run, submitted["id"], submitted["created"], submitted["changed"], *(f["id"] for f in held["files"])}

@@ -1,26 +1,19 @@
 """Nothing is exported but what two stewards approved, to the key that was frozen when they were asked."""
 
 import hashlib
-import json
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from keyroom import PROJECT, RUTH, SAM, SINA, Attempt, KeyRoom, key_room, opened
+from broker_asking import PLAIN, Request, forge, refused, restore
+from keyroom import RUTH, SAM, SINA, Attempt, KeyRoom, key_room, opened
 
 from archive.store import Dataset, DatasetProject, StoredObject
-from strongroom import audit
-from strongroom.audit import AuditEvent, AuditHead, Entry, Event
-from strongroom.canonical import canonical
-from strongroom.database import now, transaction
+from strongroom.audit import AuditEvent, AuditHead, Event
+from strongroom.database import now
 from strongroom.errors import StrongroomError
-from strongroom.merkle import leaf_hash
 from strongroom.projects import Membership, Role
-
-PLAIN = b"chrom\taf\n22\t0.25\n"
 
 
 @pytest.fixture(scope="module")
@@ -28,48 +21,6 @@ def room() -> Iterator[KeyRoom]:
     with key_room() as made:
         made.dataset("calls")
         yield made
-
-
-@dataclass
-class Request:
-    """A release request, as the log knows it."""
-
-    room: KeyRoom
-    objects: list[str]
-    id: str = ""
-    recipient: Attempt | None = None
-    submitted: int = -1
-    turn: int = 1
-    requester: str = RUTH
-
-    def __post_init__(self) -> None:
-        self.id, self.recipient = uuid.uuid4().hex, Attempt()
-
-    def log(self, event: Event, actor: str, **facts: Any) -> int:
-        """Append an entry about this request; return its number."""
-        with transaction(self.room.engine) as session:
-            audit.append(session, Entry(event, actor, self.id, PROJECT, facts))
-            return audit.head(session)[0] - 1
-
-    def submit(self) -> None:
-        """Freeze recipient and files."""
-        assert self.recipient is not None
-        files = [{"object": o, "body_sha256": self.room.row(o).body_sha256} for o in self.objects]
-        facts = {"turn": self.turn, "recipient": self.recipient.public_key, "files": files}
-        self.submitted = self.log(Event.REQUEST_STATE, self.requester, state="SUBMITTED", **facts)
-
-    def move(self, state: str) -> None:
-        """Move on."""
-        self.log(Event.REQUEST_STATE, "airlock", state=state, turn=self.turn)
-
-    def vote(self, steward: str, object_id: str, vote: str = "yes", **more: Any) -> int:
-        """Cast a vote."""
-        facts = {"turn": self.turn, "object": object_id, "body_sha256": self.room.row(object_id).body_sha256}
-        return self.log(Event.VOTE_CAST, steward, **{**facts, "vote": vote, **more})
-
-    def export(self, votes: dict[str, list[int]], **more: Any) -> dict[str, Any]:
-        """Ask the broker."""
-        return self.room.ask("broker", verb="export", request=self.id, submitted=self.submitted, votes=votes, **more)
 
 
 @pytest.fixture
@@ -85,14 +36,6 @@ def asked(room: KeyRoom, clean: str) -> Request:
     made = Request(room, [clean])
     made.submit()
     return made
-
-
-def refused(asked: Request, sentence: str, votes: dict[str, list[int]], **more: Any) -> None:
-    """Expect no header, and a line in the log."""
-    with pytest.raises(StrongroomError, match=sentence):
-        asked.export(votes, **more)
-    assert asked.room.events("keys.refused")[-1]["subject"] == asked.id
-    assert not [e for e in asked.room.events("keys.exported") if e["subject"] == asked.id]
 
 
 def test_two_votes_release_to_the_frozen_key(room: KeyRoom, asked: Request, clean: str) -> None:
@@ -208,7 +151,8 @@ def test_t11_a_changed_body_is_not_what_was_reviewed(room: KeyRoom, asked: Reque
 def test_t11_files_frozen_with_another_digest_stay(room: KeyRoom, clean: str) -> None:
     asked = Request(room, [clean])
     recipient = Attempt().public_key
-    facts = {"turn": 1, "recipient": recipient, "files": [{"object": clean, "body_sha256": "0" * 64}]}
+    facts: dict[str, Any] = {"turn": 1, "recipient": recipient, "policy": asked.policy}
+    facts["files"] = [{"object": clean, "body_sha256": "0" * 64}]
     asked.submitted = asked.log(Event.REQUEST_STATE, RUTH, state="SUBMITTED", **facts)
     votes = [asked.vote(one, clean, body_sha256="0" * 64) for one in (SAM, SINA)]
     refused(asked, "not the one that was reviewed", {clean: votes})
@@ -265,23 +209,6 @@ def test_t21_an_ancestor_that_was_taken_back_stops_the_release(room: KeyRoom) ->
     room.change(shares.values(until=None))
     room.change(sa.update(Dataset).where(Dataset.id == "lent").values(deleted_at=now()))
     refused(asked, "deleted", votes)
-
-
-def forge(room: KeyRoom, seq: int, **changed: Any) -> tuple[bytes, str]:
-    """Change an entry of the log in the database, its leaf with it; return what it was."""
-    with transaction(room.engine) as session:
-        row = session.get_one(AuditEvent, seq)
-        before = (bytes(row.body), row.leaf)
-        said = {**json.loads(row.body)}
-        said["facts"] = {**said["facts"], **changed.pop("facts", {})}
-        row.body = canonical({**said, **changed})
-        row.leaf = leaf_hash(bytes(row.salt) + row.body)
-    return before
-
-
-def restore(room: KeyRoom, seq: int, before: tuple[bytes, str]) -> None:
-    """Undo `forge`."""
-    room.change(sa.update(AuditEvent).where(AuditEvent.seq == seq).values(body=before[0], leaf=before[1]))
 
 
 def test_t11_a_forged_recipient_or_vote_breaks_the_chain(room: KeyRoom, asked: Request, clean: str) -> None:

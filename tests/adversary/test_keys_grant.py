@@ -166,7 +166,7 @@ def test_t2_there_is_no_other_verb(room: KeyRoom) -> None:
 
 def test_t2_there_is_no_recipient_but_a_datasets_key(room: KeyRoom) -> None:
     for purpose in ("run", "airlock", "hmac"):
-        with pytest.raises(StrongroomError, match="store key only"):
+        with pytest.raises(StrongroomError, match="store key, or of the quarantine"):
             room.ask("broker", verb="recipient", purpose=purpose, owner="calls")
     with pytest.raises(StrongroomError, match="no such dataset"):
         room.ask("broker", verb="recipient", purpose="store", owner="unknown")

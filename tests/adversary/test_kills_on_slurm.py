@@ -160,6 +160,22 @@ def test_a_slurmd(place: SlurmPlace) -> None:
     place.all_is_over(told.attempt)
 
 
+def test_a_node_that_is_declared_dead(place: SlurmPlace) -> None:
+    told = on_n1(place, SPREADS)
+    failed = job(place, told)
+    place.cluster.run("scontrol", "update", "nodename=n1", "state=down", "reason=tests")
+    try:
+        all_dead(told, 20)
+        ends_lost(told)
+        place.cluster.settle()
+        words = place.cluster.run("sacct", "-X", "-n", "-j", failed, "-o", "State%30")
+        assert words.split() == ["NODE_FAIL"]
+    finally:
+        if "DOWN" in place.cluster.run("sinfo", "-h", "-n", "n1", "-o", "%T").upper():  # it may be back by itself
+            place.cluster.run("scontrol", "update", "nodename=n1", "state=resume")
+    assert on_n1(place, "sleep 1; exit 3").ends() == ("exited", 3)
+
+
 def test_a_slurmctld(place: SlurmPlace) -> None:
     told = on_n1(place, "sleep 4; exit 3")
     place.cluster.settle()

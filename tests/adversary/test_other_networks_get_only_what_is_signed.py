@@ -5,12 +5,15 @@ import concurrent.futures
 import hmac
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from federation_scene import PROFILE, TES, Federated, rsa_key
+from federation_scene import PROFILE, TES, Federated, labels, rsa_key
 from joserfc.jwk import ECKey
+
+from archive import ingest
 
 
 def encoded(raw: bytes) -> str:
@@ -120,11 +123,11 @@ def test_t3_inputs_are_files_that_were_granted(federated: Federated) -> None:
         ("strongroom://dataset/people/nobody.tsv", unknown),
         ("strongroom://dataset/nothing/alpha.tsv", unknown),
         (f"drs://b.example.org/{secret}", unknown),
-        (f"drs://elsewhere.example/{secret}", "other sites"),
+        (f"drs://elsewhere.example/{secret}", "have files from"),
         (f"strongroom://object/{secret}", "nothing else is read"),
-        ("https://elsewhere.example/alpha.tsv", "nothing else is read"),
+        ("https://elsewhere.example/alpha.tsv", "have files from"),
         ("file:///etc/passwd", "nothing else is read"),
-        ("s3://bucket/alpha.tsv", "nothing else is read"),
+        ("s3://bucket/alpha.tsv", "have files from"),
         ("", "nothing else is read"),
     ):
         body = federated.task(inputs=[{"url": url, "path": "/run/work/people/alpha.tsv"}])
@@ -148,6 +151,27 @@ def test_t3_more_than_profile_and_caps_allow_is_refused(federated: Federated) ->
         ({"disk_gb": 5}, "disk_gb"),
     ):
         refused(federated, federated.task(resources=resources), 403, f"resources.{field}")
+
+
+def test_t6_a_federated_task_is_a_query_and_asks_about_enough_persons(federated: Federated, tmp_path: Path) -> None:
+    few = tmp_path / "few.tsv"
+    few.write_text("".join(f"few-{n}\ta\n" for n in range(4)))
+    stage = federated.site.stage
+    with stage.client(federated.site.cast.operator) as operator, open(few, "rb") as plain:
+        ingest.add(operator, "people", plain, name=few.name, persons=labels(few))
+    url, path = "strongroom://dataset/people/few.tsv", "/run/work/people/few.tsv"
+    asked = {"inputs": [{"url": url, "path": path}], "executors": [federated.executor("all", "few.tsv")]}
+    refused(federated, federated.task(**asked), 403, "4 persons", "for 5 or more")
+    # Without outputs it tells how it ended all the same.
+    refused(federated, federated.task(**asked, outputs=[]), 403, "for 5 or more")
+    reason = federated.events("task.refused")[-1]["facts"]["reason"]
+    assert "for 5 or more" in reason
+    task = federated.created()
+    federated.ended(task)
+    ledger = "select q.dataset, q.size, q.leaves, q.person, q.workflow, q.outcome from dataset_queries q"
+    ledger += " join federated_tasks f on f.run = q.run where f.task = ? and q.outcome is not null"
+    found = federated.eventually(lambda: federated.rows(ledger, task), "no outcome in the ledger")
+    assert found == [("people", 40, 1, "ada@north", "count-people/1.0.0", "complete")]
 
 
 # --- who asks --------------------------------------------------------------------------------------------------

@@ -112,9 +112,11 @@ def test_a_tasks_own_user_cannot_be_harmed_by_it(lab: Rootless) -> None:
     # Rootless, task and supervisor share a kernel uid: the process namespace and Landlock stand between them.
     victim = os.fork()
     if victim == 0:
-        os.setresuid(USER, USER, USER)
-        time.sleep(60)
-        os._exit(0)
+        try:
+            os.setresuid(USER, USER, USER)
+            time.sleep(60)
+        finally:
+            os._exit(0)
     attack = shell(f"kill -9 {victim}; true")
     try:
         lab.run(attack)
@@ -168,9 +170,11 @@ def test_a_closed_fuse_device_is_told_in_words(lab: Rootless) -> None:
 def test_the_doctor_says_what_is_weaker(lab: Rootless) -> None:
     read, write = os.pipe()
     if os.fork() == 0:
-        lab.become_user()
-        os.write(write, "\n".join(f"{item.name}={item.health}" for item in doctor.examine()).encode())
-        os._exit(0)
+        try:
+            lab.become_user()
+            os.write(write, "\n".join(f"{item.name}={item.health}" for item in doctor.examine()).encode())
+        finally:
+            os._exit(0)
     os.close(write)
     with open(read) as report:
         found = dict(line.split("=") for line in report.read().splitlines())

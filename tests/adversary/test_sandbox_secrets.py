@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sandbox_lab import UID, Lab, shell, wait, wait_for
+from searching import files_with
 
 from sandbox import supervisor
 
@@ -38,10 +39,7 @@ def holders(canary: bytes) -> list[str]:
 
 
 def on_disk(canary: bytes, *folders: str) -> list[str]:
-    # The canary is handed to grep in a file descriptor, or grep's own command line would hold it.
-    command = ["grep", "-rlsaF", "--devices=skip", "-f", "/dev/stdin", *folders]
-    done = subprocess.run(command, input=canary, check=False, capture_output=True)
-    return done.stdout.decode().splitlines()
+    return files_with([canary], *folders)
 
 
 def mounts_of_the_host() -> list[str]:

@@ -89,6 +89,10 @@ def test_a_node_gets_what_its_attempt_needs_and_nothing_else(site: Site) -> None
     assert b"script.py" in packed.getvalue()
     assert refused(door, verb="body", object=OTHER, **mine) == 403
     assert refused(door, verb="body", object="../../etc/passwd", **mine) == 403
+    assert refused(door, verb="url_to_read", object=OTHER, **mine) == 403
+    assert door.ask({"verb": "url_to_read", "object": INPUT, **mine})["url"] is None  # bodies lie in a folder here
+    assert door.ask({"verb": "url_to_put", "object": NEW, "length": 3, **mine})["url"] is None
+    assert refused(door, verb="url_to_put", object=NEW, length=-1, **mine) == 400
     assert refused(door, verb="code", path="/etc", **mine) == 404
     store(door, b"new", object=NEW, **mine)
     assert (site.home / "objects" / NEW[:2] / NEW).read_bytes() == b"new"
@@ -110,7 +114,7 @@ def test_t1_a_stolen_attempt_id_is_worth_nothing(site: Site) -> None:
     node_keys.admit(site.home / "nodes", "n1", papers)
     for thief in (site.nobody(), site.node("n2")):
         assert refused(thief, verb="begin", attempt=ATTEMPT) == 403
-        for verb in ("claim", "body", "store", "started", "code"):
+        for verb in ("claim", "body", "store", "started", "code", "url_to_read", "url_to_put"):
             assert refused(thief, verb=verb, attempt=ATTEMPT, object=INPUT, length=0, **{"pass": "0" * 64}) == 403
     begun(site)
 

@@ -21,6 +21,8 @@ LOCKS = [
     "bench/requirements.lock",
     "tests/conformance/schemathesis/requirements.lock",
     "tests/conformance/pytes/requirements.lock",
+    "tests/services/s3/requirements.lock",
+    "tests/pages/requirements.lock",
 ]
 
 

@@ -6,6 +6,8 @@ import pytest
 from site_of_tests import Site
 from tes_service import Service
 
+collect_ignore = ["blackbox"]  # a project of its own, which is pointed at a server; a test here does that
+
 
 @pytest.fixture(scope="session")
 def tes(site: Site) -> Iterator[Service]:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("STRONGROOM_SPECS", ROOT.parent / "shared" / "specs"))
 FILES = {"wes": "wes-1.1.0.offline.openapi.yaml", "tes": "tes-1.1.0.offline.openapi.yaml"}
 SERVICE = "service-info-1.0.0.openapi.yaml"
+FILES["service"] = SERVICE
 
 
 def check(api: str, schema: str, answer: Any) -> None:
@@ -42,15 +43,16 @@ def document(name: str) -> Any:
             "of WES 1.1.0, TES 1.1.0 and service-info 1.0.0.",
             pytrace=False,
         )
-    return _plain(yaml.safe_load(path.read_text()))
+    return as_json_schema(yaml.safe_load(path.read_text()))
 
 
-def _plain(node: Any) -> Any:
+def as_json_schema(node: Any) -> Any:
+    """Return an OpenAPI 3.0 document whose schemas a validator of JSON Schema understands."""
     if isinstance(node, list):
-        return [_plain(item) for item in node]
+        return [as_json_schema(item) for item in node]
     if not isinstance(node, dict):
         return node
-    plain = {key: _plain(value) for key, value in node.items() if key not in ("nullable", "example")}
+    plain = {key: as_json_schema(value) for key, value in node.items() if key not in ("nullable", "example")}
     if isinstance(plain.get("$ref"), str) and plain["$ref"].startswith(SERVICE):
         plain["$ref"] = f"urn:{plain['$ref']}"
     return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True else plain

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import small_nextflow
 from backend_house import free_port
 from backend_kubernetes import REPOSITORY, import_layout
 from launcher_lab import built
@@ -66,3 +67,9 @@ def test_the_cohorts_frequencies_are_the_same_in_pods_as_on_this_host(
     assert there == here
     events = cluster.ask("GET", f"/api/v1/namespaces/{NAMESPACE}/events")["items"]
     assert {event["reason"] for event in events} >= {"Scheduled", "Started"}
+
+
+def test_a_nextflow_runs_table_is_that_of_bare_nextflow_on_this_host(
+    site_with_pods: Site, sources: tuple[list[Path], list[Path]], tmp_path: Path
+) -> None:
+    small_nextflow.assert_as_bare(site_with_pods, sources[0], tmp_path)

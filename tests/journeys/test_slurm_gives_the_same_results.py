@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 
+import small_nextflow
 from services.slurm import Slurm
 from site_of_tests import Site
 
@@ -29,6 +30,12 @@ def test_the_results_are_those_of_one_host(site: Site, on_slurm: Site, site_slur
     results = released(on_slurm, there, tmp_path / "there")
     assert results
     assert results == released(site, here, tmp_path / "here")
-    names = site_slurm.run("sacct", "-anXP", "-o", "jobname,state").split()
+    names = site_slurm.run("sacct", "-anXP", "-S", "now-1days", "-o", "jobname,state").split()
     states = Counter(line.partition("|")[2] for line in names if line.startswith("tes-"))
     assert states["COMPLETED"] >= 73, states
+
+
+def test_a_nextflow_runs_table_is_that_of_bare_nextflow_on_one_host(
+    on_slurm: Site, sources: tuple[list[Path], list[Path]], tmp_path: Path
+) -> None:
+    small_nextflow.assert_as_bare(on_slurm, sources[0], tmp_path)

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,21 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from airlock import release, review, submission
-from airlock.release import Exported
-from airlock.release_requests import IN_REVIEW, Outcome, Reason, RequestState, Vote
+from airlock import comments, drawing, lifting, release, review, stops, submission
+from airlock.comments import Words
+from airlock.release import Earlier, Exported
+from airlock.release_requests import (
+    IN_REVIEW,
+    Audience,
+    LiftReason,
+    Outcome,
+    Reason,
+    Remark,
+    RequestState,
+    StopReason,
+    Vote,
+)
+from airlock.review_store import Lift, draws_of, interested, stops_in_force
 from airlock.store import IntakeFile, IntakeRun, Release, ReleaseRequest, files_of, votes_of
 from airlock.submission import Recipient
 from strongroom import projects
@@ -23,7 +36,7 @@ from strongroom.queue import Context
 from strongroom.settings import Settings
 
 S = RequestState
-ANYBODY = st.sampled_from(["ruth", "rob", "sam", "sina", "sara", "both", "former", "nobody"])
+ANYBODY = st.sampled_from(["ruth", "rob", "sam", "sina", "sara", "sena", "both", "former", "nobody"])
 STEWARDS = {person(name) for name in ("sam", "sina", "sara")}
 WHICH = st.integers(0, 3)
 RUN = "a" * 32
@@ -33,10 +46,12 @@ GOOD, BLOCKED = "1" * 32, "2" * 32
 class Requests(RuleBasedStateMachine):
     """Researchers, stewards, strangers and a worker at one airlock."""
 
+    DRAWN = False
+
     @initialize()
     def open(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="machine-", dir="/tmp"))
-        self.settings = Settings(home=self.home)
+        self.settings = Settings(home=self.home, airlock={"draw_stewards": self.DRAWN})  # type: ignore[arg-type]
         (self.home / "database").mkdir()
         self.engine = open_database(self.settings.database)
         Base.metadata.create_all(self.engine)
@@ -50,9 +65,11 @@ class Requests(RuleBasedStateMachine):
                 "contract_version": 1,
                 "policy_version": 1,
             }
-            session.add(IntakeRun(**held, coarse=True, datasets=[], left_inside=0, created=now()))
+            session.add(IntakeRun(**held, coarse=True, datasets=[], lineage=[], left_inside=0, created=now()))
             session.flush()
-            policy = submission.intake.policy_of(session.get_one(projects.Project, PROJECT), self.settings).as_json()
+            policy = submission.intake.policy_of(
+                session, session.get_one(projects.Project, PROJECT), self.settings
+            ).as_json()
             for name, path, verdict in ((GOOD, TSV, "pass"), (BLOCKED, VCF, "block")):
                 session.add(
                     IntakeFile(
@@ -100,6 +117,10 @@ class Requests(RuleBasedStateMachine):
             "consolidate": review.consolidate,
             "revoke": release.revoke,
             "look": review.look,
+            "decline": drawing.decline,
+            "interest": drawing.declare_interest,
+            "lift": lifting.lift,
+            "say": comments.say,
         }
         try:
             with transaction(self.engine) as session:
@@ -126,11 +147,11 @@ class Requests(RuleBasedStateMachine):
 
     @rule(who=ANYBODY, which=WHICH, deed=st.sampled_from(["submit", "appeal"]), known=st.booleans())
     def hand_over(self, who: str, which: int, deed: str, known: bool) -> None:
-        self.act(which, deed, who, Recipient(FINGERPRINT, KEY if known else None))
+        self.act(which, deed, who, Recipient(FINGERPRINT, KEY if known else None), settings=self.settings)
 
     @rule(which=WHICH)
     def ruth_submits(self, which: int) -> None:
-        self.act(which, "submit", "ruth", Recipient(FINGERPRINT, KEY))
+        self.act(which, "submit", "ruth", Recipient(FINGERPRINT, KEY), settings=self.settings)
 
     @rule(who=ANYBODY, which=WHICH)
     def withdraw(self, who: str, which: int) -> None:
@@ -176,6 +197,38 @@ class Requests(RuleBasedStateMachine):
     def revoke(self, who: str, which: int) -> None:
         self.act(which, "revoke", who)
 
+    @rule(who=ANYBODY, which=WHICH, deed=st.sampled_from(["decline", "interest"]))
+    def step_back(self, who: str, which: int, deed: str) -> None:
+        self.act(which, deed, who)
+
+    @rule(who=ANYBODY, which=WHICH, file=st.sampled_from([GOOD, BLOCKED]))
+    def lift(self, who: str, which: int, file: str) -> None:
+        self.act(which, "lift", who, files=[file], reason=LiftReason.FALSE_ALARM, note="Genes and no persons.")
+
+    @rule(which=WHICH)
+    def sena_lifts(self, which: int) -> None:
+        self.act(which, "lift", "sena", files=[BLOCKED], reason=LiftReason.FALSE_ALARM, note="Genes and no persons.")
+
+    @rule(who=ANYBODY, which=WHICH, text=st.sampled_from([None, "Round it."]), told=st.sampled_from(Audience))
+    def say(self, who: str, which: int, text: str | None, told: Audience) -> None:
+        self.act(which, "say", who, Words(told, None if text else Remark.ROUND, text, None))
+
+    @rule(which=WHICH)
+    def sam_asks_for_changes_and_ruth_hands_it_over_again(self, which: int) -> None:
+        self.act(which, "say", "sam", Words(Audience.REQUESTER, Remark.ROUND, None, None))
+        self.act(which, "consolidate", "sam", Outcome.RETURN)
+        self.act(which, "edit", "ruth", paths=[], purpose=None, settings=self.settings)
+        self.ruth_submits(which)
+
+    @rule(who=ANYBODY, lifts=st.booleans())
+    def stop_or_lift(self, who: str, lifts: bool) -> None:
+        with suppress(StrongroomError), transaction(self.engine) as session:
+            found = stops_in_force(session)
+            if not lifts:
+                stops.stop(session, person(who), StopReason.LEAK)
+            elif found:
+                stops.lift(session, person(who), found[0].id)
+
     @rule(which=WHICH)
     def a_worker_releases(self, which: int) -> None:
         if not self.ids:
@@ -186,8 +239,10 @@ class Requests(RuleBasedStateMachine):
         except StrongroomError:
             return
         if order is not None:
+            with reading(self.engine) as session:
+                assert not stops_in_force(session)
             exported = [Exported(f.file, b"crypt4gh", "5" * 64, 1) for f in order.files]
-            release.finish(context, order, exported)
+            release.finish(context, order, exported, Earlier({}, release.judge(context, order.request)))
 
     @invariant()
     def nothing_is_released_unapproved(self) -> None:
@@ -198,12 +253,19 @@ class Requests(RuleBasedStateMachine):
                 row = session.get_one(ReleaseRequest, made.request)
                 assert row.state in (S.RELEASED.value, S.EXPIRED.value, S.REVOKED.value)
                 votes = votes_of(session, row.id, row.turn)
+                lifted = {one.file for one in session.query(Lift).where(Lift.request == row.id)}
+                cast = {e.seq: e for e in session.query(AuditEvent).where(AuditEvent.event == Event.VOTE_CAST.value)}
                 for file in files_of(session, row.id):
-                    mine = [v for v in votes if v.file == file.file]
-                    assert file.file == GOOD
+                    mine = [v for v in votes if v.file == file.file and v.steward not in interested(session, row.id)]
+                    assert file.file == GOOD or file.file in lifted
                     assert {v.vote for v in mine} == {"yes"}
                     assert {v.body_sha256 for v in mine} == {file.body_sha256}
                     assert len({v.steward for v in mine} & STEWARDS) >= 2
+                    # Each vote that counts, kept ones too, stands in the log with this person, request and file.
+                    for one in mine:
+                        said = cast[one.audit_seq]
+                        assert (said.actor, said.subject) == (one.steward, row.id)
+                        assert file.body_sha256 in said.body.decode()
                 assert (row.recipient, row.requester) == (KEY, person("ruth"))
 
     @invariant()
@@ -226,9 +288,30 @@ class Requests(RuleBasedStateMachine):
                     assert row.submitted_seq is not None
 
 
+class DrawnRequests(Requests):
+    """The same people at an airlock that draws its stewards."""
+
+    DRAWN = True
+
+    @invariant()
+    def who_votes_was_drawn(self) -> None:
+        if not hasattr(self, "engine"):
+            return
+        with reading(self.engine) as session:
+            for row in session.query(ReleaseRequest):
+                drawn = {one.steward for turn in range(1, row.turn + 1) for one in draws_of(session, row.id, turn)}
+                assert {v.steward for v in votes_of(session, row.id, row.turn)} <= drawn
+                assert drawn <= STEWARDS
+
+
+@pytest.mark.timeout(300)
+class TestDrawnRequests(DrawnRequests.TestCase):  # type: ignore[misc]
+    settings = settings(max_examples=25, stateful_step_count=50, deadline=None)
+
+
 @pytest.mark.timeout(300)
 class TestRequests(Requests.TestCase):  # type: ignore[misc]
-    settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+    settings = settings(max_examples=40, stateful_step_count=60, deadline=None)
 
 
 def test_the_machine_can_reach_a_release() -> None:
@@ -244,5 +327,28 @@ def test_the_machine_can_reach_a_release() -> None:
         with reading(machine.engine) as session:
             assert session.get_one(ReleaseRequest, machine.ids[0]).state == S.RELEASED.value
             assert session.get_one(ReleaseRequest, machine.ids[1]).state == S.RETURNED.value
+    finally:
+        machine.teardown()
+
+
+def test_the_machine_can_reach_a_release_of_kept_votes_and_a_lifted_block() -> None:
+    machine = Requests()
+    machine.open()
+    try:
+        for name in ("sam", "sina"):
+            machine.a_steward_says_yes_where_it_is_allowed(0, name)
+            machine.a_steward_refuses_what_is_blocked(0, name)
+        machine.sam_asks_for_changes_and_ruth_hands_it_over_again(0)
+        machine.sena_lifts(0)
+        for name in ("sam", "sina"):
+            machine.vote(name, 0, BLOCKED, yes=True, known=True)
+        machine.sam_decides(0, Outcome.APPROVE)
+        machine.a_worker_releases(0)
+        machine.nothing_is_released_unapproved()
+        with reading(machine.engine) as session:
+            row = session.get_one(ReleaseRequest, machine.ids[0])
+            assert (row.state, row.turn) == (S.RELEASED.value, 2)
+            kept = [vote for vote in votes_of(session, row.id, 2) if vote.kept_from is not None]
+            assert {(vote.file, vote.kept_from) for vote in kept} == {(GOOD, 1)}
     finally:
         machine.teardown()

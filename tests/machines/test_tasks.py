@@ -11,9 +11,8 @@ from strongroom import audit
 from strongroom.audit_heads import check_log, logged, signed_heads
 from strongroom.database import Base, now, reading, transaction
 from tes import submission
-from tes.dispatcher import after
 from tes.store import Task, find, move, next_seq
-from tes.tasks import TERMINAL, Cause, TaskState
+from tes.tasks import TERMINAL, Cause, TaskState, after
 
 S = TaskState
 

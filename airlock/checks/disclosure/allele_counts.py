@@ -14,7 +14,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     model = subject.model
     if not isinstance(model, Sites):
         return
-    least = subject.policy.min_count
+    least = max(subject.policy.min_count, subject.policy.min_allele_count)
     if subject.promise is not None and subject.promise.min_allele_count is not None:
         least = max(least, subject.promise.min_allele_count)
     lacking = Severity.BLOCK if subject.promise is not None else None

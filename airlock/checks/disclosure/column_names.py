@@ -28,8 +28,26 @@ _PERSON_ID = _any_of(
 )
 _PERSON_FACT = _any_of(
     "birth birthdate dob geburtsdatum sex gender geschlecht postcode zip plz icd icd10 diagnosis "
-    "visit admission discharge ethnicity surname forename address phone email hba1c bmi death age"
+    "visit admission discharge ethnicity surname forename address phone email hba1c bmi death age "
+    "alter diagnose geburtsjahr wohnort beruf sexe edad sexo âge occupation smoker weight height"
 )
+_QUALITY = _any_of(
+    "call quality coverage mapping mapped alignment aligned duplication duplicate gc purity identity efficiency "
+    "concordance variance explained depth missingness imputation r2 recall precision sensitivity specificity accuracy"
+)
+_OTHER_UNIT = _any_of(
+    "variant variants gene genes snp snps site sites probe probes exon exons read reads peak peaks locus loci test "
+    "tests transcript transcripts pathway pathways cluster clusters base bases term terms marker markers"
+)
+_TOTAL = _any_of("total totals all overall sum gesamt insgesamt summe alle any subtotal totalt ensemble")
+_STATISTIC = _any_of(
+    "mean avg average sd se sem median iqr variance var percent pct prozent anteil rate ratio beta coef coefficient "
+    "estimate or hr rr ci odds hazard effect pvalue proportion quantile percentile std stderr"
+)
+_GROUPED = _any_of("group groups band class type category status population cohort arm stratum set")
+_SURVIVAL = _any_of("survival surv km kaplan survived überleben")
+_AT_RISK = _any_of("risk atrisk")
+_DEGREES = _any_of("dof df degrees freiheitsgrade ddf")
 _ENDPOINT = _any_of("min max minimum maximum range youngest oldest lowest highest")
 
 
@@ -41,7 +59,7 @@ def words(name: str) -> frozenset[str]:
 def is_count(name: str) -> bool:
     """Return whether the name speaks of a number of persons."""
     parts = words(name)
-    return bool(parts & _COUNT) and not parts & _NOT_A_COUNT
+    return bool(parts & _COUNT) and not parts & _NOT_A_COUNT and not parts & _OTHER_UNIT
 
 
 def is_allele_count(name: str) -> bool:
@@ -51,23 +69,65 @@ def is_allele_count(name: str) -> bool:
 
 def is_known_other(name: str) -> bool:
     """Return whether the name speaks of something that is certainly no count."""
-    return bool(words(name) & _NOT_A_COUNT)
+    return bool(words(name) & (_NOT_A_COUNT | _OTHER_UNIT))
 
 
 def is_percent(name: str) -> bool:
     """Return whether the name speaks of a share of a total."""
-    return "%" in name or bool(words(name) & _PERCENT)
+    return ("%" in name or bool(words(name) & _PERCENT)) and not words(name) & _QUALITY
 
 
 def is_person_id(name: str) -> bool:
     """Return whether the name speaks of one person's or sample's key."""
     parts = words(name)
-    return bool(parts & _PERSON_ID) and not parts & _COUNT
+    return bool(parts & _PERSON_ID) and not parts & (_COUNT | _GROUPED)
+
+
+def is_plain_id(name: str) -> bool:
+    """Return whether the name says that this is a key and not of what."""
+    parts = words(name)
+    return bool(parts & {"id", "nr", "key", "record", "index", "no"}) and parts <= {
+        "id",
+        "nr",
+        "no",
+        "number",
+        "record",
+        "key",
+        "index",
+        "row",
+    }
 
 
 def is_person_fact(name: str) -> bool:
     """Return whether the name speaks of what one person is or had."""
-    return bool(words(name) & _PERSON_FACT)
+    parts = words(name)
+    return bool(parts & _PERSON_FACT) and not parts & _STATISTIC
+
+
+def is_statistic(name: str) -> bool:
+    """Return whether the name speaks of something worked out from many."""
+    return bool(words(name) & _STATISTIC)
+
+
+def is_total(name: str) -> bool:
+    """Return whether the label speaks of all categories together."""
+    return bool(words(name) & _TOTAL)
+
+
+def is_survival(name: str) -> bool:
+    """Return whether the name speaks of a share that is still free of an event."""
+    return bool(words(name) & _SURVIVAL) or name.strip().lower() in ("s", "s(t)")
+
+
+def is_at_risk(name: str) -> bool:
+    """Return whether the name speaks of persons under observation."""
+    parts = words(name)
+    return bool(parts & _AT_RISK) and bool(parts & {"n", "at", "number", "no", "atrisk"})
+
+
+def is_degrees_of_freedom(name: str) -> bool:
+    """Return whether the name speaks of degrees of freedom."""
+    return bool(words(name) & _DEGREES)
 
 
 def is_endpoint(name: str) -> bool:

@@ -6,19 +6,57 @@ from collections.abc import Iterable, Iterator
 from ..findings import Code, Finding, Severity, found
 from ..promise import Kind
 from ..subject import Prose, Sites, Subject, Table
+from .national_numbers import holds_number
 
-_NHS = re.compile(r"(?<![\d.,])\d{3}[ -]?\d{3}[ -]?\d{4}(?![\d.,]*\d)")
-_PERSONNUMMER = re.compile(r"(?<!\d)(?:19|20)?\d{6}[-+]\d{4}(?!\d)")
-_KVNR = re.compile(r"(?<![A-Za-z0-9])[A-Z]\d{9}(?!\d)")
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
 _PLAIN = (
     re.compile(r"(?<![\w.])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,32}){0,4}\.[A-Za-z]{2,12}(?!\w)"),
+    # samples of public cohorts
     re.compile(r"(?<![A-Za-z0-9])(?:HG|NA)\d{5}(?!\d)"),
-    re.compile(r"(?<![A-Za-z0-9])TCGA-[A-Z0-9]{2}-[A-Z0-9]{4}"),
+    re.compile(r"(?<![A-Za-z0-9])(?:TCGA-[A-Z0-9]{2}|GTEX|TARGET-\d{2}|C3[NL])-[A-Z0-9]{4,6}(?![A-Za-z0-9])"),
+    # postcodes, streets, telephones
     re.compile(r"(?<![A-Za-z0-9])[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}(?![A-Za-z0-9])"),
-    re.compile(r"(?<![\w.])\+\d{1,3}[ (]\d[\d ()/-]{6,16}\d(?!\d)"),
+    re.compile(
+        r"(?<![A-Za-z0-9])\d{1,4}[A-Za-z]? [A-Z][a-z]{2,20} (?:Street|Road|Avenue|Lane|Drive|Close|Crescent)\b"
+    ),
+    re.compile(r"[A-ZÄÖÜ][a-zäöüß]{2,30}(?:straße|strasse|weg|gasse|allee|platz) \d{1,4}(?!\d)"),
+    re.compile(r"(?<![\w.])\+\d{1,3}[ (]?\d[\d ()/-]{6,16}\d(?![\d.])"),
+    re.compile(r"(?<![\w.(])(?<!\d )(?:\(0\d{1,4}\) ?|0\d{2,4}[ /])\d{3,4}[ -]?\d{3,5}(?![\d.,])"),
+    re.compile(r"(?<![\w.-])(?:\(\d{3}\) ?|\d{3}-)\d{3}-\d{4}(?![\w.-])"),
+    # a word that says what follows
+    re.compile(
+        r"(?<![A-Za-z])(?:MRN|NHS|hospital|patient|participant|passport|insurance)[ _-]{0,2}"
+        r"(?:no|nr|number|id|num)?[.:#= ]{1,3}(?=[A-Z0-9-]{0,14}\d{4})[A-Z0-9-]{5,16}(?![\w.])",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"(?<![A-Za-z])(?:DOB|born|date of birth|birth ?date|geb(?:oren)?\.?(?: am)?|geburtsdatum)[:= ]{1,3}"
+        r"(?:\d{4}-\d{2}-\d{2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2} [A-Z][a-z]{2,8} \d{4})",
+        re.IGNORECASE,
+    ),
+    re.compile(r"(?<![A-Za-z])(?:Mr|Mrs|Ms|Miss|Herrn?|Frau|Mme|Señora?)\.? [A-ZÄÖÜÉ][a-zäöüßéè]{2,}"),
+    # a place of five digits beside a day of birth
+    re.compile(r"(?<![\d.])\d{5} [A-ZÄÖÜ][a-zäöüß]{2,}.{0,60}(?<!\d)\d{1,2}\.\d{1,2}\.(?:19|20)\d{2}(?!\d)"),
+    re.compile(r"(?<!\d)\d{1,2}\.\d{1,2}\.(?:19|20)\d{2}(?!\d).{0,60}(?<![\d.])\d{5} [A-ZÄÖÜ][a-zäöüß]{2,}"),
+    # machines
+    re.compile(r"(?<![\w:-])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![\w:-])"),
+    re.compile(r"(?<![\w:.])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:.])", re.IGNORECASE),
+)
+_IPV4 = re.compile(r"(?<![\w.-])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?![\w.-]*[\w])")
+_CREDENTIALS = (
+    re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY"),
+    re.compile(r"(?<![A-Z0-9])(?:AKIA|ASIA)[0-9A-Z]{16}(?![A-Z0-9])"),
+    re.compile(r"(?<!\w)(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,})"),
+    re.compile(r"(?<!\w)(?:sk_live_[A-Za-z0-9]{16,}|AIza[\w-]{35}|AGE-SECRET-KEY-1[A-Z0-9]{20,})"),
+    re.compile(r"(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
+    re.compile(r"(?<![\w])[a-z][a-z0-9+]{1,15}://[^\s/:@]{1,64}:[^\s/@]{3,64}@[\w.-]+"),
+    re.compile(
+        r"(?<![A-Za-z])(?:password|passwd|passwort|api[_-]?key|secret[_-]?key|access[_-]?token|client[_-]?secret)"
+        r"[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?!None|null|true|false|\*|<|\$|os\.|getpass|input)[^\s\"',;]{6,}",
+        re.IGNORECASE,
+    ),
 )
 _LONGEST_LINE = 20_000
+_SHORTEST = 6
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -36,7 +74,11 @@ def check(subject: Subject) -> Iterator[Finding]:
     numeric = _numeric_columns(subject)
     for row, cells in rows:
         for column, cell in enumerate(cells, start=1):
-            if holds_one(cell):
+            if holds_credential(cell):
+                yield found(Code.CREDENTIAL, row=row, column=column)
+            if subject.people.holds_one(cell):
+                yield found(Code.IDENTIFIER, Severity.BLOCK, row=row, column=column)
+            elif holds_one(cell):
                 # One in eleven whole numbers of ten digits has the check digit of an NHS number.
                 mild = Severity.WARN if column in numeric and row > 0 else None
                 yield found(Code.IDENTIFIER, mild, row=row, column=column)
@@ -52,55 +94,26 @@ def _numeric_columns(subject: Subject) -> frozenset[int]:
 
 
 def holds_one(text: str) -> bool:
-    """Return whether the text holds something that identifies a person."""
-    if len(text) < 5:
-        return False
+    """Return whether a text holds a personal identifier; long ones are searched in their first 20,000 letters."""
     line = text[:_LONGEST_LINE]
+    if len(line) < _SHORTEST:
+        return False
     return (
-        any(_nhs(match.group()) for match in _NHS.finditer(line))
-        or any(_luhn(match.group()) for match in _PERSONNUMMER.finditer(line))
-        or any(_kvnr(match.group()) for match in _KVNR.finditer(line))
-        or any(_iban(match.group()) for match in _IBAN.finditer(line))
+        holds_number(line)
         or any(pattern.search(line) for pattern in _PLAIN)
+        or any(_is_address(match) for match in _IPV4.finditer(line))
     )
 
 
-def _digits(text: str) -> list[int]:
-    return [int(letter) for letter in text if letter.isdigit()]
+def holds_credential(text: str) -> bool:
+    """Return whether a text holds a password, key or token."""
+    line = text[:_LONGEST_LINE]
+    return len(line) >= _SHORTEST and any(pattern.search(line) for pattern in _CREDENTIALS)
 
 
-def _nhs(text: str) -> bool:
-    """NHS number: weights 10 to 2, modulus 11."""
-    digits = _digits(text)
-    rest = 11 - sum(weight * digit for weight, digit in zip(range(10, 1, -1), digits, strict=False)) % 11
-    return len(set(digits)) > 1 and digits[9] == (0 if rest == 11 else rest)
-
-
-def _luhn_sum(digits: list[int], *, first: int) -> int:
-    total = 0
-    for at, digit in enumerate(digits):
-        doubled = digit * (2 if (at + first) % 2 else 1)
-        total += doubled - 9 if doubled > 9 else doubled
-    return total
-
-
-def _luhn(text: str) -> bool:
-    """Swedish personnummer: a date, then the Luhn sum of the last ten digits."""
-    digits = _digits(text)[-10:]
-    month, day = digits[2] * 10 + digits[3], digits[4] * 10 + digits[5]
-    return 1 <= month <= 12 and 1 <= day % 60 <= 31 and _luhn_sum(digits, first=1) % 10 == 0
-
-
-def _kvnr(text: str) -> bool:
-    """German health insurance number: letter as two digits, alternating weights 1 and 2, sums of digits."""
-    letter = ord(text[0]) - 64
-    digits = [letter // 10, letter % 10, *_digits(text)[:8]]
-    return _luhn_sum(digits, first=0) % 10 == int(text[-1])
-
-
-def _iban(text: str) -> bool:
-    """IBAN: ISO 7064 modulus 97."""
-    plain = text.replace(" ", "")
-    if not 15 <= len(plain) <= 34:
-        return False
-    return int("".join(str(int(letter, 36)) for letter in plain[4:] + plain[:4])) % 97 == 1
+def _is_address(match: re.Match[str]) -> bool:
+    """Return whether four numbers are a machine's address: not a version, this machine or all machines."""
+    parts = [int(part) for part in match.groups()]
+    before = match.string[max(0, match.start() - 9) : match.start()].lower().rstrip(" :=-")
+    versioned = before.endswith(("v", "version", "release"))
+    return not versioned and max(parts) <= 255 and parts[0] not in (0, 127, 255) and sum(parts) > 20

@@ -9,25 +9,43 @@ from . import identifiers
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _PAYLOAD = re.compile(r"[0-9a-f]{20,}|[A-Z2-7]{24,}|(?=[^_.-]*\d)(?=[^_.-]*[A-Z])[A-Za-z0-9]{24,}|\d{9,}")
+_TABLES = frozenset({Format.TABLE})
 _SUFFIXES = {
-    "csv": frozenset({Format.TABLE}),
-    "tsv": frozenset({Format.TABLE}),
-    "tab": frozenset({Format.TABLE}),
+    "csv": _TABLES,
+    "tsv": _TABLES,
+    "tab": _TABLES,
     "txt": frozenset({Format.TABLE, Format.TEXT}),
     "vcf": frozenset({Format.VCF}),
     "png": frozenset({Format.PNG}),
+    "jpg": frozenset({Format.JPEG}),
+    "jpeg": frozenset({Format.JPEG}),
+    "gif": frozenset({Format.GIF}),
+    "svg": frozenset({Format.SVG}),
+    "pdf": frozenset({Format.PDF}),
+    "json": frozenset({Format.JSON}),
+    "html": frozenset({Format.HTML}),
+    "xlsx": frozenset({Format.SHEETS}),
+    "ods": frozenset({Format.SHEETS}),
+    "docx": frozenset({Format.DOCUMENT}),
+    "zip": frozenset({Format.ARCHIVE, Format.SHEETS, Format.DOCUMENT}),
+    "log": frozenset({Format.TABLE, Format.TEXT}),
 }
-_DISGUISED = frozenset(
-    {Format.VCF, Format.PNG, Format.GENOTYPES, Format.READS, Format.CIPHERTEXT, Format.SERIALISED, Format.OTHER}
-)
+# Text under a wrong text suffix is still shown as text; everything else opens in another program.
+_DISGUISED = frozenset(Format) - {Format.TABLE, Format.TEXT, Format.EMPTY, Format.JSON, Format.PERSON_LINES}
 
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Judge each part of the name and its suffix."""
     for part in subject.name.split("/"):
-        if not _PLAIN.fullmatch(part) or _PAYLOAD.search(part) or identifiers.holds_one(part):
+        if (
+            not _PLAIN.fullmatch(part)
+            or _PAYLOAD.search(part)
+            or identifiers.holds_one(part)
+            or subject.people.holds_one(part)
+        ):
             yield found(Code.FILENAME_CHANNEL)
     suffix = subject.name.removesuffix(".gz").rpartition(".")[2].lower()
     allowed = _SUFFIXES.get(suffix)
-    if allowed is not None and subject.format in _DISGUISED - allowed:
+    prose_as_table = subject.format is Format.TEXT and allowed == _TABLES
+    if allowed is not None and (subject.format in _DISGUISED - allowed or prose_as_table):
         yield found(Code.TYPE_MISMATCH)

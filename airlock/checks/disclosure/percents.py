@@ -4,36 +4,54 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from ..findings import Code, Finding, found
-from ..formats.table import number
 from ..subject import Subject, Table
 from ..thresholds import Policy
 from .column_names import is_count, is_percent
+from .shares import base_in_row, half_step, numbers, total_behind, whole_of
 
 _HALF = Decimal("0.5")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Multiply each share by each total of its row; a contract may say that the totals are not of persons."""
+    """Multiply each share by what it is a share of; a contract may say that the totals are not of persons."""
     table = subject.model
     if not isinstance(table, Table) or (subject.promise is not None and subject.promise.unit != "person"):
         return
-    totals = [_numbers(table, index) for index, name in enumerate(table.header) if is_count(name)]
     for index, name in enumerate(table.header):
-        if not totals or not is_percent(name):
+        if not is_percent(name) or not any(is_count(other) for other in table.header):
             continue
-        shares = _numbers(table, index)
-        known = [share for share in shares if share is not None]
-        whole_is = Decimal(1) if known and max(known) <= 1 and "percent" not in name.lower() else Decimal(100)
-        for row, share in enumerate(shares, start=1):
-            if share is None or not 0 <= share <= whole_is:
-                continue
-            beside = [column[row - 1] for column in totals]
-            if any(n is not None and _small(share / whole_is * n, n, policy=subject.policy) for n in beside):
-                yield found(Code.SMALL_COUNT, row=row, column=index + 1)
+        if (behind := total_behind(table, index)) is not None:
+            yield from _hidden_counts(table, index, behind, policy=subject.policy)
+        else:
+            yield from _of_its_row(table, index, policy=subject.policy)
 
 
-def _numbers(table: Table, index: int) -> list[Decimal | None]:
-    return [number(cell, decimal_comma=table.decimal_comma) for cell in table.column(index)]
+def _of_its_row(table: Table, index: int, *, policy: Policy) -> Iterator[Finding]:
+    """Judge shares of a count in the same row: the one that explains all shares, else any."""
+    base = base_in_row(table, index)
+    names = enumerate(table.header)
+    totals = [numbers(table, at) for at, name in names if (is_count(name) if base is None else at == base)]
+    shares = numbers(table, index)
+    whole_is = whole_of(table.header[index], shares)
+    for row, share in enumerate(shares, start=1):
+        if share is None or not 0 <= share <= whole_is:
+            continue
+        beside = [column[row - 1] for column in totals]
+        if any(n is not None and _small(share / whole_is * n, n, policy=policy) for n in beside):
+            yield found(Code.SMALL_COUNT, row=row, column=index + 1)
+
+
+def _hidden_counts(table: Table, index: int, behind: tuple[int, Decimal], *, policy: Policy) -> Iterator[Finding]:
+    """Judge shares of all rows together, where a count is suppressed and its share is not."""
+    at, every = behind
+    counts, shares = numbers(table, at), numbers(table, index)
+    whole_is, slack = whole_of(table.header[index], shares), half_step(shares)
+    for row, (count, share) in enumerate(zip(counts, shares, strict=True), start=1):
+        if count is not None or share is None:
+            continue
+        low, high = ((share - slack) / whole_is * every, (share + slack) / whole_is * every)
+        if high - low < policy.min_count - 1 and _HALF <= share / whole_is * every < policy.min_count - _HALF:
+            yield found(Code.SECONDARY_DISCLOSURE, row=row, column=index + 1)
 
 
 def _small(part: Decimal, total: Decimal, *, policy: Policy) -> bool:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from ..findings import Code, Finding, Refused, found
-from ..formats import png
-from ..subject import Picture, Subject
+from ..findings import Code, Finding, Refused, Severity, found
+from ..formats import camera, png
+from ..subject import Format, Picture, Subject
 
 # Chunks that only say how to show the pixels (PNG specification, third edition, section 11).
 _HARMLESS = frozenset(
@@ -17,8 +17,9 @@ def check(subject: Subject) -> Iterator[Finding]:
     picture = subject.model
     if not isinstance(picture, Picture):
         return
-    if set(picture.chunks) - _HARMLESS:
-        yield found(Code.HIDDEN_METADATA)
+    if set(picture.chunks) - (_HARMLESS if picture.format is Format.PNG else camera.HARMLESS):
+        only_maker = set(picture.chunks) - _HARMLESS == {png.MAKER}
+        yield found(Code.HIDDEN_METADATA, Severity.WARN if only_maker else None)
     if picture.trailing:
         yield found(Code.TRAILING_BYTES, offset=len(picture.content) - picture.trailing)
     try:

@@ -5,18 +5,28 @@ from collections.abc import Iterator, Sequence
 
 from ..findings import Code, Finding, found
 from ..formats.table import number
-from ..subject import Subject, Table
-from .column_names import is_count, is_person_fact, is_person_id
+from ..subject import Prose, Subject, Table
+from .column_names import is_count, is_person_fact, is_person_id, is_plain_id, is_statistic, words
 
-_DATE = re.compile(r"(?:19|20)\d\d-\d\d-\d\d|\d\d?[./]\d\d?[./](?:19|20)\d\d")
+_DATE = re.compile(
+    r"(?:19|20)\d\d-\d\d-\d\d|\d\d?[./]\d\d?[./](?:19|20)?\d\d|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+)
 _PERSON_KEY = re.compile(r"[A-Za-z]{1,6}[-_]?\d{5,12}(?:[-_][A-Za-z0-9]{1,3})?|[0-9a-f]{8}-[0-9a-f-]{27}")
 _PUBLIC_KEY = re.compile(r"(?:rs|ENS[A-Z]*[GTPE]|NM_|NR_|NP_|HGNC:|COSM|GO:|HP:|chr)\w*\d+(?:\.\d+)?")
+_SCORE = re.compile(r"(?:PC|UMAP|tSNE|EV|MDS|C)[ _-]?\d{1,3}", re.IGNORECASE)
+_AXES = frozenset(
+    {"gene", "snp", "variant", "rsid", "chrom", "chr", "marker", "feature", "variable", "term", "component"}
+)
 _FEW = 5
+_MEASURED = 15
+_MANY = 20
 
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Look for keys of persons, then for rows of personal facts that hardly repeat."""
     table = subject.model
+    if isinstance(table, Prose):
+        yield from _list(table.lines)
     if not isinstance(table, Table) or not table.rows:
         return
     keys = [index for index, name in enumerate(table.header) if _is_key(name, table.column(index))]
@@ -26,28 +36,90 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield found(Code.ROW_LEVEL)
 
 
+def _list(lines: Sequence[str]) -> Iterator[Finding]:
+    """Judge text of one word a line: a list of keys is a table of one column."""
+    written = [line for line in lines if line.strip()]
+    if len(written) > _FEW and all(len(line.split()) == 1 for line in written) and _is_key(written[0], written[1:]):
+        yield found(Code.ROW_LEVEL)
+
+
 def _is_key(name: str, cells: Sequence[str]) -> bool:
     values = [cell.strip() for cell in cells if cell.strip()]
     if len(values) < 2:
         return bool(values) and is_person_id(name) and number(values[0]) is None
     unique = len(set(values)) / len(values)
     if is_person_id(name):
-        return unique > 0.5 and not all("-" in value and len(value) < 8 for value in values)
+        coded = sum(1 for value in values if any(letter.isdigit() for letter in value)) > 0.8 * len(values)
+        repeated = coded and len(set(values)) >= _FEW  # several visits of one person
+        return (unique > 0.5 or repeated) and not all("-" in value and len(value) < 8 for value in values)
     keyed = sum(1 for value in values if _PERSON_KEY.fullmatch(value) and not _PUBLIC_KEY.fullmatch(value))
     return len(values) >= _FEW and unique > 0.9 and keyed > 0.8 * len(values)
 
 
+def is_public_key(cell: str) -> bool:
+    """Return whether a cell names a gene, variant or term of a public list."""
+    return bool(_PUBLIC_KEY.fullmatch(cell.strip()))
+
+
 def _rows_are_persons(table: Table) -> bool:
-    """Return whether several personal facts stand beside each other, without a count, hardly ever twice alike."""
-    if any(is_count(name) for name in table.header) or len(table.rows) < _FEW:
+    """Return whether facts or scores of persons stand beside each other, hardly ever twice alike."""
+    if len(table.rows) < _FEW:
         return False
     facts = [
         index for index, name in enumerate(table.header) if is_person_fact(name) or _mostly_dates(table.column(index))
     ]
-    if len(facts) < 2:
+    counted = any(is_count(name) for name in table.header) or any(is_statistic(name) for name in table.header)
+    if counted:
+        # Groups have counts beside them; exact dates and measurements of a group do not exist.
+        facts = [index for index in facts if _is_exact(table.column(index))]
+        return len(facts) >= 2 and _unlike(table, facts)
+    if facts and any(_is_plain_key(name, table.column(at)) for at, name in enumerate(table.header)):
+        return True
+    return (len(facts) >= 2 and _unlike(table, facts)) or _scores(table) or _measurements(table)
+
+
+def _is_plain_key(name: str, cells: Sequence[str]) -> bool:
+    return is_plain_id(name) and len(set(cells)) == len(cells)
+
+
+def _measurements(table: Table) -> bool:
+    """Return whether rows are numbers that never repeat, in no order and without a name: nothing but single cases."""
+    if len(table.rows) < _MANY or any(words(name) & _AXES for name in table.header):
         return False
-    combinations = {tuple(row[index] for index in facts if index < len(row)) for row in table.rows}
+    exact = 0
+    for at in range(len(table.header)):
+        cells = table.column(at)
+        values = [number(cell, decimal_comma=table.decimal_comma) for cell in cells]
+        written = [value for value in values if value is not None]
+        different = len(set(cells)) / len(cells)
+        if len(written) < 0.8 * len(cells):
+            if different > 0.9:
+                return False  # each row has a name: of a gene, a pathway, a place
+            continue
+        if written in (sorted(written), sorted(written, reverse=True)):
+            return False  # a curve along an axis
+        exact += different > 0.9
+    return exact >= 2
+
+
+def _unlike(table: Table, columns: Sequence[int]) -> bool:
+    combinations = {tuple(row[index] for index in columns if index < len(row)) for row in table.rows}
     return len(combinations) > 0.5 * len(table.rows)
+
+
+def _is_exact(cells: Sequence[str]) -> bool:
+    """Return whether cells are dates, or many different numbers: no bands and no codes."""
+    different = len(set(cells))
+    values = sum(1 for cell in cells if number(cell) is not None)
+    return _mostly_dates(cells) or (values > 0.8 * len(cells) and different >= _MEASURED)
+
+
+def _scores(table: Table) -> bool:
+    """Return whether these are principal components a row; rows of genes or variants are loadings."""
+    scores = [at for at, name in enumerate(table.header) if _SCORE.fullmatch(name.strip())]
+    if len(scores) < 2 or len(table.rows) < _MEASURED or any(words(name) & _AXES for name in table.header):
+        return False
+    return _unlike(table, scores) and not any(is_public_key(row[0]) for row in table.rows if row)
 
 
 def _mostly_dates(cells: Sequence[str]) -> bool:

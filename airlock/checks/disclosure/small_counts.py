@@ -8,6 +8,8 @@ from ..promise import Kind, Promise
 from ..subject import Subject, Table
 from ..thresholds import Policy
 from .column_names import is_allele_count, is_count, is_known_other
+from .grid import read_grid
+from .rounding import midpoint_columns
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -15,7 +17,10 @@ def check(subject: Subject) -> Iterator[Finding]:
     table = subject.model
     if not isinstance(table, Table):
         return
+    rounded = midpoint_columns(table, read_grid(table, subject.promise), subject.policy)
     for index, name in enumerate(table.header):
+        if index in rounded:
+            continue  # a 3 stands for 1 to 6 persons
         code = _code_for(name, subject.promise)
         cells = [whole(cell) for cell in table.column(index)]
         if code is not None:

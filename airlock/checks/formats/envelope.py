@@ -1,11 +1,18 @@
-"""Takes gzip off within a budget and puts block gzip on, always the same way."""
+"""Takes one layer of compression off within a limit, puts block gzip on, always the same way."""
 
+import bz2
+import lzma
 import struct
 import zlib
+from collections.abc import Callable
+from typing import Protocol
 
 from ..findings import Code, refuse
 
 _GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+_XZ_MEMORY = 128 << 20
 _BLOCK = 0xFF00
 _END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
@@ -37,6 +44,76 @@ def unpack(content: bytes, *, limit: int) -> bytes:
             parts.append(part)
         rest = machine.unused_data
     return b"".join(parts)
+
+
+class _Machine(Protocol):
+    """What bz2 and lzma share."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+def unwrap(content: bytes, *, limit: int) -> bytes | None:
+    """Return the bytes inside one layer of gzip, bzip2, xz, zstd or zlib; None where there is no such layer."""
+    if is_gzip(content):
+        return unpack(content, limit=limit)
+    if content.startswith(b"BZh"):
+        return _streams(content, bz2.BZ2Decompressor, magic=b"BZh", limit=limit)
+    if content.startswith(b"\xfd7zXZ\0"):
+        return _streams(content, _xz, magic=b"\xfd7zXZ\0", limit=limit)
+    if content.startswith(_ZSTD):
+        from . import arrow
+
+        return arrow.zstd(content, limit=limit)
+    if content[:2] in _ZLIB:
+        return _zlib(content, limit=limit)
+    return None
+
+
+def _xz() -> _Machine:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+
+def _streams(content: bytes, machine_of: Callable[[], _Machine], *, magic: bytes, limit: int) -> bytes:
+    parts: list[bytes] = []
+    left = limit
+    rest = content
+    while rest:
+        if not rest.startswith(magic):
+            raise refuse(Code.TRAILING_BYTES, offset=len(content) - len(rest))
+        machine = machine_of()
+        try:
+            part = machine.decompress(rest, left + 1)
+        except (OSError, EOFError, ValueError, lzma.LZMAError):
+            raise refuse(Code.BROKEN_FILE) from None
+        left -= len(part)
+        if left < 0:
+            raise refuse(Code.ARCHIVE_BOMB)
+        if not machine.eof:
+            raise refuse(Code.BROKEN_FILE)
+        if part:
+            parts.append(part)
+        rest = machine.unused_data
+    return b"".join(parts)
+
+
+def _zlib(content: bytes, *, limit: int) -> bytes | None:
+    """Two bytes are a weak signature: only what inflates whole counts as zlib."""
+    machine = zlib.decompressobj()
+    try:
+        part = machine.decompress(content, limit + 1)
+    except zlib.error:
+        return None
+    if len(part) > limit:
+        raise refuse(Code.ARCHIVE_BOMB)
+    if not machine.eof:
+        return None
+    if machine.unused_data:
+        raise refuse(Code.TRAILING_BYTES, offset=len(content) - len(machine.unused_data))
+    return part
 
 
 def pack(content: bytes) -> bytes:

@@ -1,22 +1,31 @@
 """Reads PNG chunk by chunk, draws it again from few plain colours and nothing else (T13)."""
 
 import io
+import re
 import struct
 import warnings
 import zlib
 from collections.abc import Iterator
 
-from PIL import Image, PngImagePlugin
+from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin
 
 from ..findings import Code, refuse
-from ..subject import Picture
+from ..subject import Format, Picture
 from ..thresholds import Policy
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Plotting libraries sign their pictures with this one word; all other text is the author's.
+MAKER = b"made"
+_SOFTWARE = re.compile(rb"Software\0[A-Za-z][A-Za-z0-9 .,:/_-]{0,79}")
 _MAX_CHUNKS = 10_000
 _MAX_SIDE = 20_000
 # Colours nearer than this on every channel are drawn as one: hides least-significant-bit payloads.
 _NEAR = 12
+_DECODERS: dict[Format, type[ImageFile.ImageFile]] = {
+    Format.PNG: PngImagePlugin.PngImageFile,
+    Format.JPEG: JpegImagePlugin.JpegImageFile,
+    Format.GIF: GifImagePlugin.GifImageFile,
+}
 _Colour = tuple[int, int, int]
 
 
@@ -30,7 +39,7 @@ def read(content: bytes, *, policy: Policy) -> Picture:
             if kind != b"IHDR" or len(body) != 13:
                 raise refuse(Code.BROKEN_PICTURE, offset=end)
             width, height = struct.unpack(">II", body[:8])
-        chunks.append(kind)
+        chunks.append(MAKER if kind == b"tEXt" and _SOFTWARE.fullmatch(body) else kind)
         end = after
     if not chunks or chunks[-1] != b"IEND" or chunks.count(b"IHDR") != 1:
         raise refuse(Code.BROKEN_PICTURE, offset=end)
@@ -64,7 +73,7 @@ def pixels(picture: Picture) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            image = PngImagePlugin.PngImageFile(io.BytesIO(picture.content))
+            image = _DECODERS[picture.format](io.BytesIO(picture.content))
             image.load()
             if getattr(image, "n_frames", 1) != 1:
                 raise refuse(Code.HIDDEN_METADATA)

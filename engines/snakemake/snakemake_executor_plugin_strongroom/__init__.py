@@ -11,23 +11,30 @@ from snakemake_interface_executor_plugins.settings import CommonSettings, ExecMo
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_executor_plugin_strongroom.admissible import check_rules
+from snakemake_executor_plugin_strongroom.chains import Chain, Part, make_ready
 from snakemake_executor_plugin_strongroom.gateway import Gateway, Refused
+from snakemake_executor_plugin_strongroom.paths import use_vetted_sources
 from snakemake_executor_plugin_strongroom.tasks import task_of
 from snakemake_executor_plugin_strongroom.watch import Watch
 
 if TYPE_CHECKING:
-    from snakemake.jobs import Job
+    from snakemake.jobs import GroupJob, Job
+    from snakemake.rules import Rule
 
 __all__ = ["Executor", "ExecutorSettings", "common_settings"]
 
 
 @dataclass
 class ExecutorSettings(ExecutorSettingsBase):
-    """`--strongroom-socket PATH`."""
+    """`--strongroom-socket PATH --strongroom-folder PATH`."""
 
     # Snakemake's command line understands Optional[str] only.
     socket: Optional[str] = field(  # noqa: UP045
         default=None, metadata={"help": "The Unix socket of this run's gateway.", "required": True}
+    )
+    folder: Optional[str] = field(  # noqa: UP045
+        default=None,
+        metadata={"help": "The folder that the vetters signed, if the Snakefile lies deeper.", "required": False},
     )
 
 
@@ -41,6 +48,9 @@ common_settings = CommonSettings(
 )
 
 
+use_vetted_sources()  # plug-ins are loaded before the first line of a workflow is read
+
+
 class Executor(RealExecutor):
     """Sends jobs to the gateway and hears of their end by one long-poll for all; sleeps nowhere."""
 
@@ -48,6 +58,10 @@ class Executor(RealExecutor):
         check_rules(self.workflow.rules)
         # localrules would run inside the engine, which has stubs only.
         self.workflow._localrules.clear()
+        for rule in self.workflow.rules:
+            # Every task has a folder of its own, of which its declared outputs alone remain: that is shadow:.
+            rule.shadow_depth = None
+            _take_handover(rule)
         self._gateway = Gateway(self.workflow.executor_settings.socket)
         self._watch = Watch(
             self.workflow.executor_settings.socket,
@@ -73,21 +87,46 @@ class Executor(RealExecutor):
     def get_python_executable(self) -> str:
         return "python3"
 
-    def run_job(self, job: "Job") -> None:
+    def run_job(self, job: "Job | GroupJob") -> None:
+        info = SubmittedJobInfo(job=job)
+        if job.is_group():
+            self.report_job_submission(info)
+            self._advance(Chain(info, job))
+            return
         self.workflow.async_run(job.prepare())
-        try:
-            external = self._gateway.create(task_of(job, self.workflow))
-        except (Refused, OSError) as error:
-            raise WorkflowError(str(error), rule=job.rule) from error
-        info = SubmittedJobInfo(job=job, external_jobid=external)
+        external = self._send(job)
         self.report_job_submission(info)
         self._watch.follow(external, info)
 
-    def _ended(self, info: SubmittedJobInfo, state: str, exit_code: int | None) -> None:
-        if state == "COMPLETE":
+    def _send(self, job: "Job") -> str:
+        try:
+            return self._gateway.create(task_of(job, self.workflow))
+        except (Refused, OSError) as error:
+            raise WorkflowError(str(error), rule=job.rule) from error
+
+    def _advance(self, chain: Chain) -> None:
+        """Send the next jobs of a group, each a task of its own; a group that has none left is done."""
+        try:
+            jobs = chain.next()
+            for job in jobs:
+                make_ready(job)
+            for external, job in [(self._send(job), job) for job in jobs]:
+                self._watch.follow(external, Part(chain, job))
+        except WorkflowError as error:
+            self.report_job_error(chain.info, msg=f"{error} ")
+            return
+        if not jobs and chain.is_done():
+            self.report_job_success(chain.info)
+
+    def _ended(self, followed: SubmittedJobInfo | Part, state: str, exit_code: int | None) -> None:
+        info = followed.chain.info if isinstance(followed, Part) else followed
+        if state != "COMPLETE":
+            if not isinstance(followed, Part) or followed.chain.fail():
+                self.report_job_error(info, msg=f"The task ended as {state}, exit code {exit_code}. ")
+        elif not isinstance(followed, Part):
             self.report_job_success(info)
-        else:
-            self.report_job_error(info, msg=f"The task ended as {state}, exit code {exit_code}. ")
+        elif followed.chain.ended(followed.job):
+            self._advance(followed.chain)
 
     def _lost(self, error: Exception) -> None:
         self.workflow.scheduler.executor_error_callback(error)
@@ -110,3 +149,10 @@ class Executor(RealExecutor):
 
     def handle_job_error(self, job: Any) -> None:
         """Nothing is left to tidy: the gateway keeps the task's record."""
+
+
+def _take_handover(rule: "Rule") -> None:
+    """Make a rule with `handover:` one that takes a single core: here no job can have the whole machine."""
+    if rule.is_handover:
+        rule.is_handover = False
+        rule.resources["_cores"] = 1

@@ -1,33 +1,18 @@
 """Decides which rules may be sent to tasks; any other stops the workflow before its first task."""
 
-from typing import TYPE_CHECKING
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from snakemake.io import is_flagged
+from snakemake.io import get_flag_value, is_flagged
 from snakemake_interface_common.exceptions import WorkflowError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from snakemake.rules import Rule
 
-# Directives that would run code or read data inside the engine, which must stay blind.
-REFUSED_DIRECTIVES = {
-    "is_notebook": "Notebooks do not run in tasks: turn the notebook into a script and name it by script:.",
-    "is_wrapper": "Wrappers are fetched from elsewhere: copy the wrapper's code into the workflow's folder "
-    "and name it by script:.",
-    "is_template_engine": "template_engine: runs inside the engine, which sees no data: use script:.",
-    "is_cwl": "cwl: brings an engine of its own: write the steps as rules.",
-    "is_handover": "handover: gives the job to another engine: write the steps as rules.",
-    "is_run": "run: blocks run inside the engine, which sees no data: use shell: or script:.",
-    "group": "Job groups are not supported: each job is one task; remove group:.",
-    "shadow_depth": "shadow: is not needed, every task has a folder of its own: remove it.",
-    "benchmark": "benchmark: would be measured inside the engine: remove it; the run's log has the times.",
-}
-REFUSED_OUTPUTS = {
-    "pipe": "pipe() needs jobs that run together: write a file, temp() if it may go.",
-    "service": "service() needs jobs that run together: start what is needed inside the job's own command.",
-    "update": "update() needs the old file in the task: write a new file.",
-}
+# The list is data beside this file, so that those who vet can read it without Snakemake.
+REFUSALS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("refusals.toml").read_text())
 
 
 def check_rules(rules: "Iterable[Rule]") -> None:
@@ -40,9 +25,20 @@ def check_rules(rules: "Iterable[Rule]") -> None:
 def _wrong_with(rule: "Rule") -> "Iterator[str]":
     if rule.norun:
         return
-    yield from (text for directive, text in REFUSED_DIRECTIVES.items() if getattr(rule, directive))
-    for mark, text in REFUSED_OUTPUTS.items():
-        if any(is_flagged(output, mark) for output in rule.output):
-            yield text
-    if not rule.container_img:
-        yield "The rule names no image: add container: with a name of images.lock."
+    for refusal in REFUSALS.values():
+        if _says(rule, refusal):
+            yield f"Rule {rule.name}: {refusal['why']} Instead, {refusal['cure']}"
+
+
+def _says(rule: "Rule", refusal: dict[str, Any]) -> bool:
+    if directive := refusal.get("directive"):
+        return bool(getattr(rule, f"is_{directive}"))
+    if flag := refusal.get("flag"):
+        return any(is_flagged(file, flag) and _has(file, flag, refusal.get("argument")) for file in rule.output)
+    if refusal.get("call") == "storage":
+        return any(getattr(file, "is_storage", False) for file in [*rule.input, *rule.output])
+    return False  # what the whole workflow says stops it before there are rules: no network, an empty environment
+
+
+def _has(file: Any, flag: str, argument: str | None) -> bool:
+    return argument is None or get_flag_value(file, flag).get(argument) is not None

@@ -4,38 +4,61 @@ import shlex
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from snakemake.script import BashScript, get_source
+from snakemake.script import BashScript, JuliaScript, RScript, get_source
+from snakemake.sourcecache import infer_source_file
+from snakemake.wrapper import get_script
 from snakemake_interface_common.exceptions import WorkflowError
 
 from snakemake_executor_plugin_strongroom import in_task
-from snakemake_executor_plugin_strongroom.paths import absolute, vetted_folder
+from snakemake_executor_plugin_strongroom.paths import absolute, vetted_path
 
 if TYPE_CHECKING:
     from snakemake.jobs import Job
     from snakemake.workflow import Workflow
 
+# Languages whose preamble of Snakemake's own needs nothing but the language: the script's text follows it.
+WHOLE = {"r": (RScript, ("Rscript", "--vanilla")), "julia": (JuliaScript, ("julia",))}
 PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 
 
-def script_call(job: "Job", workflow: "Workflow") -> tuple[str, str]:
-    """The interpreter and the text it runs: the job's facts, then the vetted script at its own path."""
-    source_file, _, language, is_local, _ = get_source(
-        job.rule.script, workflow.sourcecache, job.rule.basedir, job.wildcards, job.params
+def script_call(job: "Job", workflow: "Workflow", *, iteration: int | None = None) -> tuple[list[str], str]:
+    """The interpreter's words and the text it runs: the job's facts, then the vetted script at its own path."""
+    basedir = None if job.is_wrapper else job.rule.basedir
+    source_file, source, language, is_local, _ = get_source(
+        _named_script(job, workflow), workflow.sourcecache, basedir, job.wildcards, job.params
     )
-    path = absolute(source_file.get_path_or_uri(secret_free=True))
     # T23: only what the vetters signed is mounted in the task.
-    if not is_local or not path.is_relative_to(vetted_folder(workflow)):
+    path = vetted_path(absolute(source_file.get_path_or_uri(secret_free=True)), workflow) if is_local else None
+    if path is None:
         raise WorkflowError("The script lies outside the workflow's folder: copy it into it.", rule=job.rule)
+    own = infer_source_file(str(path))
     if language == "python":
-        return "python3", _python(job, workflow, path)
+        return ["python3"], _python(job, workflow, path, iteration)
     if language == "bash":
-        return "bash", _bash(job, workflow, source_file) + f"\nsource {shlex.quote(str(path))}\n"
+        made = _stock(BashScript, job, workflow, own, source, iteration)
+        return ["bash"], made.get_preamble() + f"\nsource {shlex.quote(str(path))}\n"
+    if language in WHOLE:
+        kind, words = WHOLE[language]
+        made = _stock(kind, job, workflow, own, source, iteration)
+        return list(words), made.get_preamble() + source
     raise WorkflowError(
-        f"Scripts in {language} do not run in tasks: use Python (.py), Bash (.sh) or shell:.", rule=job.rule
+        f"Scripts in {language} do not run in tasks: use Python (.py), Bash (.sh), R (.R), Julia (.jl) or shell:.",
+        rule=job.rule,
     )
 
 
-def _python(job: "Job", workflow: "Workflow", path: Path) -> str:
+def _named_script(job: "Job", workflow: "Workflow") -> Any:
+    if not job.is_wrapper:
+        return job.rule.script
+    found = get_script(job.rule.wrapper, workflow.sourcecache, workflow.workflow_settings.wrapper_prefix)
+    if isinstance(found, dict):
+        raise WorkflowError(
+            "The wrapper is not in the workflow's folder: copy it, with its version, below wrappers/.", rule=job.rule
+        )
+    return found
+
+
+def _python(job: "Job", workflow: "Workflow", path: Path, iteration: int | None) -> str:
     facts = {
         "named": {
             kind: _named(job, getattr(job, kind))
@@ -46,7 +69,7 @@ def _python(job: "Job", workflow: "Workflow", path: Path) -> str:
             "rule": job.rule.name,
             "config": _plain(job, workflow.globals["config"]),
             "scriptdir": str(path.parent),
-            "bench_iteration": None,
+            "bench_iteration": iteration,
         },
     }
     return f"{Path(in_task.__file__).read_text()}\n\nrun({str(path)!r}, {facts!r})\n"
@@ -78,10 +101,11 @@ def _plain(job: "Job", value: Any) -> Any:
     )
 
 
-def _bash(job: "Job", workflow: "Workflow", source_file: Any) -> str:
-    preamble: str = BashScript.generate_preamble(
-        path=source_file,
-        source="",
+def _stock(kind: Any, job: "Job", workflow: "Workflow", path: Any, source: str, iteration: int | None) -> Any:
+    return kind(
+        path=path,
+        cache_path=None,
+        source=source,
         basedir=job.rule.basedir,
         input_=job.input,
         output=job.output,
@@ -93,14 +117,15 @@ def _bash(job: "Job", workflow: "Workflow", source_file: Any) -> str:
         config=workflow.globals["config"],
         rulename=job.rule.name,
         conda_env=None,
+        conda_base_path=None,
         container_img=None,
         singularity_args="",
         env_modules=None,
         bench_record=None,
         jobid=None,
-        bench_iteration=None,
+        bench_iteration=iteration,
         cleanup_scripts=True,
         shadow_dir=None,
         is_local=True,
+        runtime_paths=None,
     )
-    return preamble

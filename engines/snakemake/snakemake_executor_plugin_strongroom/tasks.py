@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from snakemake.io import is_flagged
 from snakemake.shell import shell
 
-from snakemake_executor_plugin_strongroom.paths import absolute, vetted_folder
+from snakemake_executor_plugin_strongroom.paths import absolute
 from snakemake_executor_plugin_strongroom.scripts import script_call
 
 if TYPE_CHECKING:
@@ -28,36 +28,57 @@ THREAD_VARIABLES = (
 LONGEST_ARGUMENT = 100_000
 
 
+# `benchmark:` is measured where the job runs; what cannot be measured without more tools in the image is NA, as
+# Snakemake writes it. $1 is the file, $2 how often; then the job's own words.
+# A file of its own, since gateways compare with it.
+BENCHMARK = Path(__file__).with_name("benchmark.sh").read_text()
+
+
 def task_of(job: "Job", workflow: "Workflow") -> dict[str, Any]:
     """The body of createTask; the gateway adds the vetted folder and looks every path up."""
     # The name of every engine-made file is derived from its content: a resumed run asks for the same task.
     folder = absolute(workflow.workdir_init)
     command, inline = _command(job, workflow, folder / ".snakemake" / "scripts")
-    code = vetted_folder(workflow)
-    outputs = [f for f in job.output if not is_flagged(f, "touch")]
+    if job.benchmark:
+        command = ["bash", "-c", BENCHMARK, "benchmark", str(job.benchmark), str(job.benchmark_repeats), *command]
+    made = [*(f for f in job.output if not is_flagged(f, "touch")), *job.log]
+    # Rules without a name are numbered by Snakemake; a rule's name is a word everywhere else.
+    rule = job.rule.name if job.rule.name.isidentifier() else f"rule_{job.rule.name}"
     return {
-        "name": job.rule.name,
-        "tags": {"rule": job.rule.name, "job": str(job.jobid)},
+        "name": rule,
+        "tags": {"rule": rule, "job": str(job.jobid)},
         "resources": _resources(job),
         "executors": [
             {
-                "image": job.container_img_url,
+                "image": job.container_img_url or "",
                 "command": command,
                 "workdir": str(folder),
                 "env": _environment(job),
             }
         ],
-        "inputs": [_input(f) for f in job.input if not absolute(f).is_relative_to(code)] + inline,
-        "outputs": [_output(f) for f in [*outputs, *job.log]],
-        # Snakemake makes these itself, once the task is done.
-        "touch": [str(absolute(f)) for f in job.output if is_flagged(f, "touch")],
+        "inputs": [_input(f) for f in job.input] + inline,
+        "outputs": [_output(f) for f in [*made, *([job.benchmark] if job.benchmark else [])]],
+        "touch": _touched(job, workflow),
     }
 
 
+def _touched(job: "Job", workflow: "Workflow") -> list[str]:
+    """Empty files that Snakemake makes itself: of this job once it is done, or already of rules without a body."""
+    before = [
+        file
+        for dependency, files in workflow.dag.dependencies[job].items()
+        if dependency.is_norun
+        for file in dependency.output
+        if file in files and is_flagged(file, "touch")
+    ]
+    own = [file for file in job.output if is_flagged(file, "touch")]
+    return list(dict.fromkeys(str(absolute(file)) for file in [*before, *own]))
+
+
 def _command(job: "Job", workflow: "Workflow", scripts: Path) -> tuple[list[str], list[dict[str, str]]]:
-    if job.is_script:
-        interpreter, content = script_call(job, workflow)
-        return _inline(scripts, f"{job.rule.name}.{interpreter}", content, command=[interpreter])
+    if job.is_script or job.is_wrapper:
+        words, content = script_call(job, workflow, iteration=0 if job.benchmark else None)
+        return _inline(scripts, f"{job.rule.name}.{words[0]}", content, command=words)
     line = " ".join((shell._get_process_prefix("bash"), job.shellcmd, shell._process_suffix)).strip()
     if len(line.encode()) > LONGEST_ARGUMENT:
         return _inline(scripts, f"{job.rule.name}.bash", line + "\n", command=["bash"])
@@ -92,7 +113,7 @@ def _resources(job: "Job") -> dict[str, Any]:
 
 
 def _environment(job: "Job") -> dict[str, str]:
-    environment = dict.fromkeys(THREAD_VARIABLES, str(job.threads))
+    environment = dict.fromkeys(THREAD_VARIABLES, str(max(1, job.threads)))
     folder = job.resources.get("tmpdir")
     # The engine's own default, or one that Snakemake leaves to the job ("<TBD>"), says nothing about the task's.
     if isinstance(folder, str) and folder.startswith("/") and folder != tempfile.gettempdir():

@@ -7,8 +7,8 @@ from typing import Any, Final, cast
 import urllib3
 from kubernetes import client, config
 
+from strongroom.clusters import Kubernetes
 from strongroom.errors import StrongroomError
-from strongroom.settings import Kubernetes
 from tes.backends.schedulers import SchedulerUnavailable
 
 Object = dict[str, Any]

@@ -3,17 +3,19 @@
 import base64
 import hashlib
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from strongroom.clusters import Kubernetes
 from strongroom.errors import StrongroomError
-from strongroom.settings import Kubernetes
+from strongroom.settings import Settings
 from tes.backends.kubernetes.api import Api, Refusal
-from tes.backends.kubernetes.pod_spec import ACCOUNT, OURS
+from tes.backends.kubernetes.pod_spec import ACCOUNT, OURS, StoreAt
 
 Object = dict[str, Any]
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 RESTRICTED: Final = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
 _LARGEST_CONFIG_MAP: Final = 1 << 20
 _PATHS: Final[Mapping[str, str]] = {
@@ -67,7 +69,30 @@ class Files:
         return f"door-{hashlib.sha256(self.ca).hexdigest()[:40]}"
 
 
-def wanted(settings: Kubernetes, files: Files, *, host: str, port: int) -> list[Object]:
+def store_at(settings: Settings) -> StoreAt | None:
+    """Return where pods reach the object store; None where bodies come by the door. Raises `NamespaceNotReady`."""
+    if settings.objects.store == "folder":
+        return None
+    host, port = settings.objects.s3.reached_at
+    try:
+        return StoreAt(host, port, (str(ipaddress.ip_address(host)),))
+    except ValueError as error:
+        if not settings.objects.s3.addresses:
+            raise NamespaceNotReady(
+                "objects.s3.addresses: the IP addresses of the S3 endpoint; pods ask no DNS."
+            ) from error
+    return StoreAt(host, port, tuple(map(str, settings.objects.s3.addresses)))
+
+
+def wanted(
+    settings: Kubernetes,
+    files: Files,
+    *,
+    host: str,
+    port: int,
+    store: StoreAt | None = None,
+    outside: Sequence[str] = (),
+) -> list[Object]:
     """Return everything that must be there, in the order in which it can be made (pure)."""
     name = settings.namespace
     return [
@@ -75,6 +100,8 @@ def wanted(settings: Kubernetes, files: Files, *, host: str, port: int) -> list[
         *_admission(name),
         _object("ServiceAccount", "v1", ACCOUNT, {"automountServiceAccountToken": False}),
         *_network(host, port),
+        *_to_the_store(store),
+        *_to_other_sites(outside),
         _object("ResourceQuota", "v1", "tasks", {"spec": {"hard": _quota(settings)}}),
         _object("LimitRange", "v1", "tasks", {"spec": {"limits": [_LIMITS]}}),
         _object("ConfigMap", "v1", files.launcher_name, _binary("launcher", files.launcher)),
@@ -101,10 +128,27 @@ def _network(host: str, port: int) -> Iterator[Object]:
         raise NamespaceNotReady("nodes.address: with Kubernetes the door is an IP address and a port.") from error
     both = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     yield _object("NetworkPolicy", "networking.k8s.io/v1", "deny-all", {"spec": both})
-    door = {"to": [{"ipBlock": {"cidr": f"{address}/{address.max_prefixlen}"}}]}
-    rule = {**door, "ports": [{"port": port, "protocol": "TCP"}]}
+    yield _egress("to-the-door", [address], port)
+
+
+def _to_other_sites(networks: Sequence[str]) -> Iterator[Object]:
+    """Let `stage` fetch inputs of other sites; where from, the door for nodes decides."""
+    if networks:
+        rule = {"to": [{"ipBlock": {"cidr": one}} for one in networks]}
+        only = {"podSelector": {"matchLabels": OURS}, "policyTypes": ["Egress"], "egress": [rule]}
+        yield _object("NetworkPolicy", "networking.k8s.io/v1", "to-other-sites", {"spec": only})
+
+
+def _to_the_store(store: StoreAt | None) -> Iterator[Object]:
+    if store is not None:
+        yield _egress("to-the-store", [ipaddress.ip_address(one) for one in store.addresses], store.port)
+
+
+def _egress(name: str, addresses: Sequence[Address], port: int) -> Object:
+    blocks = [{"ipBlock": {"cidr": f"{address}/{address.max_prefixlen}"}} for address in addresses]
+    rule = {"to": blocks, "ports": [{"port": port, "protocol": "TCP"}]}
     only = {"podSelector": {"matchLabels": OURS}, "policyTypes": ["Egress"], "egress": [rule]}
-    yield _object("NetworkPolicy", "networking.k8s.io/v1", "to-the-door", {"spec": only})
+    return _object("NetworkPolicy", "networking.k8s.io/v1", name, {"spec": only})
 
 
 def _admission(namespace: str) -> Iterator[Object]:

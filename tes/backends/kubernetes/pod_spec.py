@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sandbox.pod import places
 from sandbox.pod.places import Site
-from strongroom.settings import Kubernetes
+from strongroom.clusters import Kubernetes
 from tes.backends import Launch
 from tes.backends.schedulers import SchedulerRefused
 
@@ -28,8 +28,17 @@ _HANDOVER: Final = 4 << 20
 
 
 @dataclass(frozen=True)
+class StoreAt:
+    """Where pods reach the object store: the name that its certificate has, its port, and its addresses."""
+
+    host: str
+    port: int
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Surroundings:
-    """What all pods of one Strongroom share: the door, and the names of the two ConfigMaps."""
+    """What all pods of one Strongroom share: the door, the names of the two ConfigMaps, and the object store."""
 
     settings: Kubernetes
     host: str
@@ -37,6 +46,7 @@ class Surroundings:
     launcher: str
     launcher_sha256: str
     ca: str
+    store: StoreAt | None = None
 
 
 def name_of(attempt: str) -> str:
@@ -79,6 +89,9 @@ def pod_of(launch: Launch, around: Surroundings) -> Object:
     }
     if runtime:
         pod["runtimeClassName"] = runtime
+    if around.store is not None and around.store.host not in around.store.addresses:
+        # In place of DNS, which is one more way out.
+        pod["hostAliases"] = [{"ip": one, "hostnames": [around.store.host]} for one in around.store.addresses]
     labels = {**OURS, ATTEMPT: launch.attempt}
     return {
         "apiVersion": "v1",
@@ -102,7 +115,7 @@ class Sizes:
     def of(cls, spec: Mapping[str, Any]) -> "Sizes":
         """Return what a spec asks for."""
         limits = spec["limits"]
-        sizes = [given["size"] if "size" in given else len(given["content"]) for given in spec["inputs"]]
+        sizes = [_size_of(given) for given in spec["inputs"]]
         inputs = sum(-(-size // _PAGE) * _PAGE for size in sizes)
         words = len(json.dumps(spec)) + _HANDOVER
         control = 2 * limits["log_bytes"] + _ORDER
@@ -113,6 +126,13 @@ class Sizes:
             executor=limits["memory_bytes"] + limits["scratch_bytes"] + control,
             seal=_PYTHON + words,
         )
+
+
+def _size_of(given: Mapping[str, Any]) -> int:
+    """Return the most bytes that an input is: of one of another site no more is known."""
+    if "content" in given:
+        return len(given["content"])
+    return int(given["size"] if "size" in given else given["most"])
 
 
 def _check_possible(spec: Mapping[str, Any], settings: Kubernetes) -> None:

@@ -229,7 +229,10 @@ def open_pods(settings: Settings) -> Pods:
     node_keys.make_ca(keys)
     files = Files.read(chosen.launcher, keys / "ca.pem")
     host, port = settings.nodes.reached_at
-    around = Surroundings(chosen, host, port, files.launcher_name, files.launcher_sha256, files.ca_name)
-    pods = Pods(Api(chosen), around, namespace.wanted(chosen, files, host=host, port=port))
+    store, outside = namespace.store_at(settings), [str(one) for one in settings.federation.input_networks]
+    around = Surroundings(chosen, host, port, files.launcher_name, files.launcher_sha256, files.ca_name, store)
+    pods = Pods(
+        Api(chosen), around, namespace.wanted(chosen, files, host=host, port=port, store=store, outside=outside)
+    )
     pods.start()
     return pods

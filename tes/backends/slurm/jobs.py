@@ -10,8 +10,9 @@ from typing import Final
 
 import structlog
 
+from strongroom.clusters import Slurm
 from strongroom.errors import NotAllowed
-from strongroom.settings import Settings, Slurm
+from strongroom.settings import Settings
 from tes.backends import Launch
 from tes.backends.schedulers import Proof, SchedulerRefused, SchedulerUnavailable, Seen
 from tes.backends.slurm import scripts

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
-from strongroom.settings import Slurm
+from strongroom.clusters import Slurm
 from tes.backends import Launch
 from tes.backends.slurm.client import Job
 from tes.backends.slurm.options import Options, options

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from typer.testing import CliRunner
 
 from access.store import ResearcherKey
+from strongroom import notices  # noqa: F401  its table belongs to the database of this test
 from strongroom.audit import events
 from strongroom.cli import key, project
 from strongroom.cli.token import issue
@@ -27,6 +28,7 @@ from strongroom.settings import Settings, load
 
 SERVER = """
 import socket, sys
+from access import policy_api
 from access.api import router
 from strongroom.database import open_database
 from strongroom.http import new_app, run
@@ -35,6 +37,7 @@ from strongroom.settings import load
 settings = load()
 app = new_app("test", settings, engine=open_database(settings.database), issuers=trusted_issuers(settings))
 app.include_router(router)
+app.include_router(policy_api.router)
 run(app, [socket.socket(fileno=int(sys.argv[1]))])
 """
 app = typer.Typer()
@@ -96,6 +99,28 @@ def test_an_operator_creates_a_project_and_grants_a_role(server: str, olga: str,
     assert "[red]Hearts" in listed.stdout
     own = json.loads(_run("project", "list", "--json", token=bob, server=server).stdout)
     assert [row["id"] for row in own] == ["lungs"]
+
+
+def test_two_persons_sign_a_policy_from_a_file(settings: Settings, server: str, olga: str, tmp_path: Path) -> None:
+    dan, sen = (issue(settings, name, role=Role.DAC_MEMBER, project=None) for name in ("dan", "sen"))
+    assert _run("project", "create", "livers", "--title", "L", token=olga, server=server).exit_code == 0
+    asked = ("project", "policy", "livers")
+    assert "Nobody has signed" in _run(*asked, token=dan, server=server).stdout
+    file = tmp_path / "policy.toml"
+    for bad in ("min_count =", "min_count = 4", "min_cuont = 10"):
+        file.write_text(bad)
+        assert _run(*asked, "--file", file, token=dan, server=server).exit_code == 1
+    assert _run(*asked, "--file", tmp_path / "none", token=dan, server=server).exit_code == 1
+    file.write_text("min_count = 10\n")
+    made = _run(*asked, "--file", file, token=dan, server=server)
+    command = made.stdout.splitlines()[-1].split()
+    assert command[:3] == ["strongroom", "project", "sign-policy"]
+    assert _run(*command[1:], token=dan, server=server).exit_code == 1
+    done = _run(*command[1:], token=sen, server=server)
+    assert (done.exit_code, "in force" in done.stdout) == (0, True), done.stderr
+    listed = _run(*asked, token=sen, server=server).stdout
+    assert "Version 2 (in force): proposed by dan@development, signed by sen@development" in listed
+    assert "min_count = 10" in listed
 
 
 def test_exit_codes_say_what_kind_of_refusal(server: str, bob: str) -> None:

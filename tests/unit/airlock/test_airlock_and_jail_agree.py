@@ -1,6 +1,7 @@
 """What the airlock asks and what the real jail answers fit together: the jail's own code, run as in its walls."""
 
 import base64
+import hashlib
 import io
 import json
 import os
@@ -8,17 +9,22 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airlock_scene import CONTRACT, PNG, TSV, VCF, Scene, scene
+from airlock_scene import CONTRACT, PNG, TSV, VCF, WITH_MEMBERS, Scene, scene, shut
 from PIL import Image
 
 import airlock.checks
-from airlock import answers, inspections
+from airlock import answers, inspections, members
+from airlock.checks.fixes import Fix, FixKind, promise_after
+from airlock.checks.promise import parse_promise
+from airlock.cohorts import cohorts_of
 from airlock.inspections import Inspection
 from airlock.policy import FLOOR
+from strongroom.database import reading
 from strongroom.doors import Caller, Message, listen, serve
 from strongroom.object_stores.folder import Folder
 
@@ -84,7 +90,7 @@ def stage() -> Iterator[Scene]:
         door = listen(one.settings.sockets / "inspect.sock")
         threading.Thread(target=_serve, args=(door, Jail(folder).answer), daemon=True).start()
         yield one
-        door.close()
+        shut(door)
 
 
 def _serve(door: Any, answer: Any) -> None:
@@ -129,6 +135,22 @@ def test_every_format_goes_through_copy_check_and_view(stage: Scene) -> None:
         assert shown.view.kind == {TSV: "table", PNG: "image", VCF: "vcf"}[path]
 
 
+def test_a_fixed_copy_keeps_a_promise_of_its_own(stage: Scene) -> None:
+    (stage.settings.home / "jail" / ("d" * 32)).write_bytes(b"band\tn\n18-39\t3\n40-59\t40\n")
+    plain = question(stage, "repack", TSV, "d" * 32)
+    fixes = (Fix(FixKind.MERGE_BANDS, "band"),)
+    _, copy = inspections.repack(plain, stage.settings)
+    assert copy is not None
+    checked = inspections.inspect(question(stage, "check", TSV, copy.object), stage.settings)
+    assert [f["code"] for f in answers.stored(checked)] == ["small-count"]
+    _, copy = inspections.repack(replace(plain, fixes=tuple(fix.as_json() for fix in fixes)), stage.settings)
+    assert copy is not None
+    assert (stage.settings.home / "jail" / copy.object).read_bytes() == b"band\tn\n18-59\t43\n"
+    promise = promise_after(parse_promise(plain.promise), fixes).as_json()
+    check = replace(question(stage, "check", TSV, copy.object), promise=promise)
+    assert answers.stored(inspections.inspect(check, stage.settings)) == []
+
+
 def test_a_picture_without_its_numbers_is_blocked(stage: Scene) -> None:
     (stage.settings.home / "jail" / ("d" * 32)).write_bytes(CONTENT[PNG])
     _, copy = inspections.repack(question(stage, "repack", PNG, "d" * 32), stage.settings)
@@ -146,3 +168,15 @@ def test_genotypes_get_no_clean_copy(stage: Scene) -> None:
         assert b"NA18507" not in (stage.settings.home / "jail" / copy.object).read_bytes()
         answer = inspections.inspect(question(stage, "check", VCF, copy.object), stage.settings)
     assert answer.verdict.value == "block"
+
+
+def test_a_list_of_members_becomes_the_brokers_names_of_those_in_it(stage: Scene) -> None:
+    people = stage.broker.persons[10:43]
+    run = stage.complete_run({TSV: "count"}, contract=WITH_MEMBERS, members=people, taken=False)
+    (source,) = stage.inspector.lists
+    (stage.settings.home / "jail" / source).write_text("\n".join(people))
+    members.read(stage.context, replace(question(stage, "check", TSV, "0" * 32), run=run))
+    with reading(stage.engine) as session:
+        (cohort,) = cohorts_of(session, run)
+    names = sorted(hashlib.sha256(one.encode()).digest()[:8] for one in people)
+    assert (cohort.was_read, cohort.members) == (True, b"".join(names))

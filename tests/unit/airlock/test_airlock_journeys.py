@@ -38,7 +38,9 @@ def test_offering_a_run_twice_changes_nothing(stage: Scene) -> None:
             run=run,
             project="cohort",
             person=person("ruth"),
+            workflow="frequencies",
             datasets=[],
+            lineage=[],
             coarse=False,
             contract=intake.Contract(()),
             policy=intake.project_policy(version=1, min_count=5),
@@ -242,6 +244,8 @@ def test_the_key_broker_reads_in_the_log_what_the_airlock_wrote(stage: Scene) ->
     # What the broker saw: the request on its way, before it was RELEASED.
     before = [line for line in later if line.facts.get("state") != "RELEASED"]
     ballots.check_still_on(submitted, before)
-    voters = {person(name): ballots.Voter(steward=True, ever_researcher=False) for name in ("sam", "sina")}
+    voters = {
+        person(name): ballots.Voter(steward=True, ever_researcher=False, trained=True) for name in ("sam", "sina")
+    }
     for name, seqs in asked["votes"].items():
         ballots.check_voted(submitted, name, named=[lines[s] for s in seqs], later=later, voters=voters)

@@ -54,7 +54,7 @@ def codes(
         ("a,b\nx\x07y,20\nz,70\n", {Code.CONTROL_CHARACTERS}),
         ("12,340\n15,410\n20,505\n", {Code.UNCLEAR_COLUMN}),
         ("a,b\n" + "ACGT" * 13 + ",9\nx,7\n", {Code.READS}),
-        ("a,b\n", {Code.UNREVIEWABLE_TYPE}),
+        ("a,b\n", {Code.TYPE_MISMATCH}),
         ("", {Code.EMPTY}),
     ],
 )

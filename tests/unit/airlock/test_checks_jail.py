@@ -14,9 +14,11 @@ from PIL import Image
 
 from airlock.checks import jail
 from airlock.checks.answer import MAX_ANSWER
-from airlock.checks.findings import TEXTS, Code
+from airlock.checks.codes import Code
 from airlock.checks.promise import Column, Kind, Promise, Promised
+from airlock.checks.texts import TEXTS
 from airlock.checks.thresholds import Policy
+from archive.labels import digest
 
 PROMISE = Promise(
     Promised.TSV, columns=(Column("band", Kind.KEY, pattern="[a-z]{1,5}"), Column("cases", Kind.COUNT)), max_rows=50
@@ -58,6 +60,7 @@ def test_repack_then_check_then_view(tmp_path: Path) -> None:
         "kind": "table",
         "columns": ["band", "cases"],
         "rows": [["a", "50"], ["b", "90"]],
+        "first": 1,
         "total_rows": 2,
         "truncated": False,
     }
@@ -154,6 +157,24 @@ def test_a_view_is_bounded_and_inert(tmp_path: Path) -> None:
     assert all(len(cell) <= 500 for row in view["rows"] for cell in row)
 
 
+@pytest.mark.parametrize(
+    ("rows", "first", "drawn"),
+    [([1, 200], "1", 200), ([301, 200], "301", 100), ([401, 5], "", 0), ([2, 2000], "2", 399)],
+)
+def test_a_view_draws_the_rows_that_are_asked_for(tmp_path: Path, rows: list[int], first: str, drawn: int) -> None:
+    table = "band\tcases\n" + "".join(f"a\t{n}\n" for n in range(1, 401))
+    view = ask(tmp_path, table, kind="view", rule=None, rows=rows)["view"]
+    assert (view["first"], len(view["rows"]), view["total_rows"]) == (rows[0], drawn, 400)
+    assert "".join(cells[1] for cells in view["rows"][:1]) == first
+    assert view["truncated"] is (drawn < 400)
+
+
+@pytest.mark.parametrize("rows", [[0, 200], [1, 2001], [1, 0], ["1", 2], [1]])
+def test_a_window_beyond_its_bounds_is_refused(tmp_path: Path, rows: list[object]) -> None:
+    answer = ask(tmp_path, CLEAN, kind="view", rows=rows)
+    assert [finding["code"] for finding in answer["findings"]] == ["inspection-failed"]
+
+
 def test_a_view_of_sites_shows_no_sample_and_the_shape_of_frequencies(tmp_path: Path) -> None:
     text = (
         "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tNA00007\n"
@@ -199,3 +220,19 @@ def test_the_package_runs_alone_from_another_folder(tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-I", "-B", "-c", code], check=True, timeout=60)
     assert (tmp_path / "clean").read_text(encoding="utf-8") == CLEAN
+
+
+def test_members_of_a_list_are_told_as_bits_and_never_by_their_labels(tmp_path: Path) -> None:
+    people = [f"NA{n:05}" for n in range(20)]
+    key = bytes(range(32))
+    digests = sorted((digest(one, key), one) for one in people)
+    question: dict[str, Any] = {"kind": "members", "rule": None}
+    question["people"] = {"key": key.hex(), "digests": b"".join(one for one, _ in digests).hex()}
+    chosen = set(people[3:9])
+    answer = ask(tmp_path, "\r\n".join([*chosen, "", people[3], " " + people[4]]) + "\n", **question)
+    bits = bytes.fromhex(answer["members"])
+    assert {one for at, (_, one) in enumerate(digests) if bits[at // 8] >> at % 8 & 1} == chosen
+    assert "NA0" not in json.dumps(answer)
+    for content in ("", "\n\n", "NA00001\nsomebody", "na00001", b"\xff\xfe\x00", b"NA00001,NA00002"):
+        assert ask(tmp_path, content, **question)["members"] is None
+    assert ask(tmp_path, b"NA00001\n" * 2**20 + b"\n" * 2**20, **question)["verdict"] == "block"

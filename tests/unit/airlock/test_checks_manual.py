@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from airlock.checks.codes import Code
 from airlock.checks.disclosure.every import CHECKS
-from airlock.checks.findings import TEXTS, Code
 from airlock.checks.manual import manual
+from airlock.checks.texts import TEXTS
 
 ROOT = Path(__file__).parents[3]
 

@@ -26,9 +26,9 @@ def chart(*, mode: str = "RGB", size: tuple[int, int] = (60, 40)) -> Image.Image
     return image
 
 
-def saved(image: Image.Image, info: PngImagePlugin.PngInfo | None = None) -> bytes:
+def saved(image: Image.Image, info: PngImagePlugin.PngInfo | None = None, *, kind: str = "PNG") -> bytes:
     out = io.BytesIO()
-    image.save(out, "PNG", pnginfo=info)
+    image.save(out, kind, pnginfo=info)
     return out.getvalue()
 
 
@@ -88,7 +88,9 @@ def bomb(width: int, height: int) -> bytes:
         (saved(chart())[:-20], Code.BROKEN_PICTURE),
         (saved(chart()).replace(b"IDAT", b"IDAX"), Code.BROKEN_PICTURE),
         (png.SIGNATURE, Code.BROKEN_PICTURE),
-        (b"GIF89a", Code.CONTRACT_FORMAT),
+        (b"GIF89a", Code.BROKEN_PICTURE),
+        (saved(chart(), kind="GIF"), Code.CONTRACT_FORMAT),
+        (saved(chart(), kind="JPEG"), Code.CONTRACT_FORMAT),
     ],
 )
 def test_a_bomb_or_a_broken_picture_is_refused(tmp_path: Path, content: bytes, code: Code) -> None:

@@ -98,6 +98,11 @@ def test_what_stays_inside_has_no_request_for_the_jail() -> None:
         rule.as_request()
 
 
+def test_a_list_of_members_stays_inside() -> None:
+    rule = parse_contract([{"match": "work/m.txt", "release": "inside", "rule": "join", "members": True}]).rules[0]
+    assert (rule.release, rule.rule, rule.members, rule.promise) == (Release.INSIDE, "join", True, None)
+
+
 @pytest.mark.parametrize(
     ("rule", "says"),
     [
@@ -138,6 +143,10 @@ def test_what_stays_inside_has_no_request_for_the_jail() -> None:
         ({**PLOT, "needs": ["results/other.tsv"]}, "which no rule promises"),
         ({**PLOT, "needs": ["../x"]}, "needs holds plain names"),
         ({"release": "inside", "rule": "x", "max_rows": 3}, "not a field"),
+        ({"match": "m.txt", "release": "inside", "members": True}, "rule names the engine's rule"),
+        ({"release": "inside", "rule": "x", "members": True}, "match is a path inside the run"),
+        ({"match": "m.txt", "release": "inside", "rule": "x", "members": "yes"}, "members is true"),
+        ({**TABLE, "members": True}, "not a field"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(rule: Any, says: str) -> None:
@@ -178,3 +187,52 @@ def test_workflows_are_shipped() -> None:
 @pytest.mark.parametrize("path", shipped(), ids=lambda path: path.parent.parent.name)
 def test_every_shipped_manifest_keeps_the_contracts_rules(path: Path) -> None:
     assert lint(yaml.safe_load(path.read_text(encoding="utf-8"))["outputs"]) == ()
+
+
+LOG = {"match": "logs/*.log", "format": "log", "release": "airlock", "rule": "count", "max_rows": 200}
+PRINTED = {"stream": "stderr", "format": "log", "release": "airlock", "rule": "count", "max_rows": 200}
+LEAVES = {
+    "match": "results/model.json",
+    "format": "json",
+    "release": "airlock",
+    "rule": "fit",
+    "keys": {"model.name": ["glm"]},
+    "numbers": {"model.auc": 2},
+    "counts": ["cases"],
+}
+
+
+def test_logs_and_json_can_be_promised() -> None:
+    assert lint([LOG, LEAVES, {**LOG, "match": "logs/*.txt", "lines": ["rule [a-z]{1,8}:"]}]) == ()
+    contract = parse_contract([PRINTED, {"match": "logs/tasks/*.txt", "release": "inside"}])
+    assert contract.rule_for_stream("stderr", rule="count") is contract.rules[0]
+    assert contract.rule_for_stream("stdout", rule="count") is contract.rule_for_stream("stderr", rule="fit") is None
+    assert contract.rule_for("logs/tasks/count-1.stderr.txt") is contract.rules[1]  # a stream's rule is about no file
+    rule = parse_contract([LEAVES]).rule_for("results/model.json")
+    assert rule is not None
+    assert rule.promise is not None
+    assert [column.name for column in rule.promise.columns] == ["model.name", "cases", "model.auc"]
+    assert parse_promise(rule.promise.as_json()) == rule.promise
+
+
+@pytest.mark.parametrize(
+    ("rule", "sentence"),
+    [
+        ({**LOG, "lines": []}, "lines is a list"),
+        ({**LOG, "lines": ["[a-z]{40}"]}, "bits"),
+        ({**LOG, "lines": ["(a+)+"]}, "pattern"),
+        ({**LOG, "lines": [7]}, "lines holds"),
+        ({**LOG, "max_rows": 10**6}, "max_rows is above"),
+        ({**LOG, "columns": ["a"]}, "not a field"),
+        ({**LOG, "match": "logs/*.csv"}, "name ends in"),
+        ({**LOG, "stream": "stdout"}, "in place of match"),
+        ({**PRINTED, "stream": "stdin"}, "stdout or stderr"),
+        ({**PRINTED, "stream": ["stdout"]}, "stdout or stderr"),
+        ({**PRINTED, "rule": ""}, "rule names"),
+        ({**LEAVES, "stream": "stdout"}, "not a field"),
+        ({**LEAVES, "max_rows": 5}, "not a field"),
+        ({**LEAVES, "numbers": {"auc": 17}}, "decimals is above"),
+    ],
+)
+def test_a_log_or_json_rule_that_promises_too_little_is_refused(rule: dict[str, Any], sentence: str) -> None:
+    assert any(sentence in one for one in lint([rule]))

@@ -21,13 +21,14 @@ from keyroom import OPERATOR, PROJECT, RUTH, Attempt, KeyRoom, key_room, opened
 from typer.testing import CliRunner
 
 from archive import api, ingest, uploads
-from archive.bodies import facts_of, store_of
+from archive.bodies import facts_of
 from archive.store import Upload
 from sandbox.crypt4gh import Reader
 from strongroom import http, identity
 from strongroom.cli import dataset as dataset_verbs
 from strongroom.cli.client import Client
 from strongroom.database import now, reading
+from strongroom.objects import open_store
 from strongroom.queue import Context
 
 CANARY = b"canary-77aa a plaintext that never reaches the server\n"
@@ -105,7 +106,7 @@ def test_a_dataset_is_made_filled_shared_and_used(
     assert ruth.get(f"{BASE}/calls").status_code == 404
     assert olga.post(f"{BASE}/calls:share", json={"project": PROJECT}).json()["projects"] == [PROJECT]
     seen = ruth.get(f"{BASE}/calls").json()
-    assert seen["files"] == [{"name": "NA1.vcf.gz", "size": len(plain)}]
+    assert seen["files"] == [{"name": "NA1.vcf.gz", "size": len(plain), "clear": False}]
     attempt = Attempt()
     header = room.grant(attempt, room.decision(["calls"]), [made["object"]])["headers"][made["object"]]
     with reading(room.engine) as session:
@@ -141,14 +142,14 @@ def test_coarse_data_shows_names_and_no_sizes(
     make(olga, "coarse")
     fill(room, server, "coarse", b"x" * 1234, "a.vcf")
     olga.post(f"{BASE}/coarse:share", json={"project": PROJECT})
-    assert ruth.get(f"{BASE}/coarse").json()["files"] == [{"name": "a.vcf", "size": None}]
+    assert ruth.get(f"{BASE}/coarse").json()["files"] == [{"name": "a.vcf", "size": None, "clear": False}]
     assert "1234" not in ruth.get(BASE).text
 
 
 def test_an_empty_file_is_a_file(room: KeyRoom, server: str, olga: httpx.Client) -> None:
     make(olga, "empty", observability="open")
     fill(room, server, "empty", b"", "nothing.txt")
-    assert olga.get(f"{BASE}/empty").json()["files"] == [{"name": "nothing.txt", "size": 0}]
+    assert olga.get(f"{BASE}/empty").json()["files"] == [{"name": "nothing.txt", "size": 0, "clear": False}]
 
 
 def test_a_share_ends(room: KeyRoom, olga: httpx.Client, ruth: httpx.Client) -> None:
@@ -225,7 +226,7 @@ def test_an_upload_that_nobody_names_is_forgotten(room: KeyRoom, olga: httpx.Cli
     old = now() - timedelta(days=2)
     room.change(sa.update(Upload).where(Upload.object == received["object"]).values(created=old))
     assert [identifier for _, identifier in uploads.forgotten(context)] == [received["object"]]
-    body = store_of(room.settings).path(received["object"])
+    body = open_store(room.settings).path(received["object"])
     assert body.exists()
     uploads.forget(context, received["object"])
     assert not body.exists()
@@ -236,7 +237,7 @@ def test_an_upload_that_nobody_names_is_forgotten(room: KeyRoom, olga: httpx.Cli
 def test_a_deleted_dataset_is_gone_for_good(room: KeyRoom, server: str, olga: httpx.Client) -> None:
     make(olga, "doomed")
     made = fill(room, server, "doomed", b"x", "a.vcf")
-    body = store_of(room.settings).path(made["object"])
+    body = open_store(room.settings).path(made["object"])
     assert body.exists()
     assert olga.post(f"{BASE}/doomed:delete").status_code == 200
     assert not body.exists()

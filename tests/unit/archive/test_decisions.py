@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from archive import decisions
-from archive.store import Dataset
+from archive.labels import hashed
+from archive.store import Dataset, StoredObject
 from strongroom.audit import Event
 from strongroom.database import Base, now, open_database, transaction
 from strongroom.errors import NotAllowed
@@ -96,3 +97,17 @@ def test_an_unknown_or_expired_decision_is_not_open(engine: sa.Engine) -> None:
         for run in ("2" * 32, "3" * 32):
             with pytest.raises(NotAllowed):
                 decisions.open_decision(session, run)
+
+
+def test_the_labels_of_a_runs_persons_come_as_hashes_under_the_key_that_was_given(engine: sa.Engine) -> None:
+    record(engine)
+    facts = {"kind": "upload", "role": "output", "ancestors": [], "version": 1, "size": 1, "plaintext_hmac": ""}
+    facts |= {"body_length": 1, "body_sha256": "", "segments": 1, "key_version": 1, "header_sha256": ""}
+    facts |= {"policy_version": 1, "signature": b"", "created": now(), "purpose": "store"}
+    with transaction(engine) as session:
+        session.add(StoredObject(id="a", owner="calls", persons=["label-1", "label-2"], **facts))
+        session.add(StoredObject(id="b", owner="other", persons=["label-3"], **facts))
+        session.flush()
+        told = decisions.people_of_run(session, "1" * 32, key=b"k")
+        assert told == hashed(["label-1", "label-2"], b"k")
+        assert decisions.people_of_run(session, "2" * 32, key=b"k") is None

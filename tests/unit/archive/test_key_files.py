@@ -14,7 +14,8 @@ from archive.keys.notes import open_note, seal_note
 from archive.keys.trust import Trust, TrustRefused, load_private, load_public, read_trusted
 from sandbox.crypt4gh import new_private_key, public_key_of
 from strongroom.errors import BadRequest
-from strongroom.settings import Identity, Settings
+from strongroom.issuers import Identity
+from strongroom.settings import Settings
 
 
 def test_a_sealed_secret_opens_in_its_own_context_only() -> None:

@@ -124,6 +124,9 @@ def may(check: object, *given: object, **named: object) -> bool:
         (asking(Kind.CHECK), standing(COMPLETE), True),
         (asking(Kind.CHECK), standing(), False),
         (asking(Kind.CHECK, person="sam"), standing(COMPLETE, roles=STEWARD), False),
+        (asking(Kind.MEMBERS), standing(COMPLETE), True),
+        (asking(Kind.MEMBERS), standing(), False),
+        (asking(Kind.MEMBERS, person="sam"), standing(COMPLETE, roles=STEWARD), False),
         (asking(Kind.VIEW, person="sam"), standing(COMPLETE, roles=STEWARD), True),
         (asking(Kind.VIEW, person="sam"), standing(COMPLETE, roles=STEWARD, ever_researcher=True), False),
         (asking(Kind.VIEW), standing(COMPLETE), False),
@@ -167,12 +170,12 @@ CLEAN = {"purpose": "airlock", "owner": "cohort", "run": RUN, "project": "cohort
         ({"owner": "other"}, set()),
         ({"project": "cohort"}, {Kind.TASK}),
         ({"project": "other"}, set()),
-        (OF_RUN, {Kind.TASK, Kind.REPACK}),
+        (OF_RUN, {Kind.TASK, Kind.REPACK, Kind.MEMBERS}),
         ({**OF_RUN, "owner": OTHER}, set()),
         ({**OF_RUN, "run": OTHER}, set()),
         ({**OF_RUN, "project": "other"}, set()),
-        ({**OF_RUN, "role": "stdout"}, set()),
-        ({**OF_RUN, "role": "stderr"}, set()),
+        ({**OF_RUN, "role": "stdout"}, {Kind.REPACK}),  # never read by a task, nor released
+        ({**OF_RUN, "role": "stderr"}, {Kind.REPACK}),  # never read by a task, nor released
         (CLEAN, {Kind.CHECK, Kind.VIEW}),
         ({**CLEAN, "owner": "other"}, set()),
         ({**CLEAN, "run": OTHER}, set()),
@@ -217,6 +220,8 @@ SIGNED = Vetted(
         (Kind.VIEW, (IMAGE,), False),
         (Kind.REPACK, (CHECKS,), True),
         (Kind.REPACK, (IMAGE,), False),
+        (Kind.MEMBERS, (CHECKS,), True),
+        (Kind.MEMBERS, (IMAGE,), False),
     ],
 )
 def test_which_images_get_keys(kind: Kind, images: tuple[str, ...], allowed: bool) -> None:

@@ -3,101 +3,10 @@
 import json
 import os
 import signal
-import subprocess
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import pytest
-from engine_gateway import EngineGateway
-
-REPO = Path(__file__).parents[3]
-PYTHON = REPO / ".venvs/engine-snakemake/bin/python"
-FLAGS = [
-    *("--executor", "strongroom", "--logger", "strongroom", "--scheduler", "greedy", "--jobs", "2"),
-    *("--profile", "none", "--workflow-profile", "none", "--rerun-incomplete", "--rerun-triggers", "mtime"),
-    *("--nolock", "--latency-wait", "0", "--nocolor"),
-]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    code: int
-    text: str
-    events: list[dict[str, Any]]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Room:
-    """A workflow's folder, the engine's tree of stubs, the tasks' plaintext tree, and their gateway."""
-
-    flow: Path
-    view: Path
-    plain: Path
-    socket: Path
-    gateway: EngineGateway
-    processes: list[subprocess.Popen[str]] = field(default_factory=list)
-
-    def give(self, name: str, text: str) -> None:
-        for tree, content in ((self.plain, text.encode()), (self.view, bytes(len(text.encode())))):
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            (tree / name).write_bytes(content)
-
-    def start(self, snakefile: str, *flags: str) -> tuple[subprocess.Popen[str], int]:
-        (self.flow / "Snakefile").write_text('container: "genomics"\n' + snakefile)
-        reading, writing = os.pipe()
-        command = [str(PYTHON), "-m", "snakemake", "-s", str(self.flow / "Snakefile"), "-d", str(self.view)]
-        process = subprocess.Popen(
-            [*command, "--strongroom-socket", str(self.socket), *FLAGS, *flags],
-            env={
-                "PATH": "/usr/bin:/bin",
-                "HOME": str(self.view),
-                "USER": "engine",
-                "PYTHONPATH": str(REPO / "engines/snakemake"),
-                "PYTHONSAFEPATH": "1",
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "STRONGROOM_EVENTS_FD": str(writing),
-            },
-            pass_fds=(writing,),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        os.close(writing)
-        self.processes.append(process)
-        return process, reading
-
-    def run(self, snakefile: str, *flags: str) -> Outcome:
-        started = time.monotonic()
-        process, reading = self.start(snakefile, *flags)
-        events: list[dict[str, Any]] = []
-        with open(reading) as lines:
-            listener = threading.Thread(target=lambda: events.extend(json.loads(line) for line in lines))
-            listener.start()
-            text, _ = process.communicate(timeout=120)
-            listener.join()
-        return Outcome(process.returncode, text, events, time.monotonic() - started)
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    folders = {name: tmp_path / name for name in ("flow", "view", "plain")}
-    for folder in folders.values():
-        folder.mkdir()
-    socket = tmp_path / "tes.sock"
-    gateway = EngineGateway(socket, plain=folders["plain"], view=folders["view"])
-    room = Room(folders["flow"], folders["view"], folders["plain"], socket=socket, gateway=gateway)
-    yield room
-    for process in room.processes:
-        with process:
-            process.kill()
-    for task in gateway.tasks:
-        gateway.cancel(task)
-    gateway.close()
+from engine_room import Room
 
 
 def test_shell_rules_run_as_tasks_and_the_engine_sees_no_content(room: Room) -> None:
@@ -323,17 +232,12 @@ def test_local_rules_become_tasks_too(room: Room) -> None:
 REFUSED = {
     'run: open(output[0], "w")': "use shell: or script:",
     'notebook: "x.ipynb"': "turn the notebook into a script",
-    'wrapper: "v1.0/bio/bwa"': "copy the wrapper's code",
     'template_engine: "jinja2"': "template_engine: runs inside the engine",
     'cwl: "x.cwl"': "cwl: brings an engine of its own",
-    'group: "together"\n    shell: "true"': "remove group:",
-    'shadow: "full"\n    shell: "true"': "every task has a folder of its own",
-    'benchmark: "b.txt"\n    shell: "true"': "benchmark: would be measured",
-    'handover: True\n    shell: "true"': "handover: gives the job",
-    'container: None\n    shell: "true"': "names no image",
     'output: pipe("p")\n    shell: "true"': "pipe() needs jobs that run together",
     'output: service("s")\n    shell: "true"': "service() needs jobs that run together",
     'output: update("u")\n    shell: "true"': "write a new file",
+    'output: ensure("e", sha256="00")\n    shell: "true"': "compare the checksum in the rule's own command",
 }
 
 
@@ -349,7 +253,7 @@ def test_what_cannot_be_a_task_is_refused_before_the_first_task(room: Room) -> N
 
 
 @pytest.mark.parametrize(
-    ("script", "advice"), [("../outside.py", "copy it into it"), ("inside.R", "use Python (.py)")]
+    ("script", "advice"), [("../outside.py", "copy it into it"), ("inside.rs", "use Python (.py)")]
 )
 def test_a_script_that_tasks_cannot_run_is_refused(room: Room, script: str, advice: str) -> None:
     (room.flow / script).write_text("")

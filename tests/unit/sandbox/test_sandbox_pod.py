@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from sandbox.arriving import Arriving
+from sandbox.body import Body, BodyError
 from sandbox.crypt4gh import Reader, new_private_key, open_header, padded_length_of, public_key_of, seal_stream
-from sandbox.inputs import Body, BodyError
-from sandbox.pod.arriving import Arriving
 from sandbox.pod.endings import Ending, parsed, result_of
 from sandbox.pod.places import Site
 

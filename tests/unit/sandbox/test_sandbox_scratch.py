@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sandbox_lab import MIB, TOOLS, UID, Lab, python, shell, wait, wait_for
+from searching import files_with
 from weaker_walls import launched_without, no_encryption_of_files, no_filter
 
 from sandbox import mounts
@@ -37,10 +38,7 @@ def _space(lab: Lab, driver: str) -> dict[str, Any]:
 
 def plain_on_disk(lab: Lab, canary: bytes) -> bool:
     """Say whether the canary lies in a named file below the lab's folder, where scratch is made too."""
-    done = subprocess.run(
-        ["grep", "-rlsaF", "-f", "/dev/stdin", str(lab.folder)], input=canary, capture_output=True, check=False
-    )
-    return bool(done.stdout)
+    return bool(files_with([canary], lab.folder))
 
 
 def until_asleep() -> None:

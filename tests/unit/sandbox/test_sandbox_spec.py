@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.fields import SpecError
-from sandbox.spec import Broker, Inline, ScratchSpace, Stored, parse_spec, spec_digest
+from sandbox.spec import Broker, Inline, ObjectStore, ScratchSpace, Stored, parse_spec, spec_digest
 
 KEY = base64.b64encode(bytes(32)).decode()
 SPEC: dict[str, Any] = {
@@ -73,6 +73,24 @@ def test_a_good_spec_is_read() -> None:
     assert (stored.size, inline.content) == (65537, b"print()")
     assert spec.keys == Broker(Path("/sockets/broker.sock"), bytes(32))
     assert spec.executors[0].env == (("K", "V"),)
+
+
+def test_bodies_lie_in_a_folder_or_in_a_store_and_never_in_both() -> None:
+    spec = copy.deepcopy(SPEC)
+    del spec["bodies"], spec["inputs"][0]["body"]
+    spec["store"] = {"socket": "/sockets/bodies.sock"}
+    found = parse_spec(json.dumps(spec).encode())
+    assert found.bodies == ObjectStore(Path("/sockets/bodies.sock"))
+    assert found.inputs[0].body is None  # type: ignore[union-attr]
+    for changes, why in (
+        ({"bodies": "/objects"}, "unknown"),
+        ({"store": {"socket": "bodies.sock"}}, "absolute"),
+        ({"store": {"socket": "/sockets/bodies.sock", "url": "https://s3.example"}}, "unknown"),
+        ({"inputs": SPEC["inputs"]}, "`body` goes with a folder"),
+        ({"keys": {"type": "key_file", "private_key": "/key", "recipient": KEY}, "inputs": []}, "with the broker"),
+    ):
+        with pytest.raises(SpecError, match=why):
+            parse_spec(json.dumps({**spec, **changes}).encode())
 
 
 @pytest.mark.parametrize("folder", ["/run/work", "/run/work/a", "/opt/tool", "/tmp", "/"])

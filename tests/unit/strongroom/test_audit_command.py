@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import sqlalchemy as sa
 from click.testing import Result
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from strongroom.audit import AuditEvent, Entry, Event, append
 from strongroom.audit_heads import sign_head
 from strongroom.cli.audit import app
 from strongroom.database import Base, open_database, transaction
+from strongroom.merkle import leaf_hash
 from strongroom.settings import load
 
 KEY = Ed25519PrivateKey.generate()
@@ -96,6 +100,51 @@ def test_a_spoiled_export_is_named(engine: sa.Engine, tmp_path: Path, spoil: obj
     said = _run("verify", file)
     assert said.exit_code == (0 if named == "whole" else 1)
     assert named in said.output
+
+
+@pytest.fixture
+def export(engine: sa.Engine, tmp_path: Path) -> bytes:
+    return _exported(tmp_path).read_bytes()
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_changed_byte_of_an_export_is_found_and_its_entry_named(
+    export: bytes, public: Path, tmp_path: Path, data: st.DataObject
+) -> None:
+    at = data.draw(st.integers(0, len(export) - 1))
+    file = tmp_path / "changed.jsonl"
+    file.write_bytes(export[:at] + bytes([export[at] ^ data.draw(st.integers(1, 255))]) + export[at + 1 :])
+    said = _run("verify", file, "--public-key", public)
+    assert said.exit_code != 0
+    number = export[:at].count(b"\n")
+    if number < 7:
+        assert re.search(rf"entr(y|ies) {number}\b", said.output, re.IGNORECASE), said.output
+    else:
+        assert "head" in said.output or "what follows the entries" in said.output
+
+
+@pytest.mark.parametrize("number", range(7))
+@pytest.mark.parametrize("how", ["removed", "repeated", "swapped", "inserted"])
+def test_an_entry_out_of_place_is_named(export: bytes, public: Path, tmp_path: Path, number: int, how: str) -> None:
+    lines = export.splitlines(keepends=True)
+    match how:
+        case "removed":
+            del lines[number]
+        case "repeated":
+            lines.insert(number, lines[number])
+        case "swapped":
+            other = number + 1 if number < 6 else number - 1
+            lines[number], lines[other] = lines[other], lines[number]
+        case "inserted":
+            body = json.dumps({"seq": number, "event": "run.state", "prev": "0" * 64})
+            made = {"kind": "entry", "seq": number, "salt": "00" * 16, "leaf": leaf_hash(bytes(16) + body.encode())}
+            lines.insert(number, json.dumps({**made, "body": body}).encode() + b"\n")
+    file = tmp_path / "changed.jsonl"
+    file.write_bytes(b"".join(lines))
+    said = _run("verify", file, "--public-key", public)
+    assert said.exit_code == 1
+    assert re.search(rf"entr(y|ies) {number}\b", said.output, re.IGNORECASE), said.output
 
 
 def test_heads_of_another_key_are_not_believed(engine: sa.Engine, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Private doors answer the uids they know, and survive whatever is sent to them."""
 
+import fcntl
 import json
 import os
 import socket
@@ -167,20 +168,30 @@ def test_nobody_behind_a_door_is_said_so(tmp_path: Path) -> None:
 
 
 def test_a_bell_wakes_its_owner_and_a_lost_ring_is_no_error(tmp_path: Path) -> None:
-    import select
-
     path = tmp_path / "bell.sock"
     ring(path)
     bell = Bell(path)
     try:
         for _ in range(2000):
             ring(path)
-        assert select.select([bell], [], [], 5)[0]
+        assert bell.wait(5)
         bell.quiet()
-        assert not select.select([bell], [], [], 0)[0]
+        assert not bell.wait(0)
     finally:
-        bell.socket.close()
+        bell.close()
     ring(path)
+
+
+def test_a_bell_is_heard_in_a_process_of_many_descriptors(tmp_path: Path) -> None:
+    bell = Bell(tmp_path / "bell.sock")
+    try:
+        high = fcntl.fcntl(bell.socket, fcntl.F_DUPFD_CLOEXEC, 1500)  # what select() cannot look at
+        bell.close()
+        bell.socket = socket.socket(fileno=high)
+        ring(tmp_path / "bell.sock")
+        assert bell.wait(5)
+    finally:
+        bell.close()
 
 
 def _end_of(sock: socket.socket) -> bool:

@@ -20,7 +20,7 @@ from strongroom.identity import make_development_issuer, mint_token, trusted_iss
 from strongroom.settings import Settings
 
 PEER_SERVER = """
-import socket, sys
+import asyncio, socket, sys
 from pathlib import Path
 from strongroom.database import open_database
 from strongroom.http import SignedIn, Who, new_app, run
@@ -32,6 +32,9 @@ def who(who: Who) -> str:
 @app.get("/person")
 def person(who: SignedIn) -> str:
     return who.id
+@app.get("/loop")
+async def loop() -> str:
+    return type(asyncio.get_running_loop()).__module__
 door = socket.socket(socket.AF_UNIX)
 door.bind(sys.argv[1])
 door.listen(8)
@@ -149,6 +152,7 @@ def test_a_unix_peer_is_the_uid_that_the_kernel_names(tmp_path: Path) -> None:
         assert _asked(path, "/who", uid=0) == (200, "ServicePerson services")
         assert _asked(path, "/person", uid=0)[0] == 403, "services have no business on routes for persons"
         assert _asked(path, "/who", uid=65534)[0] == 403
+        assert _asked(path, "/loop", uid=0) == (200, "uvloop")
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(20)

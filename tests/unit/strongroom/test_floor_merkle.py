@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongroom.merkle import EMPTY_ROOT, append_leaf, inclusion_proof, is_included, leaf_hash, root_of, tree_root
+from strongroom.merkle import (
+    EMPTY_ROOT,
+    Tree,
+    append_leaf,
+    consistency_proof,
+    inclusion_proof,
+    is_consistent,
+    is_included,
+    leaf_hash,
+    root_of,
+    tree_root,
+)
 
 # The test values that Certificate Transparency's implementations share.
 INPUTS = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
@@ -87,3 +98,51 @@ def test_a_leaf_can_never_pass_for_an_inner_node() -> None:
 
 def _leaves(size: int) -> list[str]:
     return [leaf_hash(hashlib.sha256(bytes([n])).digest()) for n in range(size)]
+
+
+def test_a_known_consistency_proof_is_as_written() -> None:
+    # RFC 9162 §2.1.5: from 3, 4 and 6 to 7 leaves; the shape is the RFC's, the hashes those of the shared values.
+    leaves = LEAVES[:7]
+    c, d, g = leaves[2], leaves[3], tree_root(leaves[:2])
+    assert consistency_proof(leaves, 3) == [c, d, g, tree_root(leaves[4:7])]
+    assert consistency_proof(leaves, 4) == [tree_root(leaves[4:7])]
+    assert consistency_proof(leaves, 6) == [tree_root(leaves[4:6]), leaves[6], tree_root(leaves[:4])]
+
+
+@given(st.integers(0, 70), st.data())
+def test_a_log_that_only_grew_is_consistent(new: int, data: st.DataObject) -> None:
+    old = data.draw(st.integers(0, new))
+    leaves = _leaves(new)
+    roots = {"old_root": tree_root(leaves[:old]), "new_root": tree_root(leaves)}
+    assert is_consistent(old, new, **roots, proof=consistency_proof(leaves, old))
+
+
+@given(st.integers(1, 70), st.data())
+def test_a_rewritten_log_is_consistent_with_nothing_signed_before(new: int, data: st.DataObject) -> None:
+    old = data.draw(st.integers(1, new))
+    leaves = _leaves(new)
+    at = data.draw(st.integers(0, old - 1))
+    other = [*leaves[:at], leaf_hash(b"another"), *leaves[at + 1 :]]
+    for proof in (consistency_proof(leaves, old), consistency_proof(other, old)):
+        assert not is_consistent(old, new, old_root=tree_root(leaves[:old]), new_root=tree_root(other), proof=proof)
+
+
+@given(st.integers(2, 70), st.data())
+def test_a_consistency_proof_bears_no_change(new: int, data: st.DataObject) -> None:
+    old = data.draw(st.integers(1, new - 1))
+    leaves = _leaves(new)
+    roots = {"old_root": tree_root(leaves[:old]), "new_root": tree_root(leaves)}
+    proof = consistency_proof(leaves, old)
+    at = data.draw(st.integers(0, len(proof) - 1))
+    assert not is_consistent(old, new, **roots, proof=[*proof[:at], leaf_hash(b"x"), *proof[at + 1 :]])
+    assert not is_consistent(old, new, **roots, proof=proof[:at] + proof[at + 1 :])
+    assert not is_consistent(old, new, **roots, proof=[*proof, proof[at]])
+
+
+@given(st.integers(0, 70), st.data())
+def test_one_tree_proves_every_smaller_one(size: int, data: st.DataObject) -> None:
+    leaves = _leaves(size)
+    tree, smaller = Tree(leaves), data.draw(st.integers(0, size))
+    assert tree.root(smaller) == tree_root(leaves[:smaller])
+    for index in range(smaller):
+        assert tree.inclusion(index, smaller) == inclusion_proof(leaves[:smaller], index)

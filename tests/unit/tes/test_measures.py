@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from airlock import figures
 from strongroom.cli.metrics import text
 from strongroom.database import Base, now, open_database, transaction
 from tes.measures import measures
@@ -55,7 +56,7 @@ def test_attempts_are_counted_by_cause_and_summed(session: orm.Session) -> None:
         Cause.LOST: 1,
     }
     assert (found.running, found.cpu_seconds, found.peak_memory_bytes) == (1, 4.0, big)
-    page = text(found).decode()
+    page = text(found, figures.read(session, None)).decode()
     assert 'strongroom_attempts_ended_total{cause="out_of_memory"} 1.0' in page
     assert 'strongroom_attempts_ended_total{cause="deadline"} 0.0' in page
     assert "strongroom_attempts_cpu_seconds_total 4.0" in page

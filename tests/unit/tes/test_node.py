@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tes.dispatcher import _need
-from tes.node import Node
+from tes.node import Node, Size
 
 GIB = 1 << 30
 
@@ -78,4 +77,4 @@ def test_whatever_is_taken_and_given_back_adds_up(steps: list[tuple[int, int, in
 )
 def test_scratch_counts_as_memory_or_as_disk_and_never_as_both(on_disk: bool | None, memory: int, disk: int) -> None:
     plan = {"cores": 1.0, "memory": 2 * GIB, "scratch": 3 * GIB, "scratch_on_disk": on_disk}
-    assert _need({name: value for name, value in plan.items() if value is not None}) == (1.0, memory, disk)
+    assert Size.of({name: value for name, value in plan.items() if value is not None}) == (1.0, memory, disk)

@@ -3,8 +3,7 @@
 import pytest
 
 from strongroom.states import IllegalStep, step
-from tes.dispatcher import after
-from tes.tasks import STEPS, TERMINAL, Cause, TaskState, outcome
+from tes.tasks import STEPS, TERMINAL, Cause, TaskState, after, outcome
 
 S = TaskState
 

@@ -20,7 +20,7 @@ from strongroom.http import PEER
 from strongroom.settings import Settings
 from tes.store import Attempt, find, move
 from tes.tasks import TaskState
-from wes import gateway
+from wes import gateway, rules
 from wes.store import Run
 from wes.stubs import opened
 
@@ -64,6 +64,9 @@ def _run() -> Run:
         datasets=[],
         created=now(),
         launches=1,
+        resumed=0,
+        name="count/1.0.0",
+        tags={},
     )
 
 
@@ -85,7 +88,7 @@ def _decision(session: orm.Session) -> Any:
 
 
 @asynccontextmanager
-async def border(engine: sa.Engine, folder: Path) -> AsyncIterator[gateway.Gateway]:
+async def border(engine: sa.Engine, folder: Path, *, keeps_tree: bool = True) -> AsyncIterator[gateway.Gateway]:
     """A gateway that follows its run's tasks, as a supervisor starts it."""
     settings = Settings(home=folder)
     settings.sockets.mkdir(exist_ok=True)
@@ -110,6 +113,8 @@ async def border(engine: sa.Engine, folder: Path) -> AsyncIterator[gateway.Gatew
                 tree=tree,
                 tes=client,
                 settings=settings,
+                job_of=rules.job_of,
+                keeps_tree=keeps_tree,
             )
             await asyncio.to_thread(made.restore)
             following = asyncio.create_task(made.follow())
@@ -141,6 +146,29 @@ def complete(engine: sa.Engine, task: str) -> None:
                 report={"cause": "exited", "exit_code": 0, "outputs": [output]},
             )
         )
+
+
+def tried_twice(engine: sa.Engine, task: str) -> None:
+    """Do what the dispatcher does when a node was lost and the second attempt failed by itself."""
+    with transaction(engine) as session:
+        row = find(session, task)
+        assert row is not None
+        for state in (TaskState.INITIALIZING, TaskState.RUNNING, TaskState.EXECUTOR_ERROR):
+            append(session, move(session, row, state, actor="test"))
+        for number, exit_code in ((2, 130), (1, None)):  # whichever is written down first
+            session.add(
+                Attempt(
+                    id=f"{number:032x}",
+                    task=task,
+                    number=number,
+                    decision=RUN,
+                    project="cohort",
+                    backend="local",
+                    started=now(),
+                    ended=now(),
+                    report={"cause": "lost" if exit_code is None else "exited", "exit_code": exit_code},
+                )
+            )
 
 
 async def told(made: gateway.Gateway) -> list[str]:
@@ -182,5 +210,56 @@ def test_a_task_whose_row_was_lost_and_that_ended_meanwhile_is_told_too(engine: 
             assert await told(second) == ["COMPLETE"]
             assert (tmp_path / "tree" / "qc.txt").exists()
             assert second.early == {}
+
+    asyncio.run(story())
+
+
+def test_a_task_whose_row_was_lost_is_found_though_another_was_asked_for_first(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    # The next engine asks in another order, so that the lost task would be numbered, and named, anew.
+    other = JOB | {"outputs": [{"path": "/run/work/other.txt", "type": "FILE"}]}
+
+    async def story() -> None:
+        async with border(engine, tmp_path) as first:
+            task = await first.create(JOB)
+        with transaction(engine) as session:
+            session.execute(sa.text("delete from run_tasks"))
+        async with border(engine, tmp_path) as second:
+            assert await second.create(other) != task
+            assert await second.create(JOB) == task
+            assert len({row.name for row in second.jobs.values()}) == 2
+
+    asyncio.run(story())
+
+
+def test_a_job_that_failed_is_a_new_task_when_it_is_asked_for_again(engine: sa.Engine, tmp_path: Path) -> None:
+    async def story() -> None:
+        async with border(engine, tmp_path) as first:
+            task = await first.create(JOB)
+            assert await first.create(JOB) == task
+            await asyncio.to_thread(tried_twice, engine, task)
+            assert await told(first) == ["EXECUTOR_ERROR"]
+            assert first.moved[0]["exit_code"] == 130, "of two attempts the last one counts"
+        async with border(engine, tmp_path) as second:  # it knows what the first was asked for
+            again = await second.create(JOB)
+            assert again != task
+            assert await second.create(JOB) == again
+            assert [(row.name, row.repeat) for row in second.jobs.values()] == [("qc-1", 0), ("qc-2", 1)]
+
+    asyncio.run(story())
+
+
+def test_an_engine_with_a_fresh_tree_sees_stubs_only_of_what_it_asked_for(engine: sa.Engine, tmp_path: Path) -> None:
+    # Nextflow takes a folder that is there already for another task's, and would do this one again elsewhere.
+    async def story() -> None:
+        async with border(engine, tmp_path) as first:
+            task = await first.create(JOB)
+        await asyncio.to_thread(complete, engine, task)
+        async with border(engine, tmp_path, keeps_tree=False) as second:
+            assert await told(second) == ["COMPLETE"]
+            assert not (tmp_path / "tree" / "qc.txt").exists()
+            assert await second.create(JOB) == task
+            assert (tmp_path / "tree" / "qc.txt").stat().st_size == 8
 
     asyncio.run(story())

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from strongroom.errors import StrongroomError
+from wes.glimpses import parse_glimpses
 from wes.rules import Held, job_of
 
 RUN = "a" * 32
@@ -113,3 +114,40 @@ def executor(**changes: Any) -> list[dict[str, Any]]:
 def test_t19_what_is_not_the_runs_own_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(StrongroomError):
         ask(**changes)
+
+
+def test_a_file_of_the_vetted_folder_comes_as_content_until_a_rule_writes_it_anew() -> None:
+    files = {**FILES, "config/a.tsv": Held(None, is_input=False, content="a\tb\n")}
+    job = job_of(a_job(inputs=[{"path": "/run/work/config"}]), run=RUN, images=IMAGES, files=files)
+    assert job.task["inputs"] == [{"path": "/run/work/config/a.tsv", "type": "FILE", "content": "a\tb\n"}]
+    anew = job_of(a_job(outputs=[{"path": "/run/work/config/a.tsv"}]), run=RUN, images=IMAGES, files=files)
+    assert anew.task["outputs"][0]["url"] == f"strongroom://run/{RUN}/config/a.tsv"
+
+
+def test_a_rule_without_an_image_takes_the_only_one() -> None:
+    nameless = [{**a_job()["executors"][0], "image": ""}]
+    assert ask(executors=nameless).task["executors"][0]["image"] == IMAGES["genomics"]
+    two = {**IMAGES, "other": "sha256:" + "c" * 64}
+    with pytest.raises(StrongroomError, match="container:"):
+        job_of(a_job(executors=nameless), run=RUN, images=two, files=FILES)
+
+
+def test_an_empty_file_may_be_touched_and_read_by_one_job() -> None:
+    job = ask(inputs=[{"path": "/run/work/new.flag"}], touch=["/run/work/new.flag"])
+    assert job.task["inputs"] == [{"path": "/run/work/new.flag", "type": "FILE", "content": ""}]
+    # A file that a task made stays what it is, whatever is touched.
+    job = ask(inputs=[{"path": "/run/work/qc/p1.tsv"}], touch=["/run/work/qc/p1.tsv"])
+    assert job.task["inputs"][0]["url"] == "strongroom://object/" + "2" * 32
+
+
+def test_only_the_granted_file_of_the_granted_rule_tells_its_lines() -> None:
+    grant = parse_glimpses(
+        {"lists": [{"file": "qc/p1.stats", "rule": "qc", "characters": "ab", "longest": 2, "most": 3}]}
+    )
+    job = job_of(a_job(), run=RUN, images=IMAGES, files=FILES, lists=grant.lists)
+    assert job.task["outputs"][0]["tells"] == {"characters": "ab", "longest": 2, "most": 3}
+    other = job_of(a_job(tags={"rule": "other"}), run=RUN, images=IMAGES, files=FILES, lists=grant.lists)
+    assert "tells" not in other.task["outputs"][0]
+    asked = a_job(outputs=[{"path": "/run/work/x", "tells": {"characters": "ab", "longest": 2, "most": 3}}])
+    with pytest.raises(StrongroomError, match="not a field"):
+        job_of(asked, run=RUN, images=IMAGES, files=FILES)

@@ -15,6 +15,7 @@ from wes.profiles import needed_with, parse_profile, releasable
 from wes.vetting import Statement
 
 IMAGE = "sha256:" + "b" * 64
+PRINTED = {"stream": "stdout", "format": "log", "release": "airlock", "rule": "task", "max_rows": 9}
 
 
 def text(**changes: Any) -> str:
@@ -29,6 +30,16 @@ def test_a_profile_is_read() -> None:
     assert not releasable(found, "results/inside.tsv")
     assert not releasable(found, "results/other.tsv")
     assert needed_with(found, "results/counts.tsv") == ()
+
+
+def test_a_role_is_closed_to_files_of_other_sites_unless_it_was_signed_as_open() -> None:
+    (role,) = PROFILE["inputs"]
+    assert [one.outside for one in parse_profile(text(), {"genomics": IMAGE}).template.inputs] == [False]
+    opened = parse_profile(text(inputs=[{**role, "outside": True}]), {"genomics": IMAGE})
+    assert [one.outside for one in opened.template.inputs] == [True]
+    for wrong in ("yes", 1, None, []):
+        with pytest.raises(BadRequest, match=r"inputs\[0\]\.outside"):
+            parse_profile(text(inputs=[{**role, "outside": wrong}]), {"genomics": IMAGE})
 
 
 def holes(**hole: Any) -> dict[str, Any]:
@@ -70,6 +81,7 @@ def command(*words: Any, **changes: Any) -> dict[str, Any]:
         ({"files": ["/etc/passwd"]}, "files"),
         ({"files": ["a", "a"]}, "files"),
         ({"outputs": [{**PROFILE["outputs"][0], "rule": "other"}]}, "outputs[0].rule"),
+        ({"outputs": [PRINTED]}, "outputs[0].stream"),
         ({"resources": {"cores": 0}}, "resources.cores"),
         ({"resources": {"ram_gb": -1}}, "resources"),
     ],

@@ -132,6 +132,25 @@ def test_a_manifest_with_a_free_string_is_refused(rule: str) -> None:
         parse_manifest(MANIFEST.replace("{enum: [GRCh37, GRCh38]}", rule))
 
 
+def test_each_engine_has_its_own_words_for_commands() -> None:
+    snakemake = parse_manifest(MANIFEST + "commands: {one: {free: true}, two: {shell: x}}\n")
+    assert snakemake.free() == ["one"]
+    other = MANIFEST.replace("name: snakemake", "name: nextflow")
+    nextflow = parse_manifest(other + "processes: {ONE: x}\nfree_commands: [TWO]\n")
+    assert nextflow.free() == ["TWO"]
+    for wrong in (
+        other + "commands: free\n",
+        MANIFEST + "free_commands: [TWO]\n",
+        MANIFEST + "processes: {ONE: x}\n",
+    ):
+        with pytest.raises(BadRequest, match="is not for workflows of"):
+            parse_manifest(wrong)
+
+
+def test_t18_a_manifest_that_says_nothing_of_commands_admits_nothing() -> None:
+    assert parse_manifest(MANIFEST).commands.of("one") is None
+
+
 @pytest.mark.parametrize("line", ["hooks: {}", "engine: {name: make}", "entry: ../Snakefile", "name: A B"])
 def test_a_manifest_with_anything_unknown_is_refused(line: str) -> None:
     field = line.split(":", maxsplit=1)[0]

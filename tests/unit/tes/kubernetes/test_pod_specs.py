@@ -1,17 +1,20 @@
 """What stands in the pod of an attempt, in its namespace, and in answers of the API server."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox.pod.places import STAGE_UID
-from strongroom.settings import Kubernetes, Toleration
+from strongroom.clusters import Kubernetes, Toleration
+from strongroom.settings import Settings
+from strongroom.storage import S3, Objects
 from tes.backends import Launch
 from tes.backends.kubernetes.api import cleaned
-from tes.backends.kubernetes.namespace import Files, NamespaceNotReady, wanted
-from tes.backends.kubernetes.pod_spec import Surroundings, pod_of
+from tes.backends.kubernetes.namespace import Files, NamespaceNotReady, store_at, wanted
+from tes.backends.kubernetes.pod_spec import StoreAt, Surroundings, pod_of
 from tes.backends.schedulers import SchedulerRefused
 
 MIB = 1 << 20
@@ -142,6 +145,42 @@ def test_the_only_way_out_of_the_namespace_is_the_door() -> None:
     assert made["ResourceQuota", "tasks"]["spec"]["hard"]["secrets"] == "0"
     with pytest.raises(NamespaceNotReady, match="IP address"):
         objects("door.example")
+
+
+def test_with_an_object_store_its_endpoint_is_the_one_other_way_out() -> None:
+    at = StoreAt("s3.example", 443, ("10.0.0.7", "fd00::7"))
+    found = wanted(Kubernetes(), Files(b"program", b"certificate"), host="10.0.0.1", port=8443, store=at)
+    policies = {one["metadata"]["name"]: one["spec"] for one in found if one["kind"] == "NetworkPolicy"}
+    assert set(policies) == {"deny-all", "to-the-door", "to-the-store"}
+    (rule,) = policies["to-the-store"]["egress"]
+    assert rule["to"] == [{"ipBlock": {"cidr": "10.0.0.7/32"}}, {"ipBlock": {"cidr": "fd00::7/128"}}]
+    assert rule["ports"] == [{"port": 443, "protocol": "TCP"}]
+
+
+def test_pods_know_the_store_by_its_addresses_and_ask_no_dns() -> None:
+    chosen = Kubernetes(repository="images.test/all", node_image="images.test/node@sha256:1")
+    launch = Launch("a" * 32, json.dumps(a_spec()).encode(), {}, {"executors": [{"image": DIGESTS[0]}] * 2})
+    around = Surroundings(chosen, "10.0.0.1", 8443, "launcher-1", "f" * 64, "door-1")
+    named = replace(around, store=StoreAt("s3.example", 443, ("10.0.0.7",)))
+    assert pod_of(launch, named)["spec"]["hostAliases"] == [{"ip": "10.0.0.7", "hostnames": ["s3.example"]}]
+    by_number = replace(around, store=StoreAt("10.0.0.7", 443, ("10.0.0.7",)))
+    assert "hostAliases" not in pod_of(launch, by_number)["spec"]
+    assert "hostAliases" not in pod_of(launch, around)["spec"]
+
+
+def test_an_endpoint_with_a_name_needs_its_addresses() -> None:
+    s3 = {"bucket": "bodies", "access_key": "AK", "secret_key_file": "/run/secret"}
+
+    def settings(endpoint: str, *addresses: str, **more: str) -> Settings:
+        return Settings(objects=Objects(store="s3", s3=S3(endpoint=endpoint, addresses=addresses, **s3, **more)))
+
+    assert store_at(Settings()) is None
+    assert store_at(settings("https://10.0.0.7:9000")) == StoreAt("10.0.0.7", 9000, ("10.0.0.7",))
+    assert store_at(settings("https://s3.example", "10.0.0.7")) == StoreAt("s3.example", 443, ("10.0.0.7",))
+    virtual = store_at(settings("https://s3.example", "10.0.0.7", addressing="virtual"))
+    assert virtual == StoreAt("bodies.s3.example", 443, ("10.0.0.7",))
+    with pytest.raises(NamespaceNotReady, match=r"objects\.s3\.addresses"):
+        store_at(settings("https://s3.example"))
 
 
 def test_t26_config_maps_are_immutable_and_named_by_their_content() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from strongroom.clusters import Slurm
 from strongroom.errors import NotAllowed
-from strongroom.settings import Slurm
 from tes.backends import Launch
 from tes.backends.schedulers import Proof, SchedulerRefused, SchedulerUnavailable, Seen
 from tes.backends.slurm import scripts
@@ -69,7 +69,7 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster() -> Cluster:
+def slurmctld() -> Cluster:
     return Cluster()
 
 
@@ -78,9 +78,9 @@ def a_launch(attempt: str = ATTEMPT, project: str = "cohort", **plan: Any) -> La
     return Launch(attempt, b"{}", {"project": project}, {**size, **plan})
 
 
-def jobs_on(cluster: Cluster, *, settles: float = 0.0, projects: Mapping[str, str] | None = None) -> Jobs:
+def jobs_on(slurmctld: Cluster, *, settles: float = 0.0, projects: Mapping[str, str] | None = None) -> Jobs:
     known = projects or {}
-    return Jobs(cluster, SITE, lambda wanted: {a: known[a] for a in wanted if a in known}, settles=settles)
+    return Jobs(slurmctld, SITE, lambda wanted: {a: known[a] for a in wanted if a in known}, settles=settles)
 
 
 @pytest.mark.parametrize(
@@ -110,14 +110,16 @@ def test_a_script_is_two_lines_and_becomes_the_stub(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["no interpreter", "#!/bin/sh\n#SBATCH --uid=0\n", None])
-def test_a_template_that_is_none_is_told_to_the_operator(cluster: Cluster, tmp_path: Path, text: str | None) -> None:
+def test_a_template_that_is_none_is_told_to_the_operator(
+    slurmctld: Cluster, tmp_path: Path, text: str | None
+) -> None:
     template = tmp_path / "template"
     if text is not None:
         template.write_text(text)
-    jobs = Jobs(cluster, SITE.model_copy(update={"template": template}), lambda _: {})
+    jobs = Jobs(slurmctld, SITE.model_copy(update={"template": template}), lambda _: {})
     with pytest.raises(SchedulerRefused, match="template"):
         jobs.place(a_launch())
-    assert cluster.jobs == {}
+    assert slurmctld.jobs == {}
 
 
 @pytest.mark.parametrize("users", [{"a": "same", "b": "same"}, {"a": "root"}, {"a": "-x"}, {"a": ""}])
@@ -126,70 +128,70 @@ def test_t22_projects_do_not_share_users(users: dict[str, str]) -> None:
         Slurm(users=users)
 
 
-def test_a_project_without_a_user_gets_no_job(cluster: Cluster) -> None:
+def test_a_project_without_a_user_gets_no_job(slurmctld: Cluster) -> None:
     with pytest.raises(SchedulerRefused, match="No user"):
-        jobs_on(cluster).place(a_launch(project="nobody"))
-    assert cluster.calls == []
+        jobs_on(slurmctld).place(a_launch(project="nobody"))
+    assert slurmctld.calls == []
 
 
-def test_all_attempts_are_asked_about_at_once(cluster: Cluster) -> None:
-    jobs = jobs_on(cluster)
+def test_all_attempts_are_asked_about_at_once(slurmctld: Cluster) -> None:
+    jobs = jobs_on(slurmctld)
     attempts = [f"{number:032x}" for number in range(50)]
     for attempt in attempts:
         jobs.place(a_launch(attempt))
-    cluster.calls.clear()
+    slurmctld.calls.clear()
     assert set(jobs.look(attempts).values()) == {Seen(TaskState.RUNNING, "RUNNING")}
-    assert cluster.calls == ["states"]
+    assert slurmctld.calls == ["states"]
 
 
-def test_after_a_restart_all_are_found_by_name_in_one_question(cluster: Cluster) -> None:
+def test_after_a_restart_all_are_found_by_name_in_one_question(slurmctld: Cluster) -> None:
     attempts = [f"{number:032x}" for number in range(50)]
     for number, attempt in enumerate(attempts, 1):
-        cluster.add(number, f"tes-{attempt}", "job1")
-    cluster.add(99, f"tes-{attempts[0]}", "job2", state="COMPLETED")  # somebody else's, of that name
-    jobs = jobs_on(cluster, projects=dict.fromkeys(attempts, "cohort"))
+        slurmctld.add(number, f"tes-{attempt}", "job1")
+    slurmctld.add(99, f"tes-{attempts[0]}", "job2", state="COMPLETED")  # somebody else's, of that name
+    jobs = jobs_on(slurmctld, projects=dict.fromkeys(attempts, "cohort"))
     found = jobs.look([*attempts, ATTEMPT])
     assert found == dict.fromkeys(attempts, Seen(TaskState.RUNNING, "RUNNING"))
-    assert cluster.calls == ["find", "states"]
+    assert slurmctld.calls == ["find", "states"]
     jobs.look([*attempts, ATTEMPT])
-    assert cluster.calls == ["find", "states", "states"]
+    assert slurmctld.calls == ["find", "states", "states"]
 
 
-def test_a_lost_answer_is_looked_for_and_not_asked_again(cluster: Cluster) -> None:
-    jobs = jobs_on(cluster)
-    cluster.loses = True
+def test_a_lost_answer_is_looked_for_and_not_asked_again(slurmctld: Cluster) -> None:
+    jobs = jobs_on(slurmctld)
+    slurmctld.loses = True
     with pytest.raises(SchedulerUnavailable):
         jobs.place(a_launch())
     jobs.place(a_launch())
-    assert len(cluster.jobs) == 1
+    assert len(slurmctld.jobs) == 1
     assert jobs.look([ATTEMPT])[ATTEMPT].word == "RUNNING"
 
 
-def test_a_lost_question_is_asked_again_once_it_has_settled(cluster: Cluster) -> None:
+def test_a_lost_question_is_asked_again_once_it_has_settled(slurmctld: Cluster) -> None:
     for settles, placed in ((60.0, 0), (0.0, 1)):
-        jobs = jobs_on(cluster, settles=settles)
-        cluster.fails = SlurmUnavailable("Unable to contact slurm controller")
+        jobs = jobs_on(slurmctld, settles=settles)
+        slurmctld.fails = SlurmUnavailable("Unable to contact slurm controller")
         with pytest.raises(SchedulerUnavailable):
             jobs.place(a_launch())
-        cluster.fails = None
+        slurmctld.fails = None
         if placed:
             jobs.place(a_launch())
         else:
             with pytest.raises(SchedulerUnavailable, match="not known yet"):
                 jobs.place(a_launch())
-        assert len(cluster.jobs) == placed
+        assert len(slurmctld.jobs) == placed
 
 
-def test_a_refusal_is_one(cluster: Cluster) -> None:
-    cluster.fails = SlurmRefused("SLURM does not take this job: no.")
+def test_a_refusal_is_one(slurmctld: Cluster) -> None:
+    slurmctld.fails = SlurmRefused("SLURM does not take this job: no.")
     with pytest.raises(SchedulerRefused, match="does not take"):
-        jobs_on(cluster).place(a_launch())
+        jobs_on(slurmctld).place(a_launch())
 
 
-def test_the_job_that_is_not_over_speaks_for_its_attempt(cluster: Cluster) -> None:
-    jobs = jobs_on(cluster)
+def test_the_job_that_is_not_over_speaks_for_its_attempt(slurmctld: Cluster) -> None:
+    jobs = jobs_on(slurmctld)
     jobs.place(a_launch())
-    cluster.add(2, f"tes-{ATTEMPT}", "job1", state="PENDING")
+    slurmctld.add(2, f"tes-{ATTEMPT}", "job1", state="PENDING")
     jobs._known[ATTEMPT].ids |= {2}
     for states, word in (
         (("COMPLETED", "PENDING"), "PENDING"),
@@ -198,19 +200,19 @@ def test_the_job_that_is_not_over_speaks_for_its_attempt(cluster: Cluster) -> No
         (("COMPLETED", "COMPLETED"), "COMPLETED"),
     ):
         for number, state in enumerate(states, 1):
-            cluster.become(number, state=state)
+            slurmctld.become(number, state=state)
         assert jobs.look([ATTEMPT])[ATTEMPT].word == word
 
 
-def test_cancelled_is_canceled_only_if_we_asked(cluster: Cluster) -> None:
-    jobs = jobs_on(cluster)
+def test_cancelled_is_canceled_only_if_we_asked(slurmctld: Cluster) -> None:
+    jobs = jobs_on(slurmctld)
     for attempt in (ATTEMPT, OTHER):
         jobs.place(a_launch(attempt))
     jobs.stop(ATTEMPT)
     jobs.stop("c" * 32)
-    assert cluster.cancelled == [(1, "job1")]
+    assert slurmctld.cancelled == [(1, "job1")]
     for number in (1, 2):
-        cluster.become(number, state="CANCELLED")
+        slurmctld.become(number, state="CANCELLED")
     found = jobs.look([ATTEMPT, OTHER])
     assert (found[ATTEMPT].means, found[OTHER].means) == (Cause.CANCELED, Cause.SYSTEM)
 
@@ -235,11 +237,11 @@ def test_cancelled_is_canceled_only_if_we_asked(cluster: Cluster) -> None:
     ],
 )
 def test_t1_an_attempt_is_proved_where_slurm_runs_it_now(
-    cluster: Cluster, proof: Proof, state: str, nodes: str, proved: bool
+    slurmctld: Cluster, proof: Proof, state: str, nodes: str, proved: bool
 ) -> None:
-    jobs = jobs_on(cluster)
+    jobs = jobs_on(slurmctld)
     jobs.place(a_launch())
-    cluster.become(1, state=state, nodes=nodes)
+    slurmctld.become(1, state=state, nodes=nodes)
     if proved:
         assert jobs.prove(ATTEMPT, proof) == proof.node
     else:
@@ -249,8 +251,8 @@ def test_t1_an_attempt_is_proved_where_slurm_runs_it_now(
         jobs.prove(OTHER, Proof("n2", "job1"))
 
 
-def test_what_is_forgotten_is_asked_about_no_more(cluster: Cluster) -> None:
-    jobs = jobs_on(cluster)
+def test_what_is_forgotten_is_asked_about_no_more(slurmctld: Cluster) -> None:
+    jobs = jobs_on(slurmctld)
     jobs.place(a_launch())
     jobs.forget(ATTEMPT)
     jobs.forget(ATTEMPT)

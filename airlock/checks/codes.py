@@ -1,0 +1,98 @@
+"""Names every finding that a check may report."""
+
+from enum import Enum, IntEnum
+
+
+class Severity(IntEnum):
+    """How bad; a verdict is the worst of its findings."""
+
+    PASS = 0
+    WARN = 1
+    BLOCK = 2
+
+
+class About(Enum):
+    """What a finding gives away: what the contract says anyway, or something that the values say (T5)."""
+
+    CONTRACT = "contract"
+    VALUES = "values"
+
+
+class Code(Enum):
+    """Every finding there is; each has a section in docs/checks.md."""
+
+    UNDECLARED = "undeclared"
+    CONTRACT_FORMAT = "contract-format"
+    CONTRACT_COLUMNS = "contract-columns"
+    CONTRACT_VALUE = "contract-value"
+    CONTRACT_NUMBERS_MISSING = "contract-numbers-missing"
+    TOO_MANY_ROWS = "too-many-rows"
+    TOO_MANY_SITES = "too-many-sites"
+    TOO_LARGE = "too-large"
+    NOT_OUR_COPY = "not-our-copy"
+    SPECIAL_FILE = "special-file"
+    TYPE_MISMATCH = "type-mismatch"
+    UNREVIEWABLE_TYPE = "unreviewable-type"
+    INSPECTION_FAILED = "inspection-failed"
+    EMPTY = "empty"
+    FILENAME_CHANNEL = "filename-channel"
+    ENCODING = "encoding"
+    CONTROL_CHARACTERS = "control-characters"
+    HIDDEN_CHARACTERS = "hidden-characters"
+    HIDDEN_COLUMNS = "hidden-columns"
+    RAGGED_ROWS = "ragged-rows"
+    FORMULA = "formula"
+    SMALL_COUNT = "small-count"
+    UNCLEAR_COLUMN = "unclear-column"
+    DOMINANCE = "dominance"
+    ENDPOINTS = "endpoints"
+    SECONDARY_DISCLOSURE = "secondary-disclosure"
+    CLASS_DISCLOSURE = "class-disclosure"
+    LOW_DEGREES_OF_FREEDOM = "low-degrees-of-freedom"
+    SURVIVAL_STEPS = "survival-steps"
+    LINKED_TABLES = "linked-tables"
+    NEAR_DUPLICATE = "near-duplicate"
+    DIFFERENCING = "differencing"
+    COHORT_DIFFERENCE = "cohort-difference"
+    COHORTS_NOT_EXAMINED = "cohorts-not-examined"
+    COHORT_BUDGET = "cohort-budget"
+    UNKNOWN_MEMBERS = "unknown-members"
+    CREDENTIAL = "credential"
+    ROW_LEVEL = "row-level"
+    COHORT_SIZE = "cohort-size"
+    IDENTIFIER = "identifier"
+    READS = "reads"
+    GENOTYPES = "genotypes"
+    SAMPLE_IDS = "sample-ids"
+    LOW_ALLELE_COUNT = "low-allele-count"
+    NO_DENOMINATOR = "no-denominator"
+    INCONSISTENT_COUNTS = "inconsistent-counts"
+    HEADER_TEXT = "header-text"
+    UNMODELLED_RECORD = "unmodelled-record"
+    HIDDEN_METADATA = "hidden-metadata"
+    TRAILING_BYTES = "trailing-bytes"
+    BROKEN_PICTURE = "broken-picture"
+    PICTURE_ALONE = "picture-alone"
+    STEGANOGRAPHY = "steganography"
+    CIPHERTEXT = "ciphertext"
+    UNSAFE_SERIALISATION = "unsafe-serialisation"
+
+    ARCHIVE_PATH = "archive-path"
+    ARCHIVE_BOMB = "archive-bomb"
+    ENCRYPTED = "encrypted"
+    TOO_MANY_MEMBERS = "too-many-members"
+    TOO_DEEP = "too-deep"
+    BROKEN_FILE = "broken-file"
+    POLYGLOT = "polyglot"
+    EMBEDDED_FILE = "embedded-file"
+    ACTIVE_CONTENT = "active-content"
+    HIDDEN_SHEET = "hidden-sheet"
+    HIDDEN_CELLS = "hidden-cells"
+    HIDDEN_TEXT = "hidden-text"
+    ENCODED_PAYLOAD = "encoded-payload"
+    PARSERS_DISAGREE = "parsers-disagree"
+    NOT_AS_DECLARED = "not-as-declared"
+    EXECUTABLE = "executable"
+    SCRIPT = "script"
+    KNOWN_PERSON = "known-person"
+    MODEL_NEEDS_ATTACK_REPORT = "model-needs-attack-report"

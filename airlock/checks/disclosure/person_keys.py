@@ -1,0 +1,32 @@
+"""Finds pseudonyms of persons or samples in running text: several keys of one shape that no public catalogue has."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from ..findings import Code, Finding, found
+from ..subject import Prose, Subject
+
+_KEY = re.compile(r"(?<![A-Za-z0-9_.:/+-])([A-Z]{1,5}[-_]?)(\d{5,9})(?![A-Za-z0-9_]|\.\d)")
+_PUBLIC = frozenset(
+    {"NM_", "NR_", "NP_", "XM_", "XR_", "XP_", "NC_", "NG_", "NT_", "NW_", "HGNC", "COSM", "COSV", "PMID", "ISO"}
+    | {"CVE-", "SRR", "ERR", "DRR", "GSE", "GO", "HP", "MONDO", "ORPHA", "OMIM", "MIM", "CHR", "UTF-", "CP", "EPSG"}
+)
+_FEW = 2
+_LONGEST_LINE = 20_000
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Gather keys by shape; two of a shape are a list of persons, wherever they stand."""
+    model = subject.model
+    if not isinstance(model, Prose):
+        return
+    shapes: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
+    for row, line in enumerate(model.lines, start=1):
+        for match in _KEY.finditer(line[:_LONGEST_LINE]):
+            shape = (match[1], len(match[2]))
+            if match[1] in _PUBLIC:
+                continue
+            shapes[shape].add(match[2])
+            if len(shapes[shape]) == _FEW:
+                yield found(Code.IDENTIFIER, row=row)

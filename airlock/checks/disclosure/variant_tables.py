@@ -1,0 +1,56 @@
+"""Finds variants in tables of summary statistics that fewer than the threshold carry."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from ..findings import Code, Finding, found
+from ..subject import Subject, Table
+from .column_names import is_count, words
+from .shares import numbers
+
+_FREQUENCY = frozenset({"af", "eaf", "maf", "freq", "frequency", "a1freq", "raf"})
+_ALLELES = frozenset({"ref", "alt", "allele", "a1", "a2", "ea", "oa", "snp", "rsid", "variant", "marker", "pos"})
+_HALF = Decimal("0.5")
+_CASES = frozenset({"case", "cases", "control", "controls", "events", "event"})
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Multiply each frequency by two alleles for each person of its row; counts by name are judged elsewhere."""
+    table = subject.model
+    if not isinstance(table, Table) or not is_of_variants(table):
+        return
+    least = max(subject.policy.min_count, subject.policy.min_allele_count)
+    persons = [numbers(table, at) for at, name in enumerate(table.header) if is_count(name) and not _is_part(name)]
+    if not persons:
+        persons = [numbers(table, at) for at, name in enumerate(table.header) if is_count(name)]
+    for at, name in enumerate(table.header):
+        if not words(name) & _FREQUENCY:
+            continue
+        beside = _beside(table, name, persons)
+        for row, share in enumerate(numbers(table, at), start=1):
+            if share is None or not 0 <= share <= 1:
+                continue
+            minor = min(share, 1 - share)
+            if any(n is not None and _HALF <= 2 * n * minor < least - _HALF for n in (p[row - 1] for p in beside)):
+                yield found(Code.LOW_ALLELE_COUNT, row=row, column=at + 1)
+
+
+def is_of_variants(table: Table) -> bool:
+    """Return whether the header speaks of alleles: a row is a variant, and its counts are not one model's persons."""
+    return any(words(name) & _ALLELES for name in table.header)
+
+
+def _beside(table: Table, name: str, persons: list[list[Decimal | None]]) -> list[list[Decimal | None]]:
+    """Return the persons of a frequency: those of cases for cases, else all."""
+    part = {word.rstrip("s") for word in words(name) & _CASES}
+    if not part:
+        return persons
+    return [
+        numbers(table, at)
+        for at, other in enumerate(table.header)
+        if is_count(other) and other != name and part & {word.rstrip("s") for word in words(other)}
+    ]
+
+
+def _is_part(name: str) -> bool:
+    return bool(words(name) & _CASES)

@@ -1,0 +1,157 @@
+"""Sorts the parts of an Office file: what a reader sees, what is hidden, what runs, what nobody knows."""
+
+import re
+import zipfile
+from dataclasses import dataclass
+from functools import partial
+
+from ..findings import Code, Finding, Refused, Severity, found
+from ..subject import Bundle, Format, Nest, Prose, Subject
+from ..thresholds import Policy
+from . import archive, documents, ods, xlsx, xmltree
+from .budget import Budget
+
+_PICTURES = ("Pictures/", "media/", "Thumbnails/", "docProps/thumbnail")
+_XLSX = "xl/workbook.xml"
+# First match decides. None: read by the reader of the format, or harmless layout.
+_PARTS: tuple[tuple[re.Pattern[str], Code | None], ...] = tuple(
+    (re.compile(pattern), code)
+    for pattern, code in (
+        (r"\[Content_Types\]\.xml|(?:[a-z]+/)*_rels/[A-Za-z0-9.]*\.rels", None),
+        (r"docProps/(?:app|core)\.xml", None),
+        (r"docProps/thumbnail\..*", Code.HIDDEN_METADATA),
+        (r"docProps/custom\.xml|customXml/.*|.*/printerSettings\d*\.bin|.*/metadata\.xml", Code.HIDDEN_METADATA),
+        (
+            r".*(?:vbaProject|vbaData|activeX|macrosheets|ctrlProps|externalLinks?/|customUI|connections\.xml).*",
+            Code.ACTIVE_CONTENT,
+        ),
+        (r".*(?:embeddings|oleObject|package)[^/]*/?.*\.(?:bin|xls[xmb]?|docx?|pptx?|ole)", Code.EMBEDDED_FILE),
+        (r".*(?:pivotCache|queryTables|slicerCaches|timelineCaches|revisions)/.*", Code.HIDDEN_CELLS),
+        (r".*/(?:pivotTables|tables|slicers|timelines)/.*\.xml|xl/calcChain\.xml|.*/theme/.*", None),
+        (r".*(?:[cC]omments|persons?/|notesSlides|commentsDrawing|vmlDrawing|commentAuthors).*", Code.HIDDEN_TEXT),
+        (r"xl/(?:workbook|styles|sharedStrings)\.xml|xl/worksheets/[A-Za-z0-9]+\.xml", None),
+        (r"xl/chartsheets/.*|(?:xl|word|ppt)/(?:drawings|charts|diagrams)/.*\.xml", None),
+        (
+            r"word/(?:document|styles|settings|webSettings|fontTable|numbering|footnotes|endnotes|header\d*|footer\d*"
+            r"|stylesWithEffects)\.xml",
+            None,
+        ),
+        (r"ppt/(?:presentation|presProps|viewProps|tableStyles)\.xml", None),
+        (r"ppt/(?:slides|slideLayouts|slideMasters|notesMasters|handoutMasters)/[A-Za-z0-9]+\.xml", None),
+        (r".*/media/.*", None),
+    )
+)
+_ODF_PARTS: tuple[tuple[re.Pattern[str], Code | None], ...] = tuple(
+    (re.compile(pattern), code)
+    for pattern, code in (
+        (r"mimetype|content\.xml|styles\.xml|meta\.xml|settings\.xml|manifest\.rdf|META-INF/manifest\.xml", None),
+        (r"Basic/.*|Scripts/.*|Configurations2/.+/.+", Code.ACTIVE_CONTENT),
+        (r"Configurations2/.*", None),
+        (r"Thumbnails/.*", Code.HIDDEN_METADATA),
+        (r"Pictures/.*|media/.*", None),
+    )
+)
+# Office programs write these unasked; their words are judged, pictures of pages are seen by stewards.
+_USUAL = re.compile(r"docProps/thumbnail\..*|Thumbnails/.*|customXml/.*|.*/printerSettings\d*\.bin")
+_LINK = re.compile(r'TargetMode\s*=\s*"External"')
+_PLAIN_LINK = re.compile(r'/relationships/hyperlink"')
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The unpacked parts by name."""
+
+    named: dict[str, bytes]
+
+    def xml(self, name: str) -> xmltree.Document | None:
+        """Return a part as a tree, None where it is missing."""
+        content = self.named.get(name)
+        return None if content is None else xmltree.read(content)
+
+
+def kind_of(names: frozenset[str], first: bytes) -> Format | None:
+    """Return what kind of Office file has these parts, None for a plain archive."""
+    if "[Content_Types].xml" in names:
+        return Format.SHEETS if any(name.startswith("xl/") for name in names) else Format.DOCUMENT
+    if b"mimetypeapplication/vnd.oasis.opendocument" in first:
+        return Format.SHEETS if b"opendocument.spreadsheet" in first else Format.DOCUMENT
+    return None
+
+
+def read(content: bytes, *, policy: Policy, budget: Budget, nest: Nest) -> Bundle:
+    """Return tables, texts and embedded parts of a workbook, text document or presentation."""
+    opened = archive.directory(content)
+    seen = [one for one in archive.zip_outline(opened, content) if one.code is not Code.HIDDEN_METADATA]
+    named, broken = _unpack(opened, budget=budget)
+    seen += broken
+    parts = Parts(named)
+    is_odf = "mimetype" in named and "content.xml" in named
+    members: list[Subject] = []
+    nested: list[str] = []
+    for row, name in enumerate(named, start=1):
+        code = _code_of(name, _ODF_PARTS if is_odf else _PARTS)
+        if code is not None:
+            seen.append(found(code, Severity.WARN if _USUAL.fullmatch(name) else None, member=row))
+        if name.endswith(".rels") and _outside(named[name]):
+            seen.append(found(Code.ACTIVE_CONTENT, member=row))
+        if code is Code.EMBEDDED_FILE or "/media/" in name or name.startswith(_PICTURES):
+            nested.append(name)
+        elif code in (Code.HIDDEN_TEXT, Code.HIDDEN_METADATA, Code.HIDDEN_CELLS) and name.endswith(("xml", "vml")):
+            members.append(_words(parts, name, policy=policy))
+    text = partial(_text, policy=policy)
+    if is_odf:
+        told = ods.read(parts.xml, policy=policy, text=text)
+    elif _XLSX in named or any(name.startswith("xl/") for name in named):
+        told = xlsx.read(parts.xml, list(named), policy=policy, text=text)
+    else:
+        told = documents.read(parts.xml, list(named), policy=policy, text=text)
+    for name in ("docProps/core.xml", "meta.xml"):
+        if name in named:
+            members.append(_words(parts, name, policy=policy))
+    members += told.members
+    members += [nest(name.rpartition("/")[2], named[name]) for name in nested]
+    shown = [one for one in members if not isinstance(one.model, Prose) or one.model.lines]
+    return Bundle(tuple(shown), (*seen, *told.seen), finished=not broken)
+
+
+def _unpack(opened: zipfile.ZipFile, *, budget: Budget) -> tuple[dict[str, bytes], list[Finding]]:
+    named: dict[str, bytes] = {}
+    broken: list[Finding] = []
+    for row, info in enumerate(opened.infolist(), start=1):
+        if info.is_dir():
+            continue
+        try:
+            named[info.filename] = archive.member(opened, info, budget=budget)
+        except Refused as refused:
+            broken.append(found(refused.finding.code, member=row))
+    return named, broken
+
+
+def _code_of(name: str, table: tuple[tuple[re.Pattern[str], Code | None], ...]) -> Code | None:
+    return next((code for pattern, code in table if pattern.fullmatch(name)), Code.EMBEDDED_FILE)
+
+
+def _outside(rels: bytes) -> bool:
+    """Return whether a relationship loads something from elsewhere; a plain hyperlink loads nothing."""
+    text = rels.decode("utf-8", "replace")
+    return any(
+        _LINK.search(piece) and not _PLAIN_LINK.search(piece) for piece in text.split("<") if "Relationship " in piece
+    )
+
+
+def _words(parts: Parts, name: str, *, policy: Policy) -> Subject:
+    document = parts.xml(name)
+    words = [] if document is None else _pieces(document)
+    return _text("text", words, policy=policy)
+
+
+def _pieces(document: xmltree.Document) -> list[str]:
+    pieces = list(document.comments)
+    for node in document.root.walk():
+        pieces += [value for key, value in node.attributes.items() if key in ("v", "name", "ref", "text")]
+        pieces += [piece for piece in (node.text, node.tail) if piece.strip()]
+    return pieces
+
+
+def _text(name: str, lines: list[str], *, policy: Policy) -> Subject:
+    return Subject(name, Format.TEXT, Prose(tuple("\n".join(lines).splitlines())), policy)

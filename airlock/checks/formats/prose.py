@@ -1,0 +1,144 @@
+"""Finds tables inside text: printed data frames, pasted lines of values, literals of code."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from ..subject import Table
+
+_GAP = re.compile(r"\s{2,}|\t")
+_RULE = re.compile(r"[\s|+=:-]*")
+_EDGES = " \t'\"()[]{}|;,"
+_CONSTANT = re.compile(r"""\s*(?:"([^"\n]{0,200})"|'([^'\n]{0,200})'|([+-]?\d[\d.eE+-]{0,30})L?)\s*([,)\]])""")
+_OPENING = re.compile(r"c\(|[(\[]")
+_NAME = re.compile(r"""([A-Za-z_][\w.]{0,60})["']?[ \t]{0,4}(?:=|:|<-)[ \t]{0,4}$""")
+_FEWEST_ROWS = 3
+_MAX_LINE = 4000
+_MAX_OBJECTS = 300
+_MAX_NAMES = 2000
+_MAX_LITERALS = 20_000
+_MAX_TABLES = 500
+Numbered = tuple[int, Table]
+Splitter = Callable[[str], list[str]]
+
+
+def tables(lines: tuple[str, ...]) -> Iterator[Numbered]:
+    """Yield each table with the number of the line where it starts."""
+    made = 0
+    for reading in (_printed, _spaced, _delimited, _literals):
+        for one in reading(lines):
+            yield one
+            made += 1
+            if made >= _MAX_TABLES:
+                return
+
+
+def _printed(lines: tuple[str, ...]) -> Iterator[Numbered]:
+    """Columns with two spaces or more between them, as pandas and R print them."""
+    yield from _runs(lines, lambda line: [cell for cell in _GAP.split(line.strip(" |")) if cell])
+
+
+def _spaced(lines: tuple[str, ...]) -> Iterator[Numbered]:
+    """Columns with one space between them; cells hold none."""
+    yield from _runs(lines, str.split)
+
+
+def _delimited(lines: tuple[str, ...]) -> Iterator[Numbered]:
+    for mark in ",;|\t":
+        if sum(mark in line for line in lines) >= _FEWEST_ROWS:
+            yield from _runs(lines, lambda line, mark=mark: _cells(line, mark))  # type: ignore[misc]
+
+
+def _cells(line: str, mark: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=mark), [])
+    except csv.Error:
+        return line.split(mark)
+
+
+def _runs(lines: tuple[str, ...], split: Splitter) -> Iterator[Numbered]:
+    """Yield blocks of lines with one number of cells, three or more; the line above is their header."""
+    block: list[tuple[str, ...]] = []
+    start = 0
+    before: tuple[str, ...] = ()
+    for number, line in enumerate((*lines, ""), start=1):
+        if line.strip() and _RULE.fullmatch(line[:_MAX_LINE]):
+            continue  # the line under a header
+        cells = tuple(cell.strip(_EDGES) for cell in split(line[:_MAX_LINE]))
+        if block and len(cells) == len(block[-1]):
+            block.append(cells)
+            continue
+        if len(block) >= _FEWEST_ROWS:
+            yield start, _headed(block, before)
+        before = block[-1] if block else ()
+        block, start = ([cells], number) if len(cells) >= 2 else ([], number)
+    return
+
+
+def _headed(block: list[tuple[str, ...]], before: tuple[str, ...]) -> Table:
+    width = len(block[0])
+    if len(before) == width - 1:  # the column of row numbers has no name
+        return Table(("", *before), tuple(block), "", "utf-8")
+    return Table(block[0], tuple(block[1:]), "", "utf-8")
+
+
+def longest_list(lines: tuple[str, ...]) -> int:
+    """Return how many constants the longest list in the text has."""
+    text = "\n".join(lines)
+    starts = islice(_OPENING.finditer(text), _MAX_LITERALS)
+    return max((len(_constants(text, match.end())) for match in starts), default=0)
+
+
+def _literals(lines: tuple[str, ...]) -> Iterator[Numbered]:
+    """Lists of constants in code, beside each other if they have one length; objects in JSON and Python."""
+    text = "\n".join(line[: _MAX_LINE * 50] for line in lines)
+    columns: dict[int, list[tuple[str, list[str]]]] = {}
+    for count, match in enumerate(_OPENING.finditer(text)):
+        if count > _MAX_LITERALS:
+            break
+        cells = _constants(text, match.end())
+        if len(cells) >= _FEWEST_ROWS:
+            named = _NAME.search(text[max(match.start() - 80, 0) : match.start()])
+            columns.setdefault(len(cells), []).append((named[1] if named else "", cells))
+    for group in columns.values():
+        names = tuple(name for name, _ in group[:200])
+        rows = tuple(zip(*(cells for _, cells in group[:200]), strict=True))
+        yield 1, Table(names, rows, "", "utf-8")
+        if len(group) >= _FEWEST_ROWS and not any(names):  # a list of rows
+            header, *rest = (tuple(cells) for _, cells in group)
+            yield 1, Table(header, tuple(rest), "", "utf-8")
+    yield from _objects(text)
+
+
+def _constants(text: str, at: int) -> list[str]:
+    cells: list[str] = []
+    while (match := _CONSTANT.match(text, at)) is not None:
+        cells.append(next(one for one in match.groups()[:3] if one is not None))
+        at = match.end()
+        if match[4] != ",":
+            return cells
+    return []
+
+
+def _objects(text: str) -> Iterator[Numbered]:
+    decoder = json.JSONDecoder()
+    for quoted in (text, text.replace("'", '"')) if "'" in text else (text,):
+        rows: list[dict[str, object]] = []
+        at = 0
+        for _ in range(_MAX_OBJECTS):
+            at = quoted.find("{", at)
+            if at < 0:
+                break
+            try:
+                value, at = decoder.raw_decode(quoted, at)
+            except (ValueError, RecursionError):
+                at += 1
+                continue
+            if isinstance(value, dict) and value:
+                rows.append(value)
+        names = list(dict.fromkeys(key for row in rows for key in row))
+        if len(rows) > 1 and 0 < len(names) <= _MAX_NAMES:
+            cells = tuple(tuple(str(row.get(name, "")) for name in names) for row in rows)
+            yield 1, Table(tuple(names), cells, "", "utf-8")

@@ -1,0 +1,101 @@
+"""Reads SVG into its words, and what it would run, load or draw for each person."""
+
+from collections.abc import Iterator
+
+from ..findings import Code, Finding, Severity, found, refuse
+from ..subject import Bundle, Format, Nest, Prose, Subject
+from ..thresholds import Policy
+from . import markup, xmltree
+from .xmltree import Document, Node
+
+_RUNS = frozenset(
+    {
+        "script",
+        "foreignObject",
+        "iframe",
+        "handler",
+        "listener",
+        "set",
+        "animate",
+        "animateTransform",
+        "animateMotion",
+    }
+)
+_POINTS = frozenset({"circle", "ellipse"})
+# A cloud of points draws persons one by one; a curve, grid or axis has fewer marks.
+_MANY_POINTS = 100
+_SOME_POINTS = 40
+_MAX_PATH = 200_000
+
+
+def read(content: bytes, *, policy: Policy, nest: Nest) -> Bundle:
+    """Return words and embedded data; marks are counted."""
+    document = xmltree.read(content)
+    if document.root.name != "svg":
+        raise refuse(Code.UNREVIEWABLE_TYPE)
+    nodes = document.root.walk()
+    data: list[Subject] = []
+    for node in nodes:
+        for key in ("href", "src"):
+            if (body := markup.data_uri(node.attributes.get(key, ""))) is not None:
+                data.append(nest("data", body))
+    words = [word for node in nodes for word in _words(node)]
+    lines = "\n".join([*words, *document.comments]).splitlines()
+    prose = Subject("words", Format.TEXT, Prose(tuple(line for line in lines if line.strip())), policy)
+    return Bundle((prose, *data), tuple(_outline(document, nodes)))
+
+
+def _outline(document: Document, nodes: list[Node]) -> Iterator[Finding]:
+    for row, node in enumerate(nodes, start=1):
+        if node.name in _RUNS or any(_is_active(key, value) for key, value in node.attributes.items()):
+            yield found(Code.ACTIVE_CONTENT, row=row)
+        if node.name == "style" and markup.fetches(node.words()):
+            yield found(Code.ACTIVE_CONTENT, row=row)
+        if node.name in ("text", "tspan") and _is_unseen(node):
+            yield found(Code.HIDDEN_TEXT, row=row)
+        if len(node.attributes.get("d", "")) > _MAX_PATH or len(node.attributes.get("points", "")) > _MAX_PATH:
+            yield found(Code.TOO_LARGE, row=row)
+    if document.comments and any(one.strip() for one in document.comments if len(one) > 200):
+        yield found(Code.HIDDEN_TEXT)
+    if any(node.words().strip() for node in nodes if node.name in ("metadata", "desc")):
+        yield found(Code.HIDDEN_METADATA, Severity.WARN)
+    marks = sum(1 for node in nodes if _is_mark(node))
+    titles = sum(1 for node in nodes if node.name == "title")
+    if marks >= _MANY_POINTS or titles >= _SOME_POINTS:
+        yield found(Code.ROW_LEVEL)
+    elif marks >= _SOME_POINTS:
+        yield found(Code.ROW_LEVEL, Severity.WARN)
+    yield found(Code.PICTURE_ALONE)
+
+
+def _is_mark(node: Node) -> bool:
+    """A letter that is drawn by `use` has no height of its own; a marker stands at x and y."""
+    return node.name in _POINTS or (node.name == "use" and {"x", "y"} <= set(node.attributes))
+
+
+def _is_active(key: str, value: str) -> bool:
+    if key.startswith("on"):
+        return True
+    if key in ("href", "src") and not value.strip().startswith("#"):
+        return markup.data_uri(value) is None
+    return key in ("style", "fill", "filter", "mask") and markup.fetches(value)
+
+
+def _is_unseen(node: Node) -> bool:
+    facts = node.attributes
+    return (
+        markup.is_unseen(facts.get("style", "").replace("fill", "color"))
+        or facts.get("display") == "none"
+        or facts.get("visibility") == "hidden"
+        or facts.get("opacity") in ("0", "0.0")
+        or facts.get("fill", "").lower() in ("#fff", "#ffffff", "white", "none", "transparent")
+    )
+
+
+def _words(node: Node) -> Iterator[str]:
+    for text in (node.text, node.tail):
+        if text.strip():
+            yield text.strip()
+    for key, value in node.attributes.items():
+        if key in ("label", "title", "desc", "id", "class") or key.startswith(("data", "aria")):
+            yield value

@@ -1,0 +1,65 @@
+package strongroom;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import nextflow.processor.TaskConfig;
+import nextflow.processor.TaskProcessor;
+import nextflow.processor.TaskRun;
+
+/** Turns one Nextflow task into what the gateway is asked for: a script, what lies beside it, and what it makes. */
+final class Job {
+    private static final double GIB = 1 << 30;
+
+    private Job() {}
+
+    static Map<String, Object> of(TaskRun task) {
+        String process = process(task.getProcessor().getName());
+        if (task.getContainer() == null) {
+            throw Refusal.of(
+                    "Process " + process + " names no image: add container with a name of images.lock.");
+        }
+        var executor = new LinkedHashMap<String, Object>();
+        executor.put("image", task.getContainer());
+        executor.put("script", TaskProcessor.normalizeScript(task.getScript(), task.getConfig().getShell()));
+        executor.put("workdir", task.getWorkDir().toString());
+        var job = new LinkedHashMap<String, Object>();
+        job.put("name", process);
+        job.put("tags", Map.of("rule", process, "job", task.getId().toString()));
+        job.put("resources", resources(task.getConfig()));
+        job.put("executors", List.of(executor));
+        job.put("inputs", inputs(task.getInputFilesMap()));
+        job.put("outputs", new ArrayList<>(new LinkedHashSet<>(task.getOutputFilesNames())));
+        return job;
+    }
+
+    /** Returns a process's name without the workflows that it was called from. */
+    static String process(String name) {
+        return name.substring(name.lastIndexOf(':') + 1);
+    }
+
+    private static List<Map<String, String>> inputs(Map<String, Path> staged) {
+        var inputs = new ArrayList<Map<String, String>>();
+        staged.forEach((name, path) -> inputs.add(Map.of("path", path.toString(), "name", name)));
+        return inputs;
+    }
+
+    private static Map<String, Object> resources(TaskConfig config) {
+        var resources = new LinkedHashMap<String, Object>();
+        resources.put("cpu_cores", config.getCpus());
+        if (config.getMemory() != null) {
+            resources.put("ram_gb", config.getMemory().getBytes() / GIB);
+        }
+        if (config.getDisk() != null) {
+            resources.put("disk_gb", config.getDisk().getBytes() / GIB);
+        }
+        if (config.getTime() != null) {
+            var seconds = String.valueOf(Math.max(1, config.getTime().toSeconds()));
+            resources.put("backend_parameters", Map.of("walltime_seconds", seconds));
+        }
+        return resources;
+    }
+}

@@ -1,0 +1,126 @@
+package strongroom.outline;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import nextflow.config.ast.ConfigApplyBlockNode;
+import nextflow.config.ast.ConfigApplyNode;
+import nextflow.config.ast.ConfigAssignNode;
+import nextflow.config.ast.ConfigBlockNode;
+import nextflow.config.ast.ConfigIncludeNode;
+import nextflow.config.ast.ConfigIncompleteNode;
+import nextflow.config.ast.ConfigVisitorSupport;
+import nextflow.config.schema.SchemaNode;
+import org.codehaus.groovy.ast.ASTNode;
+import org.codehaus.groovy.ast.expr.ConstantExpression;
+import org.codehaus.groovy.ast.expr.Expression;
+import org.codehaus.groovy.ast.expr.MapExpression;
+import org.codehaus.groovy.ast.expr.TupleExpression;
+import org.codehaus.groovy.control.SourceUnit;
+
+/** Reads one configuration: each setting with its line and whom it is for, and what its code would do. */
+final class ConfigReading extends ConfigVisitorSupport {
+    private static final int MOST = 2_000;
+    private final String file;
+    private final Map<String, List<Object>> found;
+    private final CodeReading code;
+    private final List<String> includes = new ArrayList<>();
+    private final Deque<String> blocks = new ArrayDeque<>();
+    private String selector = "";
+    private boolean isFull;
+
+    ConfigReading(String file, Map<String, List<Object>> found) {
+        this.file = file;
+        this.found = found;
+        code = new CodeReading(file, "config", found);
+    }
+
+    /** Returns what it includes by literal names. */
+    List<String> includes() {
+        return includes;
+    }
+
+    @Override
+    protected SourceUnit getSourceUnit() {
+        return null;
+    }
+
+    @Override
+    public void visitConfigAssign(ConfigAssignNode set) {
+        var names = new ArrayList<>(blocks);
+        names.addAll(set.names);
+        String name = String.join(".", names);
+        note(name, set, set.value, SchemaNode.ROOT.getOption(names) != null);
+        if (name.startsWith("params.")) {
+            code.parameter(name.substring("params.".length()), set, set.value);
+        }
+        set.value.visit(code);
+    }
+
+    @Override
+    public void visitConfigBlock(ConfigBlockNode block) {
+        String outer = selector;
+        if (block.kind == null) {
+            blocks.addLast(block.name);
+        } else {
+            selector = block.kind + ":" + block.name;
+        }
+        super.visitConfigBlock(block);
+        if (block.kind == null) {
+            blocks.removeLast();
+        }
+        selector = outer;
+    }
+
+    @Override
+    public void visitConfigApplyBlock(ConfigApplyBlockNode block) {
+        for (ConfigApplyNode one : block.statements) {
+            Expression first = one.getArguments() instanceof TupleExpression given && !given.getExpressions().isEmpty()
+                    ? given.getExpression(0) : one.getArguments();
+            note(block.name + "." + one.getMethodAsString(), one, first, true);
+            one.getArguments().visit(code);
+        }
+    }
+
+    @Override
+    public void visitConfigInclude(ConfigIncludeNode include) {
+        note("includeConfig", include, include.source, true);
+        include.source.visit(code);
+        if (include.source instanceof ConstantExpression named) {
+            includes.add(String.valueOf(named.getValue()));
+        }
+    }
+
+    @Override
+    public void visitConfigIncomplete(ConfigIncompleteNode incomplete) {
+        found.get("errors").add(Map.of(
+                "file", file, "line", Math.max(0, incomplete.getLineNumber()), "message", "This setting has no value."));
+    }
+
+    private void note(String name, ASTNode node, Expression value, boolean isKnown) {
+        if (found.get("settings").size() >= MOST) {
+            if (!isFull) {
+                found.get("errors").add(Map.of("file", file, "line", 0, "message", "There is more than an outline holds."));
+            }
+            isFull = true;
+            return;
+        }
+        var one = new LinkedHashMap<String, Object>();
+        one.put("file", file);
+        one.put("line", Math.max(0, node.getLineNumber()));
+        one.put("name", Texts.cut(name, 390));
+        one.put("selector", Texts.cut(selector, 390));
+        one.put("known", isKnown);
+        one.put("value", Texts.value(value));
+        var named = new LinkedHashMap<String, Object>();
+        if (value instanceof MapExpression map) {
+            map.getMapEntryExpressions().forEach(entry -> named.put(
+                    Texts.cut(entry.getKeyExpression().getText(), 390), Texts.value(entry.getValueExpression())));
+        }
+        one.put("named", named);
+        found.get("settings").add(one);
+    }
+}

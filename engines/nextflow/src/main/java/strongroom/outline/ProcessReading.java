@@ -1,0 +1,163 @@
+package strongroom.outline;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
+import nextflow.script.ast.ProcessNode;
+import org.codehaus.groovy.ast.expr.DeclarationExpression;
+import org.codehaus.groovy.ast.expr.ConstantExpression;
+import org.codehaus.groovy.ast.expr.Expression;
+import org.codehaus.groovy.ast.expr.MethodCallExpression;
+import org.codehaus.groovy.ast.expr.TernaryExpression;
+import org.codehaus.groovy.ast.expr.TupleExpression;
+import org.codehaus.groovy.ast.expr.VariableExpression;
+import org.codehaus.groovy.ast.stmt.EmptyStatement;
+import org.codehaus.groovy.ast.stmt.ExpressionStatement;
+import org.codehaus.groovy.ast.stmt.IfStatement;
+import org.codehaus.groovy.ast.stmt.ReturnStatement;
+import org.codehaus.groovy.ast.stmt.Statement;
+
+/** Reads one process: directives, inputs, outputs, and each text that its script can be. */
+final class ProcessReading {
+    private final String file;
+    private final ProcessNode process;
+    private final Map<String, List<Object>> found;
+    private final Files files;
+    private final List<Object> scripts = new ArrayList<>();
+    private final List<Object> locals = new ArrayList<>();
+
+    ProcessReading(String file, ProcessNode process, Map<String, List<Object>> found, Files files) {
+        this.file = file;
+        this.process = process;
+        this.found = found;
+        this.files = files;
+    }
+
+    Map<String, Object> read() {
+        boolean isExec = "exec".equals(process.type);
+        if (!isExec) {
+            scripts(process.exec);
+        }
+        var said = new CodeReading(file, "process", found);
+        Stream.of(process.directives, process.inputs, process.outputs, process.when)
+                .filter(Objects::nonNull)
+                .forEach(part -> part.visit(said));
+        if (process.exec != null) {
+            process.exec.visit(new CodeReading(file, isExec ? "exec" : "script", found));
+        }
+        var one = new LinkedHashMap<String, Object>();
+        one.put("name", Texts.cut(process.getName(), 390));
+        one.put("file", file);
+        one.put("line", process.getLineNumber());
+        one.put("kind", process.type == null ? "script" : process.type);
+        one.put("directives", Sayings.of(process.directives));
+        one.put("inputs", Sayings.of(process.inputs));
+        one.put("outputs", Sayings.of(process.outputs));
+        one.put("scripts", scripts);
+        one.put("locals", locals);
+        one.put("stub", process.stub != null && !(process.stub instanceof EmptyStatement));
+        return one;
+    }
+
+    /** Notes the texts that a block can end in, and the names that it gives to values before. */
+    private void scripts(Statement block) {
+        var all = Sayings.statements(block);
+        for (int n = 0; n < all.size(); n++) {
+            Statement one = all.get(n);
+            boolean isLast = n == all.size() - 1;
+            if (one instanceof IfStatement choice) {
+                if (isLast) {
+                    scripts(choice.getIfBlock());
+                    scripts(choice.getElseBlock());
+                } else {
+                    locals(choice.getIfBlock());
+                    locals(choice.getElseBlock());
+                }
+            } else if (one instanceof ReturnStatement returned) {
+                script(returned.getExpression());
+            } else if (one instanceof ExpressionStatement said) {
+                local(said.getExpression());
+                if (isLast && !(said.getExpression() instanceof DeclarationExpression)) {
+                    script(said.getExpression());
+                }
+            } else if (isLast && !(one instanceof EmptyStatement)) {
+                computed(one.getText(), one.getLineNumber());
+            }
+        }
+    }
+
+    private void locals(Statement block) {
+        for (Statement one : Sayings.statements(block)) {
+            if (one instanceof ExpressionStatement said) {
+                local(said.getExpression());
+            } else if (one instanceof IfStatement choice) {
+                locals(choice.getIfBlock());
+                locals(choice.getElseBlock());
+            }
+        }
+    }
+
+    private void local(Expression expression) {
+        if (expression instanceof org.codehaus.groovy.ast.expr.BinaryExpression set
+                && set.getOperation().getText().equals("=")
+                && set.getLeftExpression() instanceof VariableExpression variable) {
+            var words = new Words();
+            set.getRightExpression().visit(words);
+            var one = new LinkedHashMap<String, Object>();
+            one.put("name", Texts.cut(variable.getName(), 390));
+            one.put("text", Texts.of(set.getRightExpression()));
+            one.put("names", words.names());
+            one.put("params", words.params());
+            one.put("choices", Texts.choices(set.getRightExpression()));
+            locals.add(one);
+        }
+    }
+
+    private void script(Expression expression) {
+        if (expression instanceof TernaryExpression choice) {
+            script(choice.getTrueExpression());
+            script(choice.getFalseExpression());
+            return;
+        }
+        int line = expression.getLineNumber();
+        var parts = Texts.script(expression, "shell".equals(process.type));
+        if (parts != null) {
+            add("text", line + Texts.linesBefore(expression), null, parts);
+        } else if (expression instanceof MethodCallExpression call && "template".equals(call.getMethodAsString())
+                && call.getArguments() instanceof TupleExpression arguments && arguments.getExpressions().size() == 1
+                && arguments.getExpression(0) instanceof ConstantExpression named) {
+            template(String.valueOf(named.getValue()), line);
+        } else {
+            computed(Texts.of(expression), line);
+        }
+    }
+
+    private void template(String named, int line) {
+        var from = java.nio.file.Path.of(file).getParent();
+        String beside = (from == null ? "" : from + "/") + "templates/" + named;
+        for (String path : List.of(beside, "templates/" + named)) {
+            if (!named.contains("..") && files.isFile(path)) {
+                String text = files.text(path);
+                add("template", line, path, text == null ? List.of() : List.of(Texts.cut(text, 50_000)));
+                return;
+            }
+        }
+        computed("template " + named, line);
+    }
+
+    private void computed(String text, int line) {
+        add("computed", line, null, List.of(Texts.cut(text, 390)));
+    }
+
+    private void add(String kind, int line, String path, List<Object> parts) {
+        var one = new LinkedHashMap<String, Object>();
+        one.put("kind", kind);
+        one.put("line", Math.max(0, line));
+        one.put("path", path);
+        one.put("parts", parts.stream().map(part -> part instanceof String text ? Map.of("text", text) : Map.of("hole", part)).toList());
+        scripts.add(one);
+    }
+}

@@ -1,0 +1,122 @@
+"""Follows a workflow's files from its entry: what they include, and the scripts that its rules name."""
+
+import ast
+import hashlib
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from snakemake.parser import parse
+from snakemake.sourcecache import LocalSourceFile
+
+from strongroom_outline.reading import Reading
+
+MOST_FILES = 200
+SCRIPTS = ("script", "notebook")
+WRAPPERS = ("wrapper.py", "wrapper.R", "wrapper.jl")  # below wrappers/, as our engine's --wrapper-prefix has it
+READ = ("rules", "statements", "calls", "globals", "reads")
+
+
+def outline(folder: Path, entry: str) -> dict[str, Any]:
+    """Return what all files say that can be reached by literal includes; the rest is told as it stands."""
+    found: dict[str, Any] = {"files": [], "errors": []} | {name: [] for name in READ}
+    waiting, seen = [entry], set[str]()
+    while waiting and len(seen) < MOST_FILES:
+        path = waiting.pop(0)
+        if path in seen:
+            continue
+        seen.add(path)
+        reading = _read(folder, path, found)
+        if reading is None:
+            continue
+        for name in READ:
+            found[name] += getattr(reading, name)
+        waiting += [inside for one in reading.statements if (inside := _followed(folder, path, one))]
+    for rule in found["rules"]:
+        _digest_scripts(folder, rule)
+    for script in sorted({one["path"] for rule in found["rules"] for one in rule["scripts"]}):
+        _python_script(folder, script, found)
+    return found
+
+
+def _read(folder: Path, path: str, found: dict[str, Any]) -> Reading | None:
+    source = folder / path
+    text = source.read_bytes() if source.is_file() else b""
+    found["files"].append({"path": path, "digest": _digest(text), "lines": text.count(b"\n"), "is_snakefile": True})
+    lines: dict[int, int] = {}
+    try:
+        python = _translated(source, lines)
+        tree = ast.parse(python)
+    except Exception as error:  # Snakemake's parser has many ways to say no
+        found["errors"].append({"file": path, "line": _line_of(error, lines), "message": f"{error}"[:500]})
+        return None
+    reading = Reading(path, lines)
+    reading.visit_module(tree)
+    return reading
+
+
+def _translated(source: Path, lines: dict[int, int]) -> str:
+    # All that the parser asks of a workflow is to open its file.
+    workflow = SimpleNamespace(sourcecache=SimpleNamespace(open=lambda _: source.open()))
+    python, _ = parse(LocalSourceFile(str(source)), workflow, linemap=lines)
+    return str(python)
+
+
+def _line_of(error: Exception, lines: dict[int, int]) -> int:
+    line = getattr(error, "lineno", None)
+    return lines.get(line, line) if isinstance(line, int) else 0
+
+
+def _followed(folder: Path, path: str, statement: dict[str, Any]) -> str | None:
+    """Return the file in the folder that an include or a module names literally."""
+    named = {"include": (None,), "module": ("snakefile",)}.get(statement["name"])
+    for one in statement["arguments"] if named else ():
+        if one["key"] in named and one["kind"] == "text" and "://" not in one["value"]:
+            return _inside(folder, path, one["value"])
+    return None
+
+
+def _inside(folder: Path, path: str, named: str) -> str | None:
+    """Return a path that a file names, from the workflow's folder; None if it leads out of it."""
+    inside = os.path.normpath(Path(path).parent / named)
+    return None if inside.startswith(("..", "/")) or not (folder / inside).is_file() else inside
+
+
+def _digest_scripts(folder: Path, rule: dict[str, Any]) -> None:
+    rule["scripts"] = []
+    for name in SCRIPTS:
+        for one in rule["directives"].get(name, ()):
+            inside = _inside(folder, rule["file"], one["value"]) if one["kind"] == "text" else None
+            if inside is not None:
+                rule["scripts"].append(_script(folder, inside))
+    for one in rule["directives"].get("wrapper", ()):
+        named = [f"wrappers/{one['value']}/{name}" for name in WRAPPERS if one["kind"] == "text"]
+        found = [inside for path in named if (inside := _inside(folder, "Snakefile", path)) is not None]
+        rule["scripts"] += [_script(folder, inside) for inside in found[:1]]
+
+
+def _script(folder: Path, path: str) -> dict[str, Any]:
+    return {"path": path, "digest": _digest((folder / path).read_bytes())}
+
+
+def _python_script(folder: Path, path: str, found: dict[str, Any]) -> None:
+    """Tell what a script's calls are, if it is Python's."""
+    content = (folder / path).read_bytes()
+    found["files"].append(
+        {"path": path, "digest": _digest(content), "lines": content.count(b"\n"), "is_snakefile": False}
+    )
+    if not path.endswith(".py"):
+        return
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError) as error:
+        found["errors"].append({"file": path, "line": getattr(error, "lineno", 0) or 0, "message": f"{error}"[:500]})
+        return
+    reading = Reading(path, {})
+    reading.visit_script(tree)
+    found["calls"] += reading.calls
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"

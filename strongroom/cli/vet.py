@@ -1,0 +1,127 @@
+"""Reads a workflow for `strongroom workflow vet`: its findings on the screen, and a manifest drafted into a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.table import Table
+
+from strongroom.cli.changes import plain
+from strongroom.cli.client import out
+from strongroom.errors import BadRequest, StrongroomError
+from strongroom.settings import Settings
+from wes import draft_manifest, nextflow_drafts, nextflow_lint, outlining
+from wes.catalogue import MANIFEST
+from wes.lint import Finding, lint
+from wes.lint_table import TABLE, Severity
+from wes.manifest import Manifest, parse_manifest
+from wes.outline import Outline
+from wes.reading import NotRead
+
+COLOURS = {Severity.ERROR: "red", Severity.LOOK: "yellow", Severity.HINT: "dim"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What reading a folder gave; profiles have no findings."""
+
+    findings: list[Finding]
+    free: list[str]
+
+    def errors(self) -> list[Finding]:
+        """Return what must be cured before anybody signs."""
+        return [one for one in self.findings if one.severity is Severity.ERROR]
+
+
+def read(settings: Settings, folder: Path, images: dict[str, str]) -> Seen:
+    """Return the findings about a workflow's folder, and the rules whose commands are free."""
+    if not (folder / MANIFEST).is_file():
+        return Seen([], [])
+    manifest = parse_manifest((folder / MANIFEST).read_text())
+    free = manifest.free()
+    return Seen(_lint(settings, folder, manifest, images), free)
+
+
+def _lint(settings: Settings, folder: Path, manifest: Manifest, images: dict[str, str]) -> list[Finding]:
+    try:
+        if manifest.engine == "nextflow":
+            found = outlining.nextflow_outline(settings, folder, entry=manifest.entry)
+            return nextflow_lint.lint(found, manifest, images)
+        return lint(outlining.outline(settings, folder, engine="snakemake", entry=manifest.entry), manifest, images)
+    except NotRead as error:
+        return [Finding("reader-failed", manifest.entry, 0, error.detail[-200:])]
+
+
+def draft(settings: Settings, folder: Path, target: Path, *, versions: dict[str, str]) -> list[Finding]:
+    """Write a manifest for an author to edit into `target`; return what there is to say of the workflow itself.
+
+    `versions` are the engines' by their names.
+    """
+    if target.exists():
+        raise BadRequest("--draft: this file exists, and a draft overwrites nothing; name another.")
+    said: dict[str, Any] = {}
+    if (folder / MANIFEST).is_file():
+        said = yaml.safe_load((folder / MANIFEST).read_text()) or {}
+    engine = _engine(folder, said)
+    names = folder.absolute().parts[-2:]
+    if engine == "nextflow":
+        read_ = outlining.nextflow_outline(settings, folder, entry=str(said.get("entry", "main.nf")))
+        drafted = nextflow_drafts.draft(read_, said, folder=names, version=versions[engine])
+        found = nextflow_lint.lint(read_, None, {})
+    else:
+        outline = outlining.outline(settings, folder, engine=engine, entry=str(said.get("entry", "Snakefile")))
+        drafted = draft_manifest.draft(outline, said, folder=names, version=versions[engine])
+        if not drafted["outputs"]:
+            drafted["outputs"] = _outputs(settings, folder, outline, drafted)
+        found = lint(outline, None, {})
+    target.write_text(yaml.dump(drafted, Dumper=_Lines, sort_keys=False, allow_unicode=True, width=110))
+    return found
+
+
+class _Lines(yaml.SafeDumper):
+    """Writes texts of several lines line by line."""
+
+
+_Lines.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
+
+
+def _engine(folder: Path, said: dict[str, Any]) -> str:
+    """Return whose workflow it is: what its manifest says, or the file that it begins with."""
+    known = said.get("engine")
+    if isinstance(known, dict) and known.get("name") in ("nextflow", "snakemake"):
+        return str(known["name"])
+    is_nextflow = (folder / "main.nf").is_file() and not (folder / "Snakefile").is_file()
+    return "nextflow" if is_nextflow else "snakemake"
+
+
+def _outputs(settings: Settings, folder: Path, found: Outline, drafted: dict[str, Any]) -> list[dict[str, Any]]:
+    config, inputs = draft_manifest.rehearsal(drafted)
+    try:
+        planned = outlining.plan(
+            settings, folder, engine="snakemake", entry=drafted["entry"], config=config, inputs=inputs
+        )
+    except StrongroomError as error:
+        out.print(
+            f"The dry run for the contract did not succeed; write outputs by hand. {plain(error.detail[-600:])}"
+        )
+        return []
+    return draft_manifest.outputs(found, planned)
+
+
+def show(findings: list[Finding]) -> None:
+    """Print findings: the grave first, each with its reason and cure."""
+    if not findings:
+        out.print("No findings.")
+        return
+    table = Table("", "Where", "What", "Why, and what to do")
+    order = list(Severity)
+    for one in sorted(findings, key=lambda f: (order.index(f.severity), f.file, f.line)):
+        entry = TABLE[one.code]
+        word = f"[{COLOURS[one.severity]}]{one.severity.value}[/]"
+        place = f"{one.file}:{one.line}" if one.line else one.file
+        table.add_row(word, place, plain(f"{one.code}: {one.about}"), f"{entry.reason} {entry.cure}")
+    out.print(table)

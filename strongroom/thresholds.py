@@ -1,0 +1,97 @@
+"""Says what no project's policy may be laxer than: the platform's floor, and which way each threshold is stricter."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from strongroom.errors import BadRequest
+
+# What `airlock.checks.thresholds.Policy` defaults to; the jail imports nothing of the floor, so a test compares them.
+FLOOR: Mapping[str, int] = {
+    "min_count": 5,
+    "max_bytes": 16 * 2**20,
+    "max_unpacked_bytes": 256 * 2**20,
+    "max_rows": 5000,
+    "max_columns": 200,
+    "max_cell_length": 256,
+    "max_decimals": 6,
+    "max_magnitude": 10**12,
+    "max_sites": 1_000_000,
+    "max_allele_length": 49,
+    "max_pixels": 8_000_000,
+    "max_colours": 64,
+    "dominance_percent": 90,
+    "dominance_rest_percent": 10,
+    "min_dof": 10,
+    "min_allele_count": 5,
+    "rounded_cells": 4,
+    "block_class_disclosure": 0,
+    "block_endpoints": 0,
+    "block_unknown_members": 0,
+    "max_cohorts": 200,
+}
+# More of these is stricter; less of every other number is.
+MORE_IS_STRICTER = frozenset(
+    {
+        "min_count",
+        "dominance_rest_percent",
+        "min_dof",
+        "min_allele_count",
+        "rounded_cells",
+        "block_class_disclosure",
+        "block_endpoints",
+        "block_unknown_members",
+    }
+)
+# Thresholds that came after the first policies were signed: where one is missing, the platform's own counts.
+LATER = frozenset({"block_unknown_members", "max_cohorts"})
+LARGEST = 2**40
+UNSIGNED = 1  # the version of a project whose policy nobody signed: the floor with its own smallest count
+
+
+class PolicyLaxer(BadRequest):
+    """A policy that would let out more than its floor does."""
+
+
+def laxer(asked: Mapping[str, int], least: Mapping[str, int]) -> list[str]:
+    """Return the thresholds of `least` that `asked` is laxer in; a missing one is."""
+    return [
+        name
+        for name, limit in least.items()
+        if name not in asked or (asked[name] < limit if name in MORE_IS_STRICTER else asked[name] > limit)
+    ]
+
+
+def is_complete(signed: Collection[str]) -> bool:
+    """Say whether a policy names each threshold that there was when it can have been signed, and no other."""
+    return set(FLOOR) - LATER <= set(signed) <= set(FLOOR)
+
+
+def strictest(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """Return the stricter of both for each threshold of either."""
+    pick = {name: max if name in MORE_IS_STRICTER else min for name in {*one, *other}}
+    return {name: pick[name](one.get(name, other.get(name, 0)), other.get(name, one.get(name, 0))) for name in pick}
+
+
+def floor_of(*counts: int) -> dict[str, int]:
+    """Return the platform's floor with the largest of these smallest counts."""
+    return {**FLOOR, "min_count": max(FLOOR["min_count"], *counts)}
+
+
+def completed(raw: Mapping[str, Any], floor: Mapping[str, int]) -> dict[str, int]:
+    """Return all thresholds, those of the floor where `raw` names none; raise for an unknown or a laxer one."""
+    unknown = sorted(str(name)[:40] for name in set(raw) - set(FLOOR))
+    if unknown:
+        raise BadRequest(f"thresholds: there is no threshold {unknown[0]}; known are {', '.join(sorted(FLOOR))}.")
+    for name, value in raw.items():
+        if type(value) is not int or not 0 <= value <= LARGEST:
+            raise BadRequest(f"thresholds.{name}: a whole number from 0 to {LARGEST}.")
+    asked = {**floor, **raw}
+    check_no_laxer(asked, floor)
+    return asked
+
+
+def check_no_laxer(asked: Mapping[str, int], least: Mapping[str, int]) -> None:
+    """Raise unless each threshold is at least as strict as the floor's."""
+    for name in laxer(asked, least):
+        way = "raise" if name in MORE_IS_STRICTER else "lower"
+        raise PolicyLaxer(f"A project may only {way} {name}; the platform's own is {least[name]}.")

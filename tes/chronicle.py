@@ -1,0 +1,138 @@
+"""Writes down the news of tasks: what begins, runs, ends, is refused or canceled, in the caller's transaction."""
+
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from strongroom import audit
+from strongroom.audit import Entry, Event
+from strongroom.database import now
+from tes.backends import Backend, Launch
+from tes.preparation import Prepared
+from tes.reports import Report, report
+from tes.store import Attempt, Task, move, record_outputs
+from tes.tasks import Cause, TaskState, after
+
+ACTOR = "tes.dispatcher"
+# Made once. Requests and plans are long, and no move needs them.
+_IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
+_TASKS = sa.select(Task).where(Task.id.in_(_IDS)).options(orm.defer(Task.request), orm.defer(Task.plan))
+_ENDING = (
+    sa.select(Attempt)
+    .where(Attempt.id.in_(_IDS), Attempt.ended.is_(None))
+    .options(orm.load_only(Attempt.id, Attempt.task, Attempt.ended))
+)
+
+
+@dataclass(frozen=True)
+class News:
+    """What happened since the dispatcher wrote last."""
+
+    over: Mapping[str, Report]  # how attempts ended, by their ids
+    up: Collection[str]  # tasks whose walls are up
+    prepared: Sequence[Prepared]  # attempts that can be started
+    refused: Mapping[str, str]  # why no attempt at a task can be started, by the task's id
+    dead: Collection[str]  # tasks to cancel of which no process lives
+
+    def __bool__(self) -> bool:
+        """Say whether there is any."""
+        return bool(self.over or self.up or self.prepared or self.refused or self.dead)
+
+
+def write(session: orm.Session, news: News, backend: Backend, *, attempts: int) -> frozenset[str]:
+    """Record all `news` and return the attempts that are to be started; a task gets up to `attempts` of them.
+
+    Of what is news no more nothing is written: an attempt that ended before, a task that waits no more.
+    """
+    ended = session.scalars(_ENDING, {"ids": list(news.over)}).all() if news.over else ()
+    ids = {row.task for row in ended} | {one.task for one in news.prepared}
+    tasks = _Tasks(session, ids.union(news.up, news.refused, news.dead))
+    entries = [
+        *_ends(session, tasks, ended, news.over, attempts=attempts),
+        *_moves(session, tasks.now_in(TaskState.INITIALIZING, news.up), TaskState.RUNNING),
+        *_begins(session, tasks, news.prepared, backend),
+        *_refusals(session, tasks, news.refused, backend),
+        *_moves(session, tasks.now_in(TaskState.CANCELING, news.dead), TaskState.CANCELED),
+    ]
+    audit.append(session, *entries)
+    return frozenset(entry.subject for entry in entries if entry.event is Event.ATTEMPT_STARTED)
+
+
+class _Tasks(dict[str, Task]):
+    """The tasks that the news are about."""
+
+    def __init__(self, session: orm.Session, ids: Collection[str]) -> None:
+        super().__init__((task.id, task) for task in session.scalars(_TASKS, {"ids": list(ids)}))
+
+    def now_in(self, state: TaskState, wanted: Collection[str]) -> list[Task]:
+        """Return those of the wanted tasks that are in `state` now."""
+        return [self[one] for one in wanted if one in self and self[one].state == state.value]
+
+
+def _ends(
+    session: orm.Session, tasks: _Tasks, rows: Sequence[Attempt], reports: Mapping[str, Report], *, attempts: int
+) -> Iterator[Entry]:
+    for row in rows:
+        task, said = tasks[row.task], reports[row.id]
+        row.ended, row.report = now(), said
+        cause = Cause(said["cause"])
+        facts = {
+            "task": task.id,
+            "cause": cause.value,
+            "exit_code": said.get("exit_code"),
+            "outputs": sorted(output["object"] for output in said.get("outputs", [])),
+        }
+        yield Entry(Event.ATTEMPT_ENDED, ACTOR, row.id, task.project, facts)
+        again = task.attempts < attempts
+        states = after(TaskState(task.state), cause, said.get("exit_code"), again=again)
+        if TaskState.COMPLETE in states:
+            record_outputs(session, task, said)
+        for state in states:
+            yield move(session, task, state, actor=ACTOR)
+
+
+def _moves(session: orm.Session, tasks: Collection[Task], to: TaskState) -> Iterator[Entry]:
+    for task in tasks:
+        yield move(session, task, to, actor=ACTOR)
+
+
+def _begins(session: orm.Session, tasks: _Tasks, prepared: Sequence[Prepared], backend: Backend) -> Iterator[Entry]:
+    ready = {one.task: one for one in prepared}
+    for task in tasks.now_in(TaskState.QUEUED, ready):
+        one = ready[task.id]
+        yield move(session, task, TaskState.INITIALIZING, actor=ACTOR)
+        attempt = _attempt(task, one.launch.attempt, backend)
+        attempt.spec_sha256 = one.spec_sha256
+        attempt.launch = _kept(one.launch) if backend.keeps else None
+        session.add(attempt)
+        facts = {"task": task.id, "number": attempt.number, "spec_sha256": one.spec_sha256}
+        yield Entry(Event.ATTEMPT_STARTED, ACTOR, attempt.id, task.project, facts)
+
+
+def _refusals(session: orm.Session, tasks: _Tasks, reasons: Mapping[str, str], backend: Backend) -> Iterator[Entry]:
+    for task in tasks.now_in(TaskState.QUEUED, reasons):
+        attempt = _attempt(task, uuid.uuid4().hex, backend)
+        attempt.ended, attempt.report = now(), report(Cause.SYSTEM, reasons[task.id])
+        session.add(attempt)
+        yield move(session, task, TaskState.SYSTEM_ERROR, actor=ACTOR)
+
+
+def _attempt(task: Task, identifier: str, backend: Backend) -> Attempt:
+    task.attempts += 1
+    return Attempt(
+        id=identifier,
+        task=task.id,
+        number=task.attempts,
+        decision=task.run,
+        project=task.project,
+        backend=backend.name,
+        started=now(),
+    )
+
+
+def _kept(launch: Launch) -> dict[str, Any]:
+    return {"spec": launch.spec.decode(), "order": launch.order, "plan": launch.plan}

@@ -1,0 +1,175 @@
+"""Cohorts of whatever project that single out a few persons together do not leave (T7)."""
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from airlock_scene import API, CONTRACT, LIST, PNG, TSV, WITH_MEMBERS, Scene, person, scene
+from keyroom import CHECKS_IMAGE, SAM, Attempt, KeyRoom, key_room, seal
+
+from airlock.checks.codes import Code
+from airlock.cohorts import Cohort, ReleasedCohort
+from airlock.store import Release
+from archive.keys.broker import verbs
+from archive.labels import digest
+from strongroom.database import now, reading, transaction
+from strongroom.errors import StrongroomError
+from strongroom.projects import Membership, Project, Role
+
+PEOPLE = [f"NA{n:05}" for n in range(100)]
+
+
+@pytest.fixture
+def stage() -> Iterator[Scene]:
+    with scene() as made:
+        yield made
+
+
+def run_of(stage: Scene, members: list[str] | None, *, lineage: tuple[str, ...] = ("hapmap",)) -> str:
+    """Complete a run whose workflow promises a list of its members."""
+    return stage.complete_run({TSV: "count"}, contract=WITH_MEMBERS, members=members, lineage=lineage)
+
+
+def codes(stage: Scene, run: str) -> dict[str, str]:
+    """Return what the checks found in the run's table, with how bad it is."""
+    return {finding["code"]: finding["severity"] for finding in stage.files(run)[TSV].findings}
+
+
+BLOCKED = {Code.COHORT_DIFFERENCE.value: "block"}
+
+
+def test_t7_a_cohort_less_one_person_is_stopped_and_its_requester_learns_nothing(stage: Scene) -> None:
+    assert stage.released(run_of(stage, PEOPLE), TSV)["state"] == "RELEASED"
+    run = run_of(stage, PEOPLE[1:])
+    assert codes(stage, run) == BLOCKED
+    request = stage.submitted(run, TSV)
+    assert (request["files"][0]["verdict"], request["files"][0]["findings"]) == ("pass", [])
+    assert codes(stage, run_of(stage, PEOPLE)) == {}
+    assert codes(stage, run_of(stage, PEOPLE[5:])) == {}
+    assert codes(stage, run_of(stage, PEOPLE[:4])) == BLOCKED
+
+
+def test_t7_a_release_of_another_project_is_named_to_its_own_stewards_only(stage: Scene) -> None:
+    request = stage.released(run_of(stage, PEOPLE), TSV)["id"]
+    with transaction(stage.engine) as session:
+        session.add(Project(id="other", title="", min_count=5, policy_version=1, created=now()))
+        session.add(Membership(project="other", person=person("sina"), role=Role.STEWARD.value, since=now()))
+        session.flush()
+        session.execute(sa.update(Release).where(Release.request == request).values(project="other"))
+    url = f"{API}/reviews/{stage.submitted(run_of(stage, PEOPLE[1:]), TSV)['id']}"
+    seen = {name: stage.ask(name).get(url).json()["files"][0]["findings"] for name in ("sam", "sina")}
+    assert [one["earlier"] for one in seen["sam"]] == [["An earlier release."]]
+    assert [one["earlier"] for one in seen["sina"]] == [[f"Request {request} of project other."]]
+
+
+def test_t7_parts_that_add_up_to_all_but_one_are_stopped(stage: Scene) -> None:
+    for members in (PEOPLE, PEOPLE[:50], PEOPLE[50:80]):
+        assert stage.released(run_of(stage, members), TSV)["state"] == "RELEASED"
+    assert codes(stage, run_of(stage, PEOPLE[80:99])) == BLOCKED
+    assert codes(stage, run_of(stage, PEOPLE[80:])) == {}  # what subtracting tells anyway
+    assert codes(stage, run_of(stage, PEOPLE[80:99], lineage=("another",))) == {}
+    assert codes(stage, run_of(stage, PEOPLE[80:99], lineage=("child", "hapmap"))) == BLOCKED  # derived of it
+
+
+def test_t7_what_was_released_since_the_review_stops_it(stage: Scene) -> None:
+    first, second = run_of(stage, PEOPLE), run_of(stage, PEOPLE[2:])
+    assert (codes(stage, first), codes(stage, second)) == ({}, {})
+    assert stage.released(first, TSV)["state"] == "RELEASED"
+    waiting = stage.released(second, TSV)
+    assert (waiting["state"], "released since the review" in waiting["trouble"]) == ("RELEASING", True)
+
+
+def test_t7_whose_members_nobody_knows_counts_as_differing_by_one(stage: Scene) -> None:
+    assert stage.released(run_of(stage, PEOPLE), TSV)["state"] == "RELEASED"
+    for members in ([*PEOPLE[:50], "someone-else"], [], None):  # no list of these persons, an empty one, none at all
+        assert codes(stage, run_of(stage, members)) == {Code.UNKNOWN_MEMBERS.value: "warn"}
+    silent = stage.complete_run({TSV: "count"}, contract=CONTRACT)
+    assert codes(stage, silent) == {Code.UNKNOWN_MEMBERS.value: "warn"}
+    assert stage.released(silent, TSV)["state"] == "RELEASED"
+    assert codes(stage, run_of(stage, PEOPLE)) == {Code.UNKNOWN_MEMBERS.value: "warn"}
+    with reading(stage.engine) as session:
+        assert [row.cohort is None for row in session.scalars(sa.select(ReleasedCohort))] == [False, True]
+
+
+def test_t7_a_list_of_members_never_leaves_nor_stands_in_a_row(stage: Scene) -> None:
+    run = run_of(stage, PEOPLE)
+    assert set(stage.files(run)) == {TSV}
+    assert LIST not in stage.ask("ruth").get(f"{API}/outputs", params={"run": run}).text
+    asked = {"run": run, "files": [LIST], "purpose": "Figure 2."}
+    assert stage.ask("ruth").post(f"{API}/requests", asked).status_code >= 400
+    with reading(stage.engine) as session:
+        (row,) = session.scalars(sa.select(Cohort))
+        assert row.members is not None
+        assert len(row.members) == 8 * len(PEOPLE)
+        assert b"NA0" not in row.members
+    told = json.dumps([one for one in stage.inspector.asked if one["kind"] == "members"])
+    assert "NA0" not in told  # not even on the way into the jail
+
+
+def test_t7_a_list_that_another_rule_wrote_counts_as_none(stage: Scene) -> None:
+    run = stage.complete_run({TSV: "count", PNG: "plot", LIST: "plot"}, contract=WITH_MEMBERS)
+    with reading(stage.engine) as session:
+        (row,) = session.scalars(sa.select(Cohort).where(Cohort.run == run))
+    assert (row.source, row.members) == (None, None)
+
+
+@pytest.fixture(scope="module")
+def room() -> Iterator[KeyRoom]:
+    with key_room() as made:
+        yield made
+
+
+def listed(room: KeyRoom, dataset: str, people: list[str]) -> tuple[str, str]:
+    """Return a complete run over files of these people, and the list that it wrote."""
+    run = room.decision([dataset])
+    files = [room.file(dataset, b"calls", person=one) for one in people]
+    made = room.result(run, files, "\n".join(people).encode())
+    room.close_run(run)
+    return run, made
+
+
+def named(room: KeyRoom, made: str) -> dict[str, str]:
+    """Return the broker's name of each person that the list may hold."""
+    told = room.ask("broker", verb="members", object=made)
+    key, digests, names = (bytes.fromhex(told[part]) for part in ("key", "digests", "names"))
+    by_digest = {digests[6 * at : 6 * at + 6]: names[8 * at : 8 * at + 8].hex() for at in range(len(names) // 8)}
+    return {one: by_digest[digest(one, key)] for one in ("NA1", "NA2", "NA3") if digest(one, key) in by_digest}
+
+
+def test_t7_a_person_has_one_name_in_all_data_and_the_key_stays_with_the_broker(room: KeyRoom) -> None:
+    _, one = listed(room, room.dataset("first"), ["NA1", "NA2"])
+    _, two = listed(room, room.dataset("second"), ["NA2", "NA3"])
+    assert (set(named(room, one)), set(named(room, two))) == ({"NA1", "NA2"}, {"NA2", "NA3"})
+    assert named(room, one)["NA2"] == named(room, two)["NA2"]
+    assert len({*named(room, one).values(), *named(room, two).values()}) == 3
+    first, again = (room.ask("broker", verb="members", object=one) for _ in range(2))
+    assert first["digests"] != again["digests"]  # a key for each question
+    assert verbs(room.settings)["members"].callers == {0, os.geteuid(), room.settings.uids.services}
+
+
+def test_t7_only_what_a_task_wrote_has_its_persons_named(room: KeyRoom) -> None:
+    dataset = room.dataset("third")
+    upload = room.file(dataset, b"calls")
+    run, made = listed(room, dataset, ["NA1"])
+    copy = room.clean_copy(run, made, b"n")
+    for other in (upload, copy, "0" * 32):
+        with pytest.raises(StrongroomError, match="Only what a task"):
+            room.ask("broker", verb="members", object=other)
+    with pytest.raises(StrongroomError, match="nothing else"):
+        room.ask("broker", verb="members", object=made, person="NA9")
+
+
+def test_t7_reading_members_opens_the_runs_own_list_and_leaves_nothing(room: KeyRoom) -> None:
+    dataset = room.dataset("fourth")
+    run, made = listed(room, dataset, ["NA1"])
+    attempt, kind = Attempt(), {"kind": "members", "images": [CHECKS_IMAGE]}
+    facts = room.grant(attempt, run, [made], **kind)
+    assert facts["headers"][made]
+    with pytest.raises(StrongroomError, match="leaves no files"):
+        room.register(attempt, seal(b"NA1", b"r" * 32).output())
+    copy = room.clean_copy(run, made, b"n")
+    for objects, more in (([copy], {}), ([room.file(dataset, b"x")], {}), ([made], {"person": SAM})):
+        with pytest.raises(StrongroomError):
+            room.grant(Attempt(), run, objects, **kind, **more)

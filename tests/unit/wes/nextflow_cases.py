@@ -1,0 +1,156 @@
+"""One small Nextflow file for each finding, and beside it one that is as it should be."""
+
+PROCESS = """process {name} {{
+    {container}
+{directives}
+    input:
+    {inputs}
+
+    output:
+    {outputs}
+
+    {kind}:
+    {script}
+}}
+"""
+
+
+def process(
+    name: str,
+    script: str = '"true > x.txt"',
+    *,
+    directives: str = "",
+    inputs: str = "path 'given.txt'",
+    outputs: str = "path 'x.txt'",
+    kind: str = "script",
+    container: str = "container 'genomics'",
+) -> str:
+    """Return a process that has nothing to be found, but for what is said."""
+    said = {"directives": f"    {directives}" if directives else "", "inputs": inputs, "outputs": outputs}
+    return PROCESS.format(name=name, script=script, kind=kind, container=container, **said)
+
+
+# The finding, a file that has it and it alone, and one that has nothing.
+CASES = [
+    ("unreadable", "process {\n", "workflow { }\n"),
+    ("unreadable", "@Grab('a:b:1.0')\nimport a.B\nworkflow { }\n", "workflow { }\n"),
+    ("remote-include", "include { X } from 'plugin/nf-thing'\n", "include { FINE } from './fine'\n"),
+    ("remote-include", "include { X } from 'https://example.org/x.nf'\n", "include { FINE } from './fine.nf'\n"),
+    ("include-missing", "include { X } from './nowhere'\n", "include { FINE } from './folder'\n"),
+    ("image-none", process("P", container=""), process("Q")),
+    ("image-unknown", process("P", container="container 'docker.io/ubuntu:latest'"), process("Q")),
+    ("image-unknown", process("P", container="container { params.policy }"), process("Q")),
+    ("container-options", process("P", directives="containerOptions '--privileged'"), process("Q")),
+    ("conda", process("P", directives="conda 'bwa=0.7'"), process("Q")),
+    ("conda", process("P", directives="spack 'bwa'"), process("Q")),
+    *(
+        ("directive-refused", process("P", directives=text), process("Q", directives="cache 'lenient'"))
+        for text in (
+            "storeDir '/data/kept'",
+            "beforeScript 'id'",
+            "afterScript 'id'",
+            "module 'bwa/0.7'",
+            "secret 'TOKEN'",
+            "array 10",
+            "cache 'deep'",
+        )
+    ),
+    ("directive-refused", process("P", '"echo ${secrets.TOKEN} > x.txt"'), process("Q", '"echo secrets > x.txt"')),
+    ("directive-ignored", process("P", directives="executor 'slurm'"), process("Q", directives="maxForks 1")),
+    ("directive-ignored", process("P", directives="clusterOptions '-p x'"), process("Q")),
+    (
+        "resources-computed",
+        process("P", directives="memory { 1.GB * task.attempt }"),
+        process("Q", directives="memory 1.GB"),
+    ),
+    ("exec-block", process("P", "println 1", kind="exec"), process("Q")),
+    ("output-to-engine", process("P", outputs="stdout"), process("Q")),
+    (
+        "output-to-engine",
+        process("P", outputs="tuple val('a'), env('X')"),
+        process("Q", outputs="tuple val('a'), path('x.txt')"),
+    ),
+    ("output-to-engine", process("P", outputs="eval('id')"), process("Q")),
+    ("output-unfit", process("P", outputs="path '.hidden'"), process("Q", outputs="path 'a.hidden'")),
+    ("output-unfit", process("P", outputs="path '/data/x'"), process("Q", outputs="path 'data/x'")),
+    ("input-unfit", process("P", inputs="env 'HOME'"), process("Q")),
+    ("input-unfit", process("P", inputs="stdin"), process("Q", inputs="val x")),
+    (
+        "publish-outside",
+        process("P", directives="publishDir '/data/out'"),
+        process("Q", directives="publishDir 'results'"),
+    ),
+    ("publish-outside", process("P", directives="publishDir path: 's3://bucket/x'"), process("Q")),
+    ("publish-outside", process("P", directives="publishDir '../elsewhere'"), process("Q")),
+    (
+        "publish-computed",
+        process("P", directives="publishDir { task.process }"),
+        process("Q", directives="publishDir 'results/a'"),
+    ),
+    (
+        "output-not-promised",
+        process("P", directives="publishDir 'elsewhere'"),
+        process("Q", directives="publishDir 'results'"),
+    ),
+    ("network-tool", process("P", "'''\n    curl -s x > x.txt\n    '''"), process("Q", "'echo curl_it > x.txt'")),
+    (
+        "network-library",
+        process("P", "'''#!/usr/bin/env python3\nimport requests\n'''"),
+        process("Q", "'''#!/usr/bin/env python3\nimport csv\n'''"),
+    ),
+    ("remote-file", process("P", "'samtools view s3://bucket/x.bam > x.txt'"), process("Q")),
+    ("remote-file", "workflow { Channel.fromPath('https://example.org/x.txt') }\n", "workflow { Channel.of('x') }\n"),
+    (
+        "absolute-path",
+        process("P", "'cat /data/x > x.txt'"),
+        process("Q", "'cat /run/workflow/bin/x > x.txt 2> /dev/null'"),
+    ),
+    ("absolute-path", "workflow { file('/data/x.txt') }\n", "workflow { file('x/data') }\n"),
+    ("shell-inside-shell", process("P", "'eval \"$X\" > x.txt'"), process("Q", "'evaluate > x.txt'")),
+    (
+        "input-is-code",
+        process("P", '"bash ${code} > x.txt"', inputs="path code"),
+        process("Q", '"cat ${code} > x.txt"', inputs="path code"),
+    ),
+    ("script-computed", process("P", "make(1)"), process("Q", "'true > x.txt' + ' 2> y.txt'")),
+    ("script-computed", process("P", "template 'nowhere.sh'"), process("Q")),
+    (
+        "value-in-script",
+        process("FREE", '"echo ${x} > x.txt"', inputs="val x"),
+        process("Q", '"echo ${x} > x.txt"', inputs="val x"),
+    ),
+    (
+        "parameter-in-script",
+        process("P", '"echo ${params.label} > x.txt"'),
+        process("Q", '"echo ${params.number} > x.txt"'),
+    ),
+    (
+        "parameter-in-script",
+        process("P", 'def opt = "-x ${params.label}"\n    def all = "${opt} -y"\n    "echo ${all} > x.txt"'),
+        process("Q", "def opt = params.number ? '-x' : ''\n    \"echo ${opt} > x.txt\""),
+    ),
+    ("parameter-undeclared", "workflow { println params.other }\n", "workflow { println params.number }\n"),
+    (
+        "parameter-undeclared",
+        "workflow { println params.inputs.others }\n",
+        "workflow { println params.inputs.calls }\n",
+    ),
+    *(
+        ("engine-reads", f"workflow {{ {text} }}\n", "workflow { Channel.of('a,b').map { one -> one.size() } }\n")
+        for text in (
+            "Channel.fromList(params.inputs.calls).splitCsv()",
+            "println file('x').text",
+            "println file('x').countLines()",
+            "Channel.of(1).map { one -> file('x').readLines() }",
+            "println new FileReader('x')",
+        )
+    ),
+    ("engine-reads", "def read(path) {\n    return path.text\n}\n", "def read(path) {\n    return path.name\n}\n"),
+    ("engine-process", "workflow { println 'id'.execute() }\n", "workflow { println 'id' }\n"),
+    ("engine-process", "workflow { new ProcessBuilder('id') }\n", "workflow { println 'id' }\n"),
+    ("engine-eval", "workflow { evaluate('1') }\n", "workflow { println 1 }\n"),
+    ("engine-network", "workflow { Channel.fromSRA('SRP043510') }\n", "workflow { Channel.of(1) }\n"),
+    ("engine-network", "workflow { new URL('x') }\n", "workflow { Channel.of(1) }\n"),
+    ("hook", "workflow {\n    workflow.onComplete { println 'done' }\n}\n", "workflow { println workflow.start }\n"),
+    ("hook", "workflow { sendMail(to: 'a', subject: 'b', body: 'c') }\n", "workflow { println 'mail' }\n"),
+]

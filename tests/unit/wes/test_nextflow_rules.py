@@ -1,0 +1,196 @@
+"""The gateway's rules for Nextflow: it writes what starts a script, which finds nothing but files of its run."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.patterns import matches
+from strongroom.errors import StrongroomError
+from wes.nextflow_rules import MOST_PATTERNS, expanded, job_of, wrapper
+from wes.rules import Held
+
+RUN = "a" * 32
+IMAGES = {"genomics": "sha256:" + "b" * 64}
+FOLDER = "work/ab/" + "c" * 30
+OTHER = "work/cd/" + "e" * 30
+FILES = {
+    "inputs/calls/p1.vcf.gz": Held("1" * 32, is_input=True),
+    f"{OTHER}/qc.tsv": Held("2" * 32, is_input=False),
+    f"{OTHER}/parts/1.txt": Held("3" * 32, is_input=False),
+    f"{OTHER}/parts/deep/2.txt": Held("4" * 32, is_input=False),
+}
+
+
+def executor(**changes: Any) -> list[dict[str, Any]]:
+    return [{"image": "genomics", "script": "#!/bin/bash -ue\ntrue\n", "workdir": f"/run/work/{FOLDER}"} | changes]
+
+
+def a_job(**changes: Any) -> dict[str, Any]:
+    job: dict[str, Any] = {
+        "name": "QC",
+        "tags": {"rule": "QC", "job": "7"},
+        "executors": executor(),
+        "inputs": [{"path": "/run/work/inputs/calls/p1.vcf.gz", "name": "p1.vcf.gz"}],
+        "outputs": ["*.stats"],
+        "resources": {"cpu_cores": 1},
+    }
+    return job | changes
+
+
+def ask(bound: bool = True, **changes: Any) -> Any:
+    return job_of(a_job(**changes), run=RUN, images=IMAGES, files=FILES, is_bound=lambda rule, script: bound)
+
+
+def test_a_good_job_is_a_script_and_a_wrapper_of_ours() -> None:
+    task = ask().task
+    assert task["executors"] == [
+        {
+            "image": IMAGES["genomics"],
+            "command": ["bash", f"/run/work/{FOLDER}/.command.run"],
+            "workdir": f"/run/work/{FOLDER}",
+            "env": {},
+        }
+    ]
+    run, script, given = task["inputs"]
+    assert script == {"path": f"/run/work/{FOLDER}/.command.sh", "content": "#!/bin/bash -ue\ntrue\n"}
+    assert given == {
+        "path": "/run/work/inputs/calls/p1.vcf.gz",
+        "type": "FILE",
+        "url": "strongroom://object/" + "1" * 32,
+    }
+    assert "ln -s -- /run/work/inputs/calls/p1.vcf.gz p1.vcf.gz" in run["content"]
+
+
+def test_what_is_taken_lies_in_the_tasks_own_folder() -> None:
+    for output in ask(outputs=["*.stats", "out/**", "a.{b,c}"]).task["outputs"]:
+        assert output["path"].startswith(f"/run/work/{FOLDER}/")
+        assert output["url"] == f"strongroom://run/{RUN}/{FOLDER}"
+
+
+def test_the_key_is_the_same_whatever_an_engine_calls_the_job() -> None:
+    assert ask().key == ask(name="other", tags={"rule": "QC", "job": "99"}).key
+    assert ask().key != ask(executors=executor(script="#!/bin/bash -ue\nfalse\n")).key
+    assert ask().key != ask(outputs=["*.other"]).key
+
+
+def test_a_directory_becomes_the_files_below_it() -> None:
+    job = ask(inputs=[{"path": f"/run/work/{OTHER}/parts", "name": "parts"}])
+    assert [i["path"] for i in job.task["inputs"] if "url" in i] == [
+        f"/run/work/{OTHER}/parts/1.txt",
+        f"/run/work/{OTHER}/parts/deep/2.txt",
+    ]
+
+
+def test_an_input_that_is_declared_as_an_output_is_the_file_that_it_was() -> None:
+    assert ask(outputs=["p1.vcf.gz"]).passed == {f"{FOLDER}/p1.vcf.gz": "inputs/calls/p1.vcf.gz"}
+    given = [{"path": f"/run/work/{OTHER}/parts", "name": "p"}]
+    assert ask(inputs=given, outputs=["p"]).passed == {
+        f"{FOLDER}/p/1.txt": f"{OTHER}/parts/1.txt",
+        f"{FOLDER}/p/deep/2.txt": f"{OTHER}/parts/deep/2.txt",
+    }
+    assert ask(outputs=["*.gz"]).passed == {}
+
+
+def test_t18_a_command_that_no_template_binds_is_marked() -> None:
+    assert not ask(bound=True).free
+    assert ask(bound=False).free
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"executors": executor(image="debian")},
+        {"executors": executor(image="sha256:" + "b" * 64)},
+        {"executors": executor(workdir="/run/work")},
+        {"executors": executor(workdir="/run/workflow")},
+        {"executors": executor(workdir=f"/run/work/{FOLDER}/..")},
+        {"executors": executor(workdir="/run/work/work/ab/short")},
+        {"executors": executor(workdir=None)},
+        {"executors": executor(script="true")},
+        {"executors": executor(script="#!/bin/bash; id\ntrue")},
+        {"executors": executor(script="#!$(id)\n")},
+        {"executors": executor(script="#!relative\n")},
+        {"executors": executor(script=["id"])},
+        {"executors": executor(script="#!/bin/bash\n\0")},
+        {"executors": executor(script="#!/bin/bash\n" + "x" * (1 << 20))},
+        {"executors": executor(command=["id"])},
+        {"executors": executor(env={"LD_PRELOAD": "x"})},
+        {"executors": executor() * 2},
+        {"executors": []},
+        {"executors": None},
+        {"inputs": [{"path": "/run/work/inputs/calls/p2.vcf.gz", "name": "x"}]},
+        {"inputs": [{"path": "/etc/shadow", "name": "x"}]},
+        {"inputs": [{"path": "/run/work/../tes.sock", "name": "x"}]},
+        {"inputs": [{"path": "/run/workflow/../tes.sock", "name": "x"}]},
+        {"inputs": [{"path": "/run/work/inputs/calls/p1.vcf.gz", "name": "../x"}]},
+        {"inputs": [{"path": "/run/work/inputs/calls/p1.vcf.gz", "name": "/x"}]},
+        {"inputs": [{"path": "/run/work/inputs/calls/p1.vcf.gz", "name": "a;id"}]},
+        {"inputs": [{"path": "/run/work/inputs/calls/p1.vcf.gz", "name": ".command.run"}]},
+        {"inputs": [{"path": "/run/work/inputs/calls/p1.vcf.gz", "name": "a\nb"}]},
+        {"inputs": [{"path": "/run/work/inputs/calls/p1.vcf.gz", "name": "a"}] * 2},
+        {"inputs": [{"path": "/run/work/inputs/calls/p1.vcf.gz", "name": "x", "url": "file:///etc/shadow"}]},
+        {"inputs": [{"path": "/run/work/inputs/calls/p1.vcf.gz", "name": "x", "content": "mine"}]},
+        {"inputs": [{"path": "/run/work/inputs/calls/p1.vcf.gz"}]},
+        {"inputs": ["x"]},
+        {"outputs": ["/etc/x"]},
+        {"outputs": ["../x"]},
+        {"outputs": ["a/../../x"]},
+        {"outputs": ["a/{..,b}/x"]},
+        {"outputs": [".command.sh"]},
+        {"outputs": ["a b"]},
+        {"outputs": ["$(id)"]},
+        {"outputs": ["{a,{b,c}}"]},
+        {"outputs": ["{" + ",".join("abcdefghijklmnop") + "}" * 1 + "{a,b,c,d,e,f,g,h}" * 4]},
+        {"outputs": ["**/" * 40 + "x"]},
+        {"outputs": ["x"] * 2000},
+        {"outputs": [{"path": "x"}]},
+        {"outputs": "x"},
+        {"tags": {"rule": "x; id"}},
+        {"tags": {}},
+        {"resources": {"zones": ["eu"]}},
+        {"touch": ["/run/work/x"]},
+        {"volumes": ["/data"]},
+        {"run": "b" * 32},
+    ],
+)
+def test_t19_what_is_not_the_runs_own_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(StrongroomError):
+        ask(**changes)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "taken", "left"),
+    [
+        ("a.txt", ["a.txt", "a.txt/x"], ["b.txt", "x/a.txt"]),
+        ("*.{bam,bai}", ["x.bam", "x.bai"], ["x.txt"]),
+        ("out/*.txt", ["out/1.txt"], ["1.txt", "out/a/1.txt"]),
+        ("**.txt", ["1.txt", "a/1.txt", "a/b/1.txt"], ["1.csv"]),
+        ("out/**/x", ["out/x", "out/a/x", "out/a/b/x"], ["x"]),
+        ("made", ["made/1", "made/a/2"], ["made2/1"]),
+        ("r?.[ab]", ["r1.a", "r2.b"], ["r1.c", "r10.a"]),
+    ],
+)
+def test_a_pattern_takes_what_nextflow_would(pattern: str, taken: list[str], left: list[str]) -> None:
+    whole = list(expanded(pattern))
+    assert len(whole) < MOST_PATTERNS
+
+    def fits(path: str) -> bool:
+        parts = path.split("/")
+        return any(len(parts) == len(one.split("/")) and all(map(matches, parts, one.split("/"))) for one in whole)
+
+    assert all(map(fits, taken))
+    assert not any(map(fits, left))
+
+
+def test_the_wrapper_stages_runs_and_tidies_up(tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.write_text("data")
+    script = "#!/bin/bash -ue\ncat deep/one.txt > made.txt\nexit 3\n"
+    (tmp_path / ".command.sh").write_text(script)
+    text = wrapper(script, str(tmp_path), {"deep/one.txt": str(given), "two": str(given)})
+    done = subprocess.run(["bash", "-c", text], check=False, cwd=tmp_path)
+    assert done.returncode == 3
+    assert (tmp_path / "made.txt").read_text() == "data"
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_symlink()) == []

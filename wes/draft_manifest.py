@@ -1,0 +1,142 @@
+"""Drafts a manifest from a workflow's outline and a dry run; its author fills it in."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from wes.drafts import draft_commands
+from wes.manifest import NAME, VERSION
+from wes.outline import Argument, Outline
+from wes.outlining import Planned
+
+STUBS = 2
+STUB = "strongroomstub"
+LATER = "say what this is"
+OURS = ("inputs", "policy")
+_IN_SHELL = re.compile(r"\{config\[([A-Za-z0-9_]+)\]")
+
+
+def draft(outline: Outline, said: Mapping[str, Any], *, folder: Sequence[str], version: str) -> dict[str, Any]:
+    """Return a manifest: what `said` says is kept, `commands` is always drafted anew.
+
+    `folder` are the last two names of the workflow's folder: NAME and VERSION, if they are well formed.
+    """
+    drafted = head(folder, engine={"name": "snakemake", "version": version}, entry="Snakefile") | {
+        "images": images(outline),
+        "inputs": slots(one.path for one in outline.reads),
+        "parameters": parameters(outline),
+        "targets": "full",
+    }
+    kept = {name: said.get(name, value) for name, value in drafted.items()}
+    rest = {name: value for name, value in said.items() if name not in (*kept, "commands", "outputs")}
+    commands = {rule: one for rule, one in draft_commands(outline).items() if rule not in (said.get("remote") or {})}
+    return {**kept, **rest, "outputs": said.get("outputs") or [], "commands": commands}
+
+
+def head(folder: Sequence[str], *, engine: dict[str, str], entry: str) -> dict[str, Any]:
+    """Return how every manifest begins; name and version are the folder's, if they are well formed."""
+    name, number = folder
+    return {
+        "name": name if NAME.fullmatch(name) else "name-it",
+        "version": number if VERSION.fullmatch(number) else "1.0.0",
+        "title": LATER,
+        "author": LATER,
+        "engine": engine,
+        "entry": entry,
+    }
+
+
+def images(outline: Outline) -> list[str]:
+    """Return the images that the workflow names literally."""
+    named = [a for one in outline.statements if one.name == "container" for a in one.arguments]
+    named += [a for rule in outline.rules for a in rule.directives.get("container", ())]
+    return list(dict.fromkeys(str(one.value) for one in named if one.kind == "text"))
+
+
+def slots(read: Iterable[str]) -> list[dict[str, Any]]:
+    """Return a slot for each inputs.SLOT among the parts of its configuration that a workflow reads."""
+    names = {path.split(".")[1] for path in read if path.startswith("inputs.")}
+    return [
+        {"name": name, "description": LATER, "pattern": "*", "min_files": 1, "max_files": 10_000}
+        for name in sorted(names)
+    ]
+
+
+def parameters(outline: Outline) -> dict[str, Any]:
+    """Return the schema of what else the workflow reads of its configuration."""
+    known: dict[str, Argument | None] = {}
+    for one in outline.reads:
+        key = one.path.split(".")[0]
+        known[key] = known.get(key) or one.default
+    for rule in outline.rules:
+        text = rule.first("shell")
+        for key in _IN_SHELL.findall(str(text.value)) if text is not None else ():
+            known.setdefault(key, None)
+    properties = {key: _schema(default) for key, default in sorted(known.items()) if key not in OURS}
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _schema(default: Argument | None) -> dict[str, Any]:
+    return schema_of(default.value if default is not None and default.kind in ("text", "number") else None)
+
+
+def schema_of(value: Any) -> dict[str, Any]:
+    """Return a schema for an author to correct, by the value that a parameter has if nobody gives one."""
+    match value:
+        case bool():
+            return {"description": LATER, "type": "boolean", "default": value}
+        case int():
+            return {"description": LATER, "type": "integer", "minimum": 0, "maximum": 10 * value, "default": value}
+        case float():
+            return {"description": LATER, "type": "number", "minimum": 0, "maximum": 10 * value, "default": value}
+        case str():
+            return {"description": LATER, "enum": [value], "default": value}
+        case _:
+            return {"description": LATER, "type": "integer", "minimum": 0, "maximum": 100, "default": 10}
+
+
+def rehearsal(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return a configuration and made-up inputs for a dry run of what the manifest says."""
+    properties: Mapping[str, Any] = manifest["parameters"].get("properties") or {}
+    config = {key: _value(said) for key, said in properties.items()}
+    inputs = {
+        str(slot["name"]): [
+            f"inputs/{slot['name']}/" + str(slot.get("pattern", "*")).replace("*", f"{STUB}{number}")
+            for number in range(min(STUBS, int(slot.get("max_files", STUBS))))
+        ]
+        for slot in manifest["inputs"]
+    }
+    paths = [path for one in inputs.values() for path in one]
+    return {**config, "inputs": inputs, "policy": {"min_count": 5}}, paths
+
+
+def _value(said: Mapping[str, Any]) -> Any:
+    if "default" in said:
+        return said["default"]
+    if said.get("enum"):
+        return said["enum"][0]
+    return {"boolean": False, "string": "x"}.get(str(said.get("type")), said.get("minimum", 1))
+
+
+def outputs(outline: Outline, planned: Sequence[Planned]) -> list[dict[str, Any]]:
+    """Return a contract that lets nothing out: one line for each file that the workflow keeps at its end."""
+    temporary = {
+        _pattern(str(one.value))
+        for rule in outline.rules
+        for one in rule.directives.get("output", ())
+        if {"temp", "temporary"} & set(one.marks)
+    }
+    targets = {str(a.value) for r in outline.rules if "norun" in r.directives for a in r.directives.get("input", ())}
+    wanted = [one for one in planned if one.path in targets] or [
+        one for one in planned if not any(PurePosixPath(one.path).match(pattern) for pattern in temporary)
+    ]
+    lines: dict[str, dict[str, Any]] = {}
+    for one in wanted:
+        match = re.sub(rf"{STUB}[0-9]+", "*", one.path)
+        lines.setdefault(match, {"match": match, "description": LATER, "release": "inside", "rule": one.rule})
+    return list(lines.values())[:100]
+
+
+def _pattern(text: str) -> str:
+    return re.sub(r"\{[^}]*\}", "*", text)

@@ -1,0 +1,107 @@
+"""Drafts what a manifest says of a workflow's commands, from its outline (T18)."""
+
+from string import Formatter
+from typing import Any
+
+from wes.commands import RULE, plain_hole
+from wes.outline import Argument, Outline, Rule
+
+FREE: dict[str, Any] = {"free": True}
+COMMANDS = frozenset({"shell", "script", "wrapper", "notebook", "run", "template_engine", "cwl"})
+
+
+def draft_commands(outline: Outline) -> dict[str, dict[str, Any]]:
+    """Return the `commands` section: a template for each rule whose text is known, else free: true."""
+    return {rule.name: draft_command(rule, outline) for rule in outline.rules if is_job(rule)}
+
+
+def is_job(rule: Rule) -> bool:
+    """Say whether the rule has a command of its own that can be read here."""
+    return rule.kind != "use" and RULE.fullmatch(rule.name) is not None and bool(COMMANDS & set(rule.directives))
+
+
+def draft_command(rule: Rule, outline: Outline) -> dict[str, Any]:
+    """Return what the manifest may say of one rule."""
+    text = rule.first("shell")
+    if text is not None and text.kind == "text" and isinstance(text.value, str):
+        return _bound({"shell": text.value}, _shell_holes(text.value, rule, outline), rule)
+    if "notebook" not in rule.directives and rule.scripts and rule.scripts[0].path.endswith(".py"):
+        said = {"script": rule.scripts[0].path, "digest": rule.scripts[0].digest}
+        return _bound(said, _script_holes(rule), rule)
+    return dict(FREE)
+
+
+def _bound(said: dict[str, Any], holes: dict[str, Any] | None, rule: Rule) -> dict[str, Any]:
+    if holes is None:
+        return dict(FREE)
+    measured = {"benchmark": True} if "benchmark" in rule.directives else {}
+    return {**said, **({"holes": holes} if holes else {}), **measured}
+
+
+def untyped(rule: Rule, outline: Outline) -> list[str]:
+    """Return the holes of a rule for which no type can be drafted."""
+    text = rule.first("shell")
+    if text is not None and isinstance(text.value, str) and text.kind == "text":
+        return [name for name in _named(text.value) or [] if _type(_source(name, rule, outline), joined=True) is None]
+    if rule.scripts:
+        return [name for name, value in _params(rule) if _type(value, joined=False) is None]
+    return []
+
+
+def _named(text: str) -> list[str] | None:
+    """Return the names of a template's holes that need a type; None if the template cannot be read."""
+    try:
+        found = [(name, how, conversion) for _, name, how, conversion in Formatter().parse(text) if name is not None]
+    except ValueError:
+        return None
+    if any(how not in ("", "q", "u") or conversion for _, how, conversion in found):
+        return None
+    names = dict.fromkeys(name for name, _, _ in found)
+    return [name for name in names if name != "rule" and plain_hole(name) is None]
+
+
+def _shell_holes(text: str, rule: Rule, outline: Outline) -> dict[str, Any] | None:
+    names = _named(text)
+    if names is None:
+        return None
+    holes = {name: _type(_source(name, rule, outline), joined=True) for name in names}
+    return None if None in holes.values() else holes
+
+
+def _source(name: str, rule: Rule, outline: Outline) -> Argument | None:
+    """Return the argument or the global that a hole takes its value from."""
+    if name.startswith("params"):
+        return next((value for known, value in _params(rule) if known == name), None)
+    found = [one for one in outline.globals if one.key == name]
+    return found[0] if len(found) == 1 else None
+
+
+def _script_holes(rule: Rule) -> dict[str, Any] | None:
+    holes = {name: _type(value, joined=False) for name, value in _params(rule)}
+    return None if None in holes.values() else holes
+
+
+def _params(rule: Rule) -> list[tuple[str, Argument]]:
+    return [
+        (f"params.{one.key}" if one.key is not None else f"params[{place}]", one)
+        for place, one in enumerate(rule.directives.get("params", ()))
+    ]
+
+
+def _type(value: Argument | None, *, joined: bool) -> Any:
+    """Return the type of a hole, or None: code that makes text has none."""
+    if value is None or value.marks:
+        return None
+    match value.kind:
+        case "text" | "number":
+            return {"enum": [value.value]}
+        case "choice" if isinstance(value.value, list):
+            return {"enum": list(dict.fromkeys(value.value))}
+        case "texts" if isinstance(value.value, list):
+            return {"enum": [" ".join(map(str, value.value))] if joined else list(value.value)}
+        case "config":
+            return {"config": value.value}
+        case "count":
+            return "integer"
+        case _:
+            return None

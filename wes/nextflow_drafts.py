@@ -1,0 +1,135 @@
+"""Drafts what a manifest says of a Nextflow workflow, from its outline; its author fills it in (T18)."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, product
+from typing import Any
+
+from strongroom.errors import BadRequest
+from wes import nextflow_commands, nextflow_published, nextflow_settings
+from wes.draft_manifest import LATER, OURS, head, schema_of, slots
+from wes.nextflow_outline import Hole, NextflowOutline, Process, Script
+
+MOST_TEMPLATES = 20  # as wes.nextflow_commands
+MOST_LINES = 100
+_NO_NAME = re.compile(r"[^a-z0-9_]+")
+_JOINS = re.compile(r"\bjoin\b|\btask\.ext\b")
+_MATCH = re.compile(r"(?:[A-Za-z0-9*][A-Za-z0-9._*-]*/)*[A-Za-z0-9*][A-Za-z0-9._*-]*")  # as airlock.contract
+
+
+def draft(
+    outline: NextflowOutline, said: Mapping[str, Any], *, folder: Sequence[str], version: str
+) -> dict[str, Any]:
+    """Return a manifest: what `said` says is kept, but for its commands, which are always drafted anew."""
+    drafted = head(folder, engine={"name": "nextflow", "version": version}, entry="main.nf") | {
+        "images": images(outline),
+        "inputs": slots(one.name for one in outline.params),
+        "parameters": parameters(outline),
+        "targets": "full",
+        "outputs": outputs(outline),
+    }
+    kept = {name: said.get(name) or value for name, value in drafted.items()}
+    rest = {name: value for name, value in said.items() if name not in (*kept, "processes", "free_commands")}
+    return {**kept, **rest, **draft_commands(outline)}
+
+
+def draft_commands(outline: NextflowOutline) -> dict[str, Any]:
+    """Return `processes` and `free_commands`: templates for each process whose texts are known."""
+    processes: dict[str, Any] = {}
+    free: list[str] = []
+    for process in outline.processes:
+        if process.kind == "exec":
+            continue
+        templates = draft_templates(process)
+        for name in outline.names_of(process):
+            if templates is None:
+                free.append(name)
+            else:
+                processes[name] = templates[0] if len(templates) == 1 else templates
+    return {"processes": processes, "free_commands": sorted(set(free) - set(processes))}
+
+
+def draft_templates(process: Process) -> list[str] | None:
+    """Return the templates of a process; None if code makes its script, or more forms than a manifest holds."""
+    templates: dict[str, None] = {}
+    for script in process.scripts:
+        forms = list(islice(_forms(script, process), MOST_TEMPLATES + 1))
+        if script.kind != "text" or not forms or len(forms) > MOST_TEMPLATES:
+            return None
+        templates |= dict.fromkeys(forms)
+    try:
+        nextflow_commands.parse_commands({"X": list(templates)}, [])
+    except BadRequest:
+        return None
+    return list(templates)
+
+
+def _forms(script: Script, process: Process) -> Iterator[str]:
+    """Yield the script once for each choice between literals in it, its other holes as @{holes}."""
+    pieces: list[list[str]] = []
+    for part in script.parts:
+        if part.hole is None:
+            text = part.text or ""
+            if "@{" in text:
+                return
+            pieces.append([text])
+        else:
+            pieces.append(_choices(part.hole, process) or [f"@{{{_name(part.hole)}{_star(part.hole, process)}}}"])
+    for choice in product(*pieces):
+        text = "".join(choice).strip()
+        if text:
+            yield f"{text}\n"
+
+
+def _choices(hole: Hole, process: Process) -> list[str] | None:
+    if hole.choices is not None:
+        return list(dict.fromkeys(hole.choices))
+    local = [one for one in process.locals if one.name == hole.text]
+    # A name with two values is not a choice that one place shows.
+    if len(local) == 1 and local[0].choices is not None:
+        return list(dict.fromkeys(local[0].choices))
+    return None
+
+
+def _name(hole: Hole) -> str:
+    said = (hole.params or [hole.text.removeprefix("task.")])[0] if hole.params else hole.text.removeprefix("task.")
+    first = said.split(".")[-1] if hole.params else re.split(r"[^A-Za-z0-9_]", said.strip("( "))[0]
+    name = _NO_NAME.sub("_", first.lower()).strip("_")
+    return name if name[:1].isalpha() else f"value_{name}".rstrip("_")
+
+
+def _star(hole: Hole, process: Process) -> str:
+    """Say whether several words may stand in a hole: files of one input, and lists that code joins."""
+    texts = [hole.text, *(one.text for one in process.locals if one.name in hole.names)]
+    if any(_JOINS.search(text) for text in texts):
+        return "*"
+    files = {one.value.text for one in process.takes() if one.name in ("path", "file") and one.value is not None}
+    return "*" if hole.text in files else ""
+
+
+def images(outline: NextflowOutline) -> list[str]:
+    """Return the images that processes name literally."""
+    said = [one.value for process in outline.processes for one in process.all_of("container")]
+    return list(dict.fromkeys(one.literal for one in said if one is not None and one.literal is not None))
+
+
+def parameters(outline: NextflowOutline) -> dict[str, Any]:
+    """Return the schema of what else the workflow reads of its parameters."""
+    known: dict[str, Any] = {}
+    for one in outline.params:
+        key = one.name.split(".")[0]
+        value = one.default.value if one.default is not None and one.default.kind in ("text", "number") else None
+        known[key] = value if known.get(key) is None else known[key]
+    properties = {key: schema_of(value) for key, value in sorted(known.items()) if key not in OURS}
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def outputs(outline: NextflowOutline) -> list[dict[str, Any]]:
+    """Return a contract that lets nothing out: one line for each file that the workflow publishes."""
+    lines: dict[str, dict[str, Any]] = {}
+    for one in nextflow_published.published(outline, nextflow_settings.read(outline).settings):
+        for match in (pattern.replace("**", "*") for pattern in one.patterns):
+            if _MATCH.fullmatch(match) and match not in lines:
+                rule = {} if one.process is None else {"rule": outline.names_of(one.process)[0]}
+                lines[match] = {"match": match, "description": LATER, "release": "inside", **rule}
+    return list(lines.values())[:MOST_LINES]

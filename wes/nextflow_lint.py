@@ -1,0 +1,173 @@
+"""Judges a Nextflow workflow by its outline and manifest: pure rules, each with a code of `wes.lint_table`."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from wes import (
+    nextflow_content,
+    nextflow_contract,
+    nextflow_published,
+    nextflow_scripts,
+    nextflow_settings,
+)
+from wes.draft_manifest import OURS
+from wes.lint import Finding
+from wes.manifest import Manifest
+from wes.nextflow_content import REMOTE
+from wes.nextflow_outline import Include, NextflowOutline, Noted, Process, Said
+from wes.nextflow_settings import DIRECTIVES, RESOURCES
+
+OUTPUTS = frozenset({"stdout", "env", "eval"})
+INPUTS = frozenset({"stdin", "env"})
+HOOKS = re.compile(r"workflow\.(onComplete|onError)|sendMail")
+_READERS = "splitCsv|splitFasta|splitFastq|splitText|splitJson|countLines|countFasta|countFastq|countText|countJson"
+_FILE_READERS = "getText|getBytes|readLines|eachLine|withReader|withInputStream|newReader|newInputStream|eachByte"
+READS = re.compile(
+    rf"(?:.*\.)?(?:{_READERS})|.*\.(?:{_FILE_READERS})|\.(?:text|bytes)|"
+    r"new (?:java\.\w+\.)?(?:FileReader|FileInputStream|Scanner|RandomAccessFile)|"
+    r"(?:java\.nio\.file\.)?Files\.(?:read|lines|newBufferedReader|newInputStream).*",
+    re.DOTALL,
+)
+STARTS = re.compile(
+    r".*\.execute|.*Runtime\.getRuntime.*|new (?:java\.lang\.)?ProcessBuilder|.*\.exec|.*ProcessBuilder\..*",
+    re.DOTALL,
+)
+EVALUATES = re.compile(
+    r"evaluate|Eval\..*|"
+    r"new (?:groovy\.\w+\.)?(?:GroovyShell|GroovyClassLoader|GroovyScriptEngine|SimpleTemplateEngine)|"
+    r".*\.(?:evaluate|parseClass|loadClass|invokeMethod|forName|setAccessible)",
+    re.DOTALL,
+)
+NETWORK = re.compile(
+    r"[Cc]hannel\.(?:fromSRA|fromQuery)|new (?:java\.net\.)?(?:URL|URI|Socket|ServerSocket)|"
+    r"new (?:groovyx\.net\.http\.)?\w*(?:HTTP|Http)\w*|.*\.(?:toURL|openConnection|openStream)",
+    re.DOTALL,
+)
+FETCHES = re.compile(r"@(?:groovy\.lang\.)?Grab\w*|(?:groovy\.grape\.)?Grape\.grab|addPlugin")
+TRANSFORMS = re.compile(r"@(?:groovy\.transform\.)?(?:ASTTest|AnnotationCollector|TypeChecked|CompileStatic)")
+
+
+def lint(outline: NextflowOutline, manifest: Manifest | None, images: Mapping[str, str]) -> list[Finding]:
+    """Return every finding, by file and line; `images` are the names that this host has a digest for."""
+    config = nextflow_settings.read(outline)
+    unread = {*outline.configs} - config.files
+    published = nextflow_published.published(outline, config.settings)
+    found = [
+        Finding("unreadable", one.file, one.line, one.message) for one in outline.errors if one.file not in unread
+    ]
+    for include in outline.includes:
+        found += _include(include)
+    for path in outline.code:
+        found.append(Finding("code-compiled" if path.endswith(".jar") else "code-beside", path, 0, path))
+    for program in outline.programs:
+        found += nextflow_content.judge_program(program)
+    found += nextflow_settings.judge(outline, config, manifest)
+    told = {(one.file, one.line) for one in config.settings if nextflow_settings.is_told(one, outline)}
+    for call in outline.calls:
+        if call.file not in unread:
+            found += _call(call)
+    for text in outline.texts:
+        # What directives, outputs and settings name is judged with them.
+        if text.where != "process" and text.file not in unread and (text.file, text.line) not in told:
+            found += _text(text)
+    found += nextflow_contract.places(outline, published)
+    for process in outline.processes:
+        found += _process(process)
+        found += nextflow_scripts.judge(process, manifest, outline.names_of(process))
+    if manifest is not None:
+        names = manifest.images
+        found += [Finding("image-without-digest", "manifest.yaml", 0, name) for name in names if name not in images]
+        found += (one for one in _parameters(outline, manifest) if one.file not in unread)
+        found += nextflow_contract.compare(outline, published, manifest)
+    found += _images(outline, config, manifest)
+    return sorted(set(found), key=lambda one: (one.file, one.line, one.code, one.about))
+
+
+def _include(one: Include) -> Iterator[Finding]:
+    if one.source.startswith(("./", "../")):
+        if one.target is None:
+            yield Finding("include-missing", one.file, one.line, one.source[:80])
+    else:
+        # Whatever else there is comes from a registry, a repository or another place of the host.
+        yield Finding("remote-include", one.file, one.line, one.source[:80])
+
+
+def _call(call: Noted) -> Iterator[Finding]:
+    def found(code: str) -> Finding:
+        return Finding(code, call.file, call.line, call.name[-80:])
+
+    if HOOKS.fullmatch(call.name):
+        yield found("hook")
+    elif FETCHES.fullmatch(call.name):
+        yield found("remote-include")
+    elif TRANSFORMS.fullmatch(call.name):
+        yield found("engine-eval")
+    elif NETWORK.fullmatch(call.name):
+        yield found("engine-network")
+    elif STARTS.fullmatch(call.name):
+        yield found("engine-process")
+    elif EVALUATES.fullmatch(call.name):
+        yield found("engine-eval")
+    elif READS.fullmatch(call.name):
+        yield found("engine-reads")
+
+
+def _text(text: Noted) -> Iterator[Finding]:
+    if REMOTE.match(text.name):
+        yield Finding("remote-file", text.file, text.line, text.name[:80])
+    elif re.match(r"/(?!run/workflow/)[A-Za-z0-9]", text.name) and "\n" not in text.name:
+        yield Finding("absolute-path", text.file, text.line, text.name[:80])
+
+
+def _process(process: Process) -> Iterator[Finding]:
+    def found(code: str, line: int, about: str) -> Finding:
+        return Finding(code, process.file, line or process.line, f"{process.name}: {about}"[:200])
+
+    if process.kind == "exec":
+        yield found("exec-block", process.line, "exec")
+    for one in process.directives:
+        if code := DIRECTIVES.get(one.name):
+            yield found(code, one.line, one.name)
+        if one.name == "cache" and one.value is not None and one.value.value == "deep":
+            yield found("directive-refused", one.line, "cache 'deep'")
+        if one.name in RESOURCES and one.value is not None and one.value.kind == "closure":
+            yield found("resources-computed", one.line, one.name)
+    for one in process.takes():
+        if one.name in INPUTS:
+            yield found("input-unfit", one.line, one.name)
+    for one in process.makes():
+        if one.name in OUTPUTS:
+            yield found("output-to-engine", one.line, one.name)
+        elif one.name in ("path", "file"):
+            yield from (found("output-unfit", one.line, why) for why in _unfit(one))
+    if not process.outputs and process.kind != "exec":
+        yield found("output-none", process.line, "no output:")
+
+
+def _unfit(output: Said) -> Iterator[str]:
+    text = str(output.value.value) if output.value is not None and output.value.value is not None else ""
+    if text.startswith("/") or any(part.startswith(".") for part in text.split("/")):
+        yield text[:80]
+
+
+def _images(outline: NextflowOutline, config: nextflow_settings.Read, manifest: Manifest | None) -> Iterator[Finding]:
+    selectors = {one.selector for one in config.says("process.container")}
+    for process in outline.processes:
+        said = process.all_of("container")
+        configured = any(nextflow_published.is_selected(one, process, outline) for one in selectors)
+        if not said and process.kind != "exec" and not configured:
+            yield Finding("image-none", process.file, process.line, process.name)
+        for one in said:
+            name = one.value.literal if one.value is not None else None
+            if manifest is not None and name not in manifest.images:
+                yield Finding("image-unknown", process.file, one.line, (one.value.text if one.value else "")[:80])
+
+
+def _parameters(outline: NextflowOutline, manifest: Manifest) -> Iterator[Finding]:
+    known = {*(manifest.parameters.get("properties") or {}), *OURS}
+    slots = {slot.name for slot in manifest.slots}
+    for one in outline.params:
+        first, _, rest = one.name.partition(".")
+        is_slot = first != "inputs" or not rest or rest.split(".")[0] in slots
+        if first not in known or not is_slot:
+            yield Finding("parameter-undeclared", one.file, one.line, one.name[:80])

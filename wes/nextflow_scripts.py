@@ -1,0 +1,105 @@
+"""Judges the scripts of Nextflow's processes: what stands in them, what fills them, what the manifest binds (T18)."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from wes import nextflow_content, nextflow_drafts
+from wes.lint import Finding
+from wes.manifest import Manifest
+from wes.nextflow_commands import SHEBANG, Commands, Template, parse_commands
+from wes.nextflow_outline import Hole, Process, Script
+
+_RUNNERS = re.compile(
+    r"(?:^|[\s;|&(])(?:bash|sh|python3?|perl|Rscript|source|\.|awk -f|sed -f)\s+\$\{([A-Za-z_][A-Za-z0-9_]*)"
+)
+_HOLE = re.compile(r"@\{[a-z][a-z0-9_]*(\*?)\}")
+_FILLING = "x"
+
+
+def judge(process: Process, manifest: Manifest | None, names: list[str]) -> Iterator[Finding]:
+    """Yield what there is to say of a process's scripts; `names` are those under which it runs."""
+    for script in process.scripts:
+        if script.kind == "computed":
+            yield Finding("script-computed", process.file, script.line, process.name)
+        yield from _content(process, script)
+    bound = manifest is not None and not set(names) & manifest.processes.free
+    for script in process.scripts:
+        for part in script.parts:
+            if part.hole is not None:
+                yield from _filled(process, script, part.hole, manifest, bound=bound)
+    if manifest is not None and process.kind != "exec":
+        for name in names:
+            yield from _against(process, name, manifest.processes)
+
+
+def _content(process: Process, script: Script) -> Iterator[Finding]:
+    shown = script.shown()
+    file, first = (process.file, script.line) if script.path is None else (script.path, 1)
+    yield from nextflow_content.judge(shown, file, first)
+    files = {one.value.text for one in process.takes() if one.name in ("path", "file") and one.value is not None}
+    for one in _RUNNERS.finditer(shown):
+        if one[1] in files:
+            yield Finding("input-is-code", file, first + shown.count("\n", 0, one.start(1)), one[1][:80])
+
+
+def _filled(
+    process: Process, script: Script, hole: Hole, manifest: Manifest | None, *, bound: bool
+) -> Iterator[Finding]:
+    names, params = {*hole.names}, {*hole.params}
+    for _ in process.locals:  # names stand on names: as often as there are some
+        for one in process.locals:
+            if one.name in names:
+                names |= {*one.names}
+                params |= {*one.params}
+    if "secrets" in names:
+        yield Finding("directive-refused", process.file, script.line, f"{process.name}: secrets")
+    texts = _texts(manifest) if manifest is not None else set()
+    for param in sorted(params):
+        if manifest is None or param.split(".")[0] in texts:
+            yield Finding("parameter-in-script", process.file, script.line, f"{process.name}: params.{param}"[:200])
+    values = {one.value.text for one in process.takes() if one.name in ("val", "each") and one.value is not None}
+    for name in sorted(names & values) if not bound else ():
+        yield Finding("value-in-script", process.file, script.line, f"{process.name}: {name}"[:200])
+
+
+def _texts(manifest: Manifest) -> set[str]:
+    """Return the parameters that are texts by a pattern."""
+    properties: Mapping[str, Mapping[str, object]] = manifest.parameters.get("properties") or {}
+    return {name for name, said in properties.items() if said.get("type") == "string" and "enum" not in said}
+
+
+def _against(process: Process, name: str, commands: Commands) -> Iterator[Finding]:
+    """Yield where what the manifest says of a process is not what the process would run."""
+    place = (process.file, process.line, name)
+    if name in commands.free:
+        yield Finding("process-free", *place)
+        return
+    said = commands.templates.get(name)
+    if said is None:
+        yield Finding("process-missing", *place)
+        return
+    drafted = nextflow_drafts.draft_templates(process)
+    if drafted is None:
+        return  # `script-computed` says that people compare it
+    own = parse_commands({name: drafted}, []).templates[name]
+    for text, template in zip(drafted, own, strict=True):
+        fitting = [one for one in said if one.fits(_rendered(text))]
+        if not fitting:
+            yield Finding("process-differs", *place)
+        elif min(_holes(one) for one in fitting) > _holes(template) or not any(
+            _literal(one) >= _literal(template) for one in fitting
+        ):
+            yield Finding("hole-wider", *place)
+
+
+def _rendered(text: str) -> str:
+    script = _HOLE.sub(_FILLING, text).strip()
+    return script if script.startswith("#!") else SHEBANG + script
+
+
+def _literal(template: Template) -> int:
+    return sum(len(one) for one in template.literals)
+
+
+def _holes(template: Template) -> int:
+    return len(template.many)

@@ -1,0 +1,90 @@
+"""Has an engine's own parser read a workflow, or plan it with made-up inputs, inside walls."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from strongroom.errors import BadRequest
+from strongroom.settings import Settings
+from wes.engines import nextflow
+from wes.nextflow_outline import NextflowOutline, parse_nextflow_outline
+from wes.outline import Outline, parse_outline
+from wes.reading import MOST_BYTES, copied, read_inside
+
+ENVIRONMENT = {
+    "PYTHONPATH": "/opt/plugins",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "XDG_CACHE_HOME": "/tmp/cache",  # noqa: S108
+}
+PYTHON = ("/opt/engine/bin/python", "-P", "-m")
+MOST_PLANNED = 10_000
+# All that Java reserves counts in these walls.
+JAVA = (
+    *("-Xmx512m", "-Xss1m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
+    *("-XX:ReservedCodeCacheSize=64m", "-XX:CompressedClassSpaceSize=64m", "-XX:MaxMetaspaceSize=256m"),
+    *("-XX:+ExitOnOutOfMemoryError", "-XX:ErrorFile=/tmp/java.log", "-Djava.io.tmpdir=/tmp", "-Dfile.encoding=UTF-8"),
+)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A file that the workflow would make, and its rule: what hostile code said, good for drafts only."""
+
+    path: str
+    rule: str
+
+
+def outline(settings: Settings, folder: Path, *, engine: str, entry: str) -> Outline:
+    """Return the outline of the workflow in `folder`; nothing of it is run."""
+    if engine != "snakemake":
+        raise BadRequest("outline: this one is of Snakemake's workflows.")
+    _check(folder, entry)
+    with copied(settings, folder) as top:
+        command = [*PYTHON, "strongroom_outline", "/run/workflow", entry]
+        return parse_outline(read_inside(settings, top, command, environment=ENVIRONMENT))
+
+
+def nextflow_outline(settings: Settings, folder: Path, *, entry: str) -> NextflowOutline:
+    """Return the outline of the Nextflow workflow in `folder`; nothing of it is run."""
+    _check(folder, entry)
+    with copied(settings, folder) as top:
+        command = [str(nextflow.JAVA.resolve()), *JAVA, "-cp", "/opt/engine/*", "strongroom.outline.Outline"]
+        command += ["/run/workflow", entry]
+        seen = nextflow.jars(settings)
+        return parse_nextflow_outline(read_inside(settings, top, command, environment={}, engine=seen))
+
+
+def plan(
+    settings: Settings, folder: Path, *, engine: str, entry: str, config: dict[str, Any], inputs: list[str]
+) -> list[Planned]:
+    """Return what a dry run would make of stubs at `inputs` with these parameters; the workflow's code is run."""
+    if engine != "snakemake":
+        raise BadRequest("A dry run is of Snakemake's workflows.")
+    _check(folder, entry)
+    with copied(settings, folder) as top:
+        for path in inputs:
+            stub = top / "work" / path
+            stub.parent.mkdir(parents=True, exist_ok=True)
+            stub.write_bytes(bytes(100))
+        (top / "workflow" / ".config.yaml").write_text(yaml.safe_dump(config))
+        command = [*PYTHON, "snakemake", "-s", f"/run/workflow/{entry}", "-d", "/run/work"]
+        command += ["--configfile", "/run/workflow/.config.yaml", "--summary", "--nolock"]
+        command += ["--profile", "none", "--workflow-profile", "none"]
+        return _planned(read_inside(settings, top, command, environment=ENVIRONMENT))
+
+
+def _check(folder: Path, entry: str) -> None:
+    if not (folder / entry).is_file():
+        raise BadRequest(f"The workflow's folder has no {entry}.")
+
+
+def _planned(raw: bytes) -> list[Planned]:
+    if len(raw) > MOST_BYTES:
+        raise BadRequest("The workflow plans too much for a draft; give it fewer inputs.")
+    rows = list(csv.reader(io.StringIO(raw.decode(errors="replace")), delimiter="\t", quoting=csv.QUOTE_NONE))
+    found = [Planned(row[0][:400], row[2][:100]) for row in rows[1 : MOST_PLANNED + 1] if len(row) >= 3]
+    return [one for one in found if one.path.isprintable() and one.rule.isidentifier()]

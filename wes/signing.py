@@ -1,0 +1,115 @@
+"""Signs and revokes workflow versions in the name of vetters whose keys count now, none of them the author (T23)."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from strongroom import dsse
+from strongroom.database import now
+from strongroom.errors import Conflict, NotAllowed
+from strongroom.folders import folder_digest
+from strongroom.settings import Settings
+from strongroom.vetters import counting
+from wes.records import (
+    ENVELOPE,
+    REVOCATION,
+    content_of,
+    described,
+    is_revoked,
+    read_envelope,
+    record_of,
+    write_envelope,
+)
+from wes.vetting import STATEMENT, NotVetted, is_author
+
+REVOKED = "application/vnd.strongroom.revocation+json"
+
+
+class Revoked(StrEnum):
+    """Why a version is taken out of use; the audit log takes no free text."""
+
+    UNSAFE = "unsafe"
+    MISTAKEN = "mistaken"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+
+
+def sign(settings: Settings, name: str, version: str, key: Ed25519PrivateKey) -> int:
+    """Add a vetter's signature; return how many trusted vetters have signed."""
+    record = record_of(settings, name, version)
+    envelope = read_envelope(record)
+    if envelope is None:
+        raise NotVetted(detail=f"{name}/{version}: not in the catalogue")
+    facts = dsse.facts_in(envelope)
+    if folder_digest(content_of(settings, facts["digest"])) != facts["digest"]:
+        raise NotVetted(detail="content that is not what was vetted")
+    mine = _check_vetter(settings, key)
+    authors = authors_of(settings, described(content_of(settings, facts["digest"])).author)
+    if mine in authors:
+        raise NotAllowed("Nobody vets what they wrote: the manifest names you as its author, so two others sign.")
+    if is_revoked(settings, name, version):
+        raise Conflict("This version is revoked and never comes back; raise the version.")
+    trusted = {id_: key for id_, key in trusted_vetters(settings).items() if id_ not in authors}
+    kept = [s for s in envelope["signatures"] if s["keyid"] != mine]
+    envelope["signatures"] = kept + dsse.sign(STATEMENT, facts, key)["signatures"]
+    write_envelope(record / ENVELOPE, envelope)
+    return len(dsse.signers(envelope, STATEMENT, trusted))
+
+
+def revoke(settings: Settings, name: str, version: str, reason: Revoked, key: Ed25519PrivateKey) -> None:
+    """Take a version out of use for ever, in a vetter's name."""
+    record = record_of(settings, name, version)
+    envelope = read_envelope(record)
+    if envelope is None:
+        raise NotVetted(detail=f"{name}/{version}: not in the catalogue")
+    if is_revoked(settings, name, version):
+        raise Conflict("This version is revoked already.")
+    _check_vetter(settings, key)
+    facts = {**dsse.facts_in(envelope), "reason": reason.value}
+    write_envelope(record / REVOCATION, dsse.sign(REVOKED, facts, key))
+
+
+def _check_vetter(settings: Settings, key: Ed25519PrivateKey) -> str:
+    mine = dsse.key_id(key.public_key())
+    if mine not in trusted_vetters(settings):
+        raise NotAllowed(
+            "This key is not a vetter's, or does not count now; "
+            "an operator adds one with `strongroom key new-vetter`."
+        )
+    return mine
+
+
+def check_others_signed(settings: Settings, envelope: dsse.Envelope, author: str) -> None:
+    """Raise unless enough vetters signed who are not the author (T23)."""
+    others = {id_: key for id_, key in trusted_vetters(settings).items() if id_ not in authors_of(settings, author)}
+    if len(dsse.signers(envelope, STATEMENT, others)) < settings.vetting.signatures:
+        raise NotVetted(detail="an author's signature does not count")
+
+
+def authors_of(settings: Settings, author: str) -> frozenset[str]:
+    """Return the key ids of vetters who are the author."""
+    said = settings.vetting.keys
+    return frozenset(
+        dsse.key_id(key)
+        for name, key in _vetter_keys(settings)
+        if is_author(author, name, said[name].person if name in said else "")
+    )
+
+
+def trusted_vetters(settings: Settings) -> dict[str, Ed25519PublicKey]:
+    """Return the public keys that count now by key id: PEM files that only the operator writes, and settings."""
+    return counting(dict(_vetter_keys(settings)), settings.vetting.keys, now())
+
+
+def vetter_names(settings: Settings) -> dict[str, str]:
+    """Return the key id of each vetter by name."""
+    return {name: dsse.key_id(key) for name, key in _vetter_keys(settings)}
+
+
+def _vetter_keys(settings: Settings) -> Iterator[tuple[str, Ed25519PublicKey]]:
+    for file in sorted((settings.home / "trust" / "vetters").glob("*.pem")):
+        key = load_pem_public_key(file.read_bytes())
+        if isinstance(key, Ed25519PublicKey):
+            yield file.stem, key
