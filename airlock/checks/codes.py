@@ -90,6 +90,7 @@ class Code(Enum):
     HIDDEN_CELLS = "hidden-cells"
     HIDDEN_TEXT = "hidden-text"
     ENCODED_PAYLOAD = "encoded-payload"
+    QUOTED_VALUE = "quoted-value"
     PARSERS_DISAGREE = "parsers-disagree"
     NOT_AS_DECLARED = "not-as-declared"
     EXECUTABLE = "executable"

@@ -263,6 +263,9 @@ TEXTS: dict[Code, Text] = {
     Code.ENCODED_PAYLOAD: _block(
         _V, "Long runs of encoded data stand in the text.", "Write values as they are, never as base64 or hex."
     ),
+    Code.QUOTED_VALUE: _warn(
+        _V, "An error message quotes a value of the data.", "Leave the message out, or print only where it failed."
+    ),
     Code.PARSERS_DISAGREE: _block(
         _V,
         "Two parsers read the clean copy differently, so nobody knows what others would read.",

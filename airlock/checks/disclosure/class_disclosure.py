@@ -4,12 +4,29 @@ from collections.abc import Iterator
 
 from ..findings import Code, Finding, Severity, found
 from ..subject import Subject, Table
-from .column_names import is_at_risk, is_count, is_percent, is_survival, is_total
+from .column_names import is_at_risk, is_count, is_percent, is_survival, is_total, words
 from .grid import Grid, Hidden, read_grid
 from .row_level import is_public_key
 from .shares import is_share_of_all, is_total_row, numbers, whole_of
 
 _MOST_GROUPS = 500
+_PROPERTY = frozenset(
+    {
+        "positive",
+        "negative",
+        "yes",
+        "no",
+        "ja",
+        "nein",
+        "alive",
+        "dead",
+        "exposed",
+        "unexposed",
+        "affected",
+        "unaffected",
+    }
+    | {"with", "without", "treated", "untreated", "carrier", "noncarrier"}
+)
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -48,7 +65,7 @@ def _one_class(table: Table, grid: Grid) -> Iterator[tuple[int, int]]:
     """Yield the one filled cell of a row among sibling counts, none of which is a total."""
     totals = {one.whole[1] for one in grid.sums if len({part[0] for part in one.parts}) == 1}
     siblings = [at for at in grid.columns if at not in totals and not is_total(table.header[at])]
-    named = sum(1 for at in siblings if is_count(table.header[at]))
+    named = sum(1 for at in siblings if is_count(table.header[at]) or words(table.header[at]) & _PROPERTY)
     if len(siblings) < 2 or not (totals or named == len(siblings)):
         return
     for row in range(grid.rows):

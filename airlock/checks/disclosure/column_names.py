@@ -48,6 +48,8 @@ _GROUPED = _any_of("group groups band class type category status population coho
 _SURVIVAL = _any_of("survival surv km kaplan survived überleben")
 _AT_RISK = _any_of("risk atrisk")
 _DEGREES = _any_of("dof df degrees freiheitsgrade ddf")
+_PROTEINS = _any_of("protein proteins uniprot accession accessions entry")
+_ONE_OF_A_PAIR = re.compile(r"ID[ _.]?[12]", re.IGNORECASE)  # as tables of relatives name their two persons
 _ENDPOINT = _any_of("min max minimum maximum range youngest oldest lowest highest")
 
 
@@ -80,7 +82,14 @@ def is_percent(name: str) -> bool:
 def is_person_id(name: str) -> bool:
     """Return whether the name speaks of one person's or sample's key."""
     parts = words(name)
+    if _ONE_OF_A_PAIR.fullmatch(name.strip()):
+        return True
     return bool(parts & _PERSON_ID) and not parts & (_COUNT | _GROUPED)
+
+
+def is_of_proteins(name: str) -> bool:
+    """Return whether the name speaks of proteins, whose public keys look like persons': P04637."""
+    return bool(words(name) & _PROTEINS)
 
 
 def is_plain_id(name: str) -> bool:

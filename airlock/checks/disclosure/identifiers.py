@@ -50,7 +50,8 @@ _CREDENTIALS = (
     re.compile(r"(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
     re.compile(r"(?<![\w])[a-z][a-z0-9+]{1,15}://[^\s/:@]{1,64}:[^\s/@]{3,64}@[\w.-]+"),
     re.compile(
-        r"(?<![A-Za-z])(?:password|passwd|passwort|api[_-]?key|secret[_-]?key|access[_-]?token|client[_-]?secret)"
+        r"(?<![A-Za-z])(?:password|passwd|passwort|api[_-]?key|secret[_-]?key|access[_-]?token|client[_-]?secret"
+        r"|secret[_-]?access[_-]?key|auth[_-]?token|private[_-]?key|passphrase|bearer)"
         r"[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?!None|null|true|false|\*|<|\$|os\.|getpass|input)[^\s\"',;]{6,}",
         re.IGNORECASE,
     ),

@@ -11,6 +11,9 @@ _DUMP = re.compile(r"\s*(?:[0-9a-fA-F]{4,8}[: ] ?)?(?:(?:[0-9a-fA-F]{2}[ :]){8}|
 _BASE32 = re.compile(r"[A-Z2-7=]{40,}")
 _DIGITS = re.compile(r"\d{60,}")
 _UUENCODE = re.compile(r"begin [0-7]{3} |<~|-----BEGIN ")
+_ADDRESS = re.compile(r"https?://[^\s?#]{1,200}[?#][^\s]{30,}")
+_LONG_NUMBER = re.compile(r"\d{14,}")
+_LONG_NUMBERS = 10
 _LINE = 60
 # One SHA-256 in hex has 64 digits, one SHA-512 has 128: a single line of those is a checksum, many are a file.
 _CHECKSUM = 128
@@ -32,8 +35,12 @@ def check(subject: Subject) -> Iterator[Finding]:
         lines = enumerate(((line,) for line in model.meta), start=1)
     else:
         return
+    if isinstance(model, Table):
+        yield from _digits(model)
     first = total = run = 0
     for row, cells in lines:
+        if any(_ADDRESS.search(cell) for cell in cells):
+            yield found(Code.ENCODED_PAYLOAD, Severity.WARN, row=row)
         size = sum(map(encoded, cells))
         if size == 0:
             run = 0
@@ -43,6 +50,15 @@ def check(subject: Subject) -> Iterator[Finding]:
         if size > _MUCH or (run >= _FEW_LINES and total > _MUCH):
             yield found(Code.ENCODED_PAYLOAD, row=first)
             return
+
+
+def _digits(table: Table) -> Iterator[Finding]:
+    """Judge columns of long whole numbers that hardly repeat: nothing that is counted is so large."""
+    for column in range(len(table.header)):
+        cells = table.column(column)
+        long = {cell for cell in cells if _LONG_NUMBER.fullmatch(cell.strip())}
+        if len(long) >= _LONG_NUMBERS and len(long) > 0.8 * len(cells):
+            yield found(Code.ENCODED_PAYLOAD, Severity.WARN, column=column + 1)
 
 
 def encoded(line: str) -> int:

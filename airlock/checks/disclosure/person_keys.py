@@ -2,10 +2,11 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..findings import Code, Finding, found
-from ..subject import Prose, Subject
+from ..subject import Prose, Subject, Table
+from .column_names import is_of_proteins
 
 _KEY = re.compile(r"(?<![A-Za-z0-9_.:/+-])([A-Z]{1,5}[-_]?)(\d{5,9})(?![A-Za-z0-9_]|\.\d)")
 _PUBLIC = frozenset(
@@ -19,10 +20,15 @@ _LONGEST_LINE = 20_000
 def check(subject: Subject) -> Iterator[Finding]:
     """Gather keys by shape; two of a shape are a list of persons, wherever they stand."""
     model = subject.model
-    if not isinstance(model, Prose):
+    lines: Iterable[tuple[int, str]]
+    if isinstance(model, Prose):
+        lines = enumerate(model.lines, start=1)
+    elif isinstance(model, Table):
+        lines = _beside_others(model)
+    else:
         return
     shapes: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
-    for row, line in enumerate(model.lines, start=1):
+    for row, line in lines:
         for match in _KEY.finditer(line[:_LONGEST_LINE]):
             shape = (match[1], len(match[2]))
             if match[1] in _PUBLIC:
@@ -30,3 +36,12 @@ def check(subject: Subject) -> Iterator[Finding]:
             shapes[shape].add(match[2])
             if len(shapes[shape]) == _FEW:
                 yield found(Code.IDENTIFIER, row=row)
+
+
+def _beside_others(table: Table) -> Iterator[tuple[int, str]]:
+    """Yield cells that hold more than one word: a key alone in its cell is a matter of its column."""
+    named = [not is_of_proteins(name) for name in table.header]
+    for row, cells in enumerate(table.rows, start=1):
+        for cell, judged in zip(cells, named, strict=False):
+            if judged and not _KEY.fullmatch(cell.strip()):
+                yield row, cell

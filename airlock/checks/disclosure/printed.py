@@ -1,19 +1,45 @@
-"""Finds tables of persons inside text: printed data frames, pasted rows, literals of code."""
+"""Finds tables inside text: printed data frames, pasted rows, literals of code, cells of several lines."""
 
 from collections.abc import Iterator
 
 from ..findings import Code, Finding, Severity, found
 from ..formats import prose
 from ..formats.json_file import MANY_VALUES
-from ..subject import Format, Prose, Subject, Table
-from . import row_level
+from ..subject import Check, Format, Prose, Subject, Table
+from . import (
+    class_disclosure,
+    dominance,
+    endpoints,
+    genotypes,
+    percents,
+    row_level,
+    secondary,
+    small_counts,
+    survival,
+    variant_tables,
+)
 
+# What judges a table that a report shows as one: whatever else is set in columns may be no table, as a log's numbers.
+_OF_SHOWN: tuple[Check, ...] = (
+    row_level.check,
+    small_counts.check,
+    percents.check,
+    secondary.check,
+    class_disclosure.check,
+    survival.check,
+    variant_tables.check,
+    dominance.check,
+    endpoints.check,
+    genotypes.check,
+)
 _TOO_LONG = 200_000
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Judge each table in the text as row_level judges a file of its own."""
+    """Judge each table in the text as one of a file of its own; the place is its first line."""
     model = subject.model
+    if isinstance(model, Table):
+        yield from _cells(model, subject)
     if not isinstance(model, Prose):
         return
     if sum(map(len, model.lines)) > _TOO_LONG * 100:
@@ -22,8 +48,24 @@ def check(subject: Subject) -> Iterator[Finding]:
     for line, table in prose.tables(model.lines):
         if any(row_level.check(_alone(table, subject))):
             yield found(Code.ROW_LEVEL, row=line)
+    for line, table in prose.marked(model.lines):
+        alone = _alone(table, subject)
+        for one in {(finding.code, finding.severity) for check in _OF_SHOWN for finding in check(alone)}:
+            yield found(*one, row=line)
     if prose.longest_list(model.lines) >= MANY_VALUES:
         yield found(Code.ROW_LEVEL, Severity.WARN)
+
+
+def _cells(table: Table, subject: Subject) -> Iterator[Finding]:
+    """Judge cells of several lines, in which a reader of the table would not look for another."""
+    for row, cells in enumerate((table.header, *table.rows)):
+        for column, cell in enumerate(cells, start=1):
+            if "\n" not in cell:
+                continue
+            yield found(Code.CONTROL_CHARACTERS, Severity.WARN, row=row, column=column)
+            inner = Subject("cell", Format.TEXT, Prose(tuple(cell.splitlines())), subject.policy)
+            if any(finding.code is Code.ROW_LEVEL for finding in check(inner)):
+                yield found(Code.ROW_LEVEL, row=row, column=column)
 
 
 def _alone(table: Table, subject: Subject) -> Subject:

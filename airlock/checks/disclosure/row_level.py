@@ -6,18 +6,25 @@ from collections.abc import Iterator, Sequence
 from ..findings import Code, Finding, found
 from ..formats.table import number
 from ..subject import Prose, Subject, Table
-from .column_names import is_count, is_person_fact, is_person_id, is_plain_id, is_statistic, words
+from .column_names import is_count, is_of_proteins, is_person_fact, is_person_id, is_plain_id, is_statistic, words
+from .hidden_content import is_intervals
 
 _DATE = re.compile(
     r"(?:19|20)\d\d-\d\d-\d\d|\d\d?[./]\d\d?[./](?:19|20)?\d\d|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 )
 _PERSON_KEY = re.compile(r"[A-Za-z]{1,6}[-_]?\d{5,12}(?:[-_][A-Za-z0-9]{1,3})?|[0-9a-f]{8}-[0-9a-f-]{27}")
+_HASH = re.compile(r"[0-9a-f]{12,31}|[0-9A-F]{12,31}")
 _PUBLIC_KEY = re.compile(r"(?:rs|ENS[A-Z]*[GTPE]|NM_|NR_|NP_|HGNC:|COSM|GO:|HP:|chr)\w*\d+(?:\.\d+)?")
 _SCORE = re.compile(r"(?:PC|UMAP|tSNE|EV|MDS|C)[ _-]?\d{1,3}", re.IGNORECASE)
 _AXES = frozenset(
     {"gene", "snp", "variant", "rsid", "chrom", "chr", "marker", "feature", "variable", "term", "component"}
 )
+_NUMBERED = re.compile(
+    r"(?:patient|sample|subject|participant|donor|person|individual|proband|case|control)s?[ _-]?\d{1,9}",
+    re.IGNORECASE,
+)
 _FEW = 5
+_LINES = 500
 _MEASURED = 15
 _MANY = 20
 
@@ -32,7 +39,9 @@ def check(subject: Subject) -> Iterator[Finding]:
     keys = [index for index, name in enumerate(table.header) if _is_key(name, table.column(index))]
     for index in keys:
         yield found(Code.ROW_LEVEL, column=index + 1)
-    if not keys and _rows_are_persons(table):
+    if _columns_are_persons(table):
+        yield found(Code.ROW_LEVEL, row=0)
+    elif not keys and (_rows_are_persons(table) or _nameless_persons(table)):
         yield found(Code.ROW_LEVEL)
 
 
@@ -52,8 +61,56 @@ def _is_key(name: str, cells: Sequence[str]) -> bool:
         coded = sum(1 for value in values if any(letter.isdigit() for letter in value)) > 0.8 * len(values)
         repeated = coded and len(set(values)) >= _FEW  # several visits of one person
         return (unique > 0.5 or repeated) and not all("-" in value and len(value) < 8 for value in values)
-    keyed = sum(1 for value in values if _PERSON_KEY.fullmatch(value) and not _PUBLIC_KEY.fullmatch(value))
+    if is_of_proteins(name):
+        return False
+    keyed = sum(1 for value in values if is_coded(value) or _is_hash(value))
     return len(values) >= _FEW and unique > 0.9 and keyed > 0.8 * len(values)
+
+
+def _columns_are_persons(table: Table) -> bool:
+    """Return whether columns are named by keys of persons: a table of persons on its side, or a matrix of samples."""
+    named = {name.strip() for name in table.header}
+    keys = {name for name in named if _NUMBERED.fullmatch(name) or is_coded(name)}
+    labels = {cell.strip() for cell in table.column(0)}
+    return len(keys) >= _FEW and not keys <= labels  # a matrix of proteins with themselves has them on both sides
+
+
+def _nameless_persons(table: Table) -> bool:
+    """Return whether this has no line of names, and its lines hardly ever repeat and have no name of their own."""
+    if len(table.rows) < _MANY or not _is_headless(table) or is_intervals(table):
+        return False
+    exact = 0
+    for at in range(len(table.header)):
+        cells = table.column(at)
+        values = [number(cell, decimal_comma=table.decimal_comma) for cell in cells]
+        different = len(set(cells))
+        if None in values:
+            if different > 0.9 * len(cells):
+                return False
+        else:
+            written = [value for value in values if value is not None]
+            exact += different >= _MEASURED and written not in (sorted(written), sorted(written, reverse=True))
+    return exact >= 2 and len(set(table.rows)) > 0.9 * len(table.rows)
+
+
+def _is_headless(table: Table) -> bool:
+    """Return whether the first line looks like all others: numbers, and words that come again below."""
+    words_of_it = [
+        at for at, name in enumerate(table.header) if number(name, decimal_comma=table.decimal_comma) is None
+    ]
+    return len(words_of_it) < len(table.header) and all(
+        table.header[at] in table.column(at)[:_LINES] for at in words_of_it
+    )
+
+
+def _is_hash(value: str) -> bool:
+    """Return whether a value is a pseudonym that was made by a hash; checksums of files are longer."""
+    return bool(_HASH.fullmatch(value)) and not value.isdecimal() and any(letter.isdigit() for letter in value)
+
+
+def is_coded(name: str) -> bool:
+    """Return whether a word has the shape of a person's or sample's key, and of no public list."""
+    return bool(_PERSON_KEY.fullmatch(name) and not _PUBLIC_KEY.fullmatch(name))
 
 
 def is_public_key(cell: str) -> bool:

@@ -1,5 +1,6 @@
 """Finds counts of persons between one and the threshold."""
 
+import re
 from collections.abc import Iterator
 
 from ..findings import Code, Finding, found
@@ -10,6 +11,8 @@ from ..thresholds import Policy
 from .column_names import is_allele_count, is_count, is_known_other
 from .grid import read_grid
 from .rounding import midpoint_columns
+
+_OF = re.compile(r"(\d{1,6}) ?(?:(?:/|of) ?\d{1,7}|[(\[]\d{1,3}(?:[.,]\d{1,3})? ?%?[)\]])")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -22,7 +25,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         if index in rounded:
             continue  # a 3 stands for 1 to 6 persons
         code = _code_for(name, subject.promise)
-        cells = [whole(cell) for cell in table.column(index)]
+        cells = [_part(cell) for cell in table.column(index)] if code else list(map(whole, table.column(index)))
         if code is not None:
             for row, value in enumerate(cells, start=1):
                 if value is not None and 0 < abs(value) < subject.policy.min_count:
@@ -52,6 +55,12 @@ def _code_for(name: str, promise: Promise | None) -> Code | None:
     return Code.SMALL_COUNT if is_count(name) else None
 
 
+def _part(cell: str) -> int | None:
+    """Return the count that a cell holds, alone, as one of so many, or with its share: `3/120`, `3 (2.5)`."""
+    of = _OF.fullmatch(cell.strip())
+    return int(of[1]) if of else whole(cell)
+
+
 def _unclear(cells: list[int | None], *, policy: Policy) -> bool:
     values = [value for value in cells if value is not None]
     if len(values) < 2 or len(values) < len(cells) or min(values) < 0:
@@ -65,6 +74,6 @@ def _labelled_rows(table: Table, *, policy: Policy) -> Iterator[Finding]:
         if not cells or not is_count(cells[0]):
             continue
         for index, cell in enumerate(cells[1:], start=2):
-            value = whole(cell)
+            value = _part(cell)
             if value is not None and 0 < value < policy.min_count:
                 yield found(Code.SMALL_COUNT, row=row, column=index)

@@ -12,7 +12,7 @@ from .shares import numbers
 _HALF = Decimal("0.5")
 _EVENTS = frozenset({"event", "events", "deaths", "died", "death", "failures", "censored", "censor", "d"})
 _TIME = frozenset({"time", "days", "day", "months", "month", "weeks", "week", "years", "year", "t", "interval"})
-_FINE = 30
+_FINE = 20
 
 
 def check(subject: Subject) -> Iterator[Finding]:

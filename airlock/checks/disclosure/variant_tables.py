@@ -10,6 +10,7 @@ from .shares import numbers
 
 _FREQUENCY = frozenset({"af", "eaf", "maf", "freq", "frequency", "a1freq", "raf"})
 _ALLELES = frozenset({"ref", "alt", "allele", "a1", "a2", "ea", "oa", "snp", "rsid", "variant", "marker", "pos"})
+_TOTALS = frozenset({"an", "nchrobs", "obs_ct", "allele_ct", "n_alleles", "allele_number"})  # two alleles a person
 _HALF = Decimal("0.5")
 _CASES = frozenset({"case", "cases", "control", "controls", "events", "event"})
 
@@ -19,6 +20,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     table = subject.model
     if not isinstance(table, Table) or not is_of_variants(table):
         return
+    alleles = [numbers(table, at) for at, name in enumerate(table.header) if name.strip().lower() in _TOTALS]
     least = max(subject.policy.min_count, subject.policy.min_allele_count)
     persons = [numbers(table, at) for at, name in enumerate(table.header) if is_count(name) and not _is_part(name)]
     if not persons:
@@ -31,7 +33,9 @@ def check(subject: Subject) -> Iterator[Finding]:
             if share is None or not 0 <= share <= 1:
                 continue
             minor = min(share, 1 - share)
-            if any(n is not None and _HALF <= 2 * n * minor < least - _HALF for n in (p[row - 1] for p in beside)):
+            seen = [n for one in alleles if (n := one[row - 1]) is not None]
+            seen += [2 * n for one in beside if (n := one[row - 1]) is not None]
+            if any(_HALF <= n * minor < least - _HALF for n in seen):
                 yield found(Code.LOW_ALLELE_COUNT, row=row, column=at + 1)
 
 

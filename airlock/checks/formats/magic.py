@@ -60,9 +60,11 @@ _BINARY_ONLY = (b"BM", b"\x6c\x1b")
 _PERSON_HEADERS = (b"#FID", b"#IID", b"FID\tIID", b"FID IID", b"Hugo_Symbol\t", b"#version 2.4")
 _SAM = re.compile(rb"@(?:HD|SQ|RG|PG|CO)\t|[^\s@]{1,254}\t\d{1,4}\t[^\t]+\t\d+\t\d+\t(?:\*|(?:\d+[MIDNSHP=X])+)\t")
 _FASTQ = re.compile(rb"@[^\n]+\n[ACGTNacgtn.]+\r?\n\+")
-_FASTA = re.compile(rb"[>;][^\n]*\n[ACGTUNRYKMSWBDHVacgtunrykmswbdhv*\-]{20,}\r?\n?")
+_FASTA = re.compile(rb"[>;][^\n]*\n(?:[ACGTUNRYKMSWBDHVacgtunrykmswbdhv*\-]{20,}\r?\n?|[ACGTUNacgtun]{6,}\r?\n>)")
 _FAM_LINE = re.compile(rb"\S+[ \t]\S+[ \t]\S+[ \t]\S+[ \t][012][ \t](?:-9|[0-9.]+|NA)(?:[ \t][ACGT0-9 \t]*)?\r?")
-_JSON = re.compile(rb'\s*(?:\{\s*["}]|\[\s*(?:["\[\]{]|-?\d[\d.eE+-]*\s*[,\]]|(?:true|false|null)\s*[,\]]))')
+_JSON = re.compile(
+    rb'\s*(?:\{\s*["}]|\[\s*(?:["\[\]{]|(?:-?\d[\d.eE+-]*|true|false|null)\s*(?:,|\][ \t]*(?:[\r\n,\]]|$))))'
+)
 _MARKUP = re.compile(rb"<(?:!doctype\s+html|html|head|body|script|div|table|style|iframe|meta|link)\b", re.IGNORECASE)
 _SVG = re.compile(rb"<(?:[a-z]{1,10}:)?svg\b")
 _XML = re.compile(rb"\s*<(?:\?xml|!--|!DOCTYPE|[A-Za-z_][\w:.-]{0,60}[\s/>])")

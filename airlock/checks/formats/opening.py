@@ -23,6 +23,7 @@ from . import (
     notebook,
     office,
     png,
+    prose,
     svg,
     table,
     vcf,
@@ -161,13 +162,25 @@ def _read(content: bytes, kind: Format, frame: _Frame, *, depth: int) -> tuple[F
 
 def _read_text(content: bytes, frame: _Frame, *, depth: int) -> tuple[Format, Model]:
     text, encoding = table.decode(content)
+    if frame.promise is None and text.startswith("#"):
+        above, below = table.comments(text)
+        delimiter = table.sniff(below) if above else None
+        if delimiter is not None:  # judged apart: neither hides in the other
+            read = table.read(below, delimiter=delimiter, encoding=encoding, policy=frame.policy)
+            words = Subject("comments", Format.TEXT, Prose(above, encoding), frame.policy)
+            return Format.TABLE, Bundle((words, Subject("table", Format.TABLE, read, frame.policy)))
     promised = frame.promise.format if frame.promise is not None and depth == 0 else None
     delimiter = _DELIMITER.get(promised) if promised else table.sniff(text)
+    if delimiter == "|" and promised is None and prose.is_piped(text):
+        return Format.TEXT, Prose(tuple(text.splitlines()), encoding)
     if delimiter is None:
         lines = [line for line in text.splitlines() if line.strip()]
         # One word a line is a table of one column, such as a list of genes, or of persons.
         if promised is None and len(lines) > _LIST and all(_WORD.fullmatch(line.strip()) for line in lines):
             return Format.TABLE, table.read(text, delimiter="\t", encoding=encoding, policy=frame.policy)
+        spaced = table.read_spaced(text, encoding=encoding, policy=frame.policy) if promised is None else None
+        if spaced is not None:
+            return Format.TABLE, spaced
         return Format.TEXT, Prose(tuple(text.splitlines()), encoding)
     return Format.TABLE, table.read(text, delimiter=delimiter, encoding=encoding, policy=frame.policy)
 

@@ -4,11 +4,13 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import islice, takewhile
 
 from ..subject import Table
 
 _GAP = re.compile(r"\s{2,}|\t")
+_PIPE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*")
+_LATEX_WORD = re.compile(r"\\[a-zA-Z]+\*?")
 _RULE = re.compile(r"[\s|+=:-]*")
 _EDGES = " \t'\"()[]{}|;,"
 _CONSTANT = re.compile(r"""\s*(?:"([^"\n]{0,200})"|'([^'\n]{0,200})'|([+-]?\d[\d.eE+-]{0,30})L?)\s*([,)\]])""")
@@ -82,6 +84,53 @@ def _headed(block: list[tuple[str, ...]], before: tuple[str, ...]) -> Table:
     if len(before) == width - 1:  # the column of row numbers has no name
         return Table(("", *before), tuple(block), "", "utf-8")
     return Table(block[0], tuple(block[1:]), "", "utf-8")
+
+
+def marked(lines: tuple[str, ...]) -> Iterator[Numbered]:
+    """Yield the tables that the text itself marks as such, as Markdown and LaTeX do, with their first lines."""
+    yield from islice(_piped(lines), _MAX_TABLES)
+    yield from islice(_tabular(lines), _MAX_TABLES)
+
+
+def is_piped(text: str) -> bool:
+    """Return whether the text is a table as Markdown writes it, with a rule under its header."""
+    return any(_PIPE_RULE.fullmatch(line) for line in text[: 2 * _MAX_LINE].splitlines()[1:3])
+
+
+def _piped(lines: tuple[str, ...]) -> Iterator[Numbered]:
+    at = 1
+    while at < len(lines):
+        header = lines[at - 1]
+        if "|" not in header or not _PIPE_RULE.fullmatch(lines[at][:_MAX_LINE]):
+            at += 1
+            continue
+        rows = list(takewhile(lambda line: "|" in line, lines[at + 1 :]))
+        if rows:
+            yield at, Table(_pipes(header), tuple(map(_pipes, rows)), "|", "utf-8")
+        at += len(rows) + 2
+
+
+def _pipes(line: str) -> tuple[str, ...]:
+    plain = line[:_MAX_LINE].strip().removeprefix("|").removesuffix("|")
+    return tuple(cell.strip(" \t*_`") for cell in plain.split("|"))
+
+
+def _tabular(lines: tuple[str, ...]) -> Iterator[Numbered]:
+    rows: list[tuple[str, ...]] | None = None
+    start = 0
+    for number, line in enumerate(lines, start=1):
+        if "\\begin{tabular" in line or "\\begin{longtable" in line:
+            rows, start = [], number
+        if rows is None:
+            continue
+        for part in line[:_MAX_LINE].split("\\\\"):
+            cells = _LATEX_WORD.sub("", part).split("&")
+            if len(cells) > 1:
+                rows.append(tuple(cell.strip(" {}$\t") for cell in cells))
+        if "\\end{tabular" in line or "\\end{longtable" in line:
+            if len(rows) > 1:
+                yield start, Table(rows[0], tuple(rows[1:]), "&", "utf-8")
+            rows = None
 
 
 def longest_list(lines: tuple[str, ...]) -> int:

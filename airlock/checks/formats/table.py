@@ -21,6 +21,11 @@ _COMMA_NUMBER = re.compile(r"[+-]?\d{1,18},\d{1,18}")
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})")
 _LINES_TO_SNIFF = 200
 _MAX_CELLS = 4_000_000
+_FEWEST_SPACED, _NARROWEST_SPACED = 4, 3
+_MARKS = 3
+# Letters of Cyrillic that look like Latin ones; inside a Latin word they write something else than is read.
+_LOOK_ALIKES = frozenset("АВЕКМНОРСТХЅІЈаеорсухѕіјһԁԛԝ")
+_LATIN = re.compile(r"[A-Za-z]")
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800") | {chr(code) for code in range(0x2000, 0x2010)}
 
 
@@ -37,6 +42,21 @@ def decode(content: bytes) -> tuple[str, str]:
         return content.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         return content.decode("latin-1"), "latin-1"
+
+
+def comments(text: str) -> tuple[tuple[str, ...], str]:
+    """Return the lines of words, after a `#`, above a table, and the text without them."""
+    lines = text.splitlines(keepends=True)
+    count = next((at for at, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    if (
+        count
+        and count < len(lines)
+        and any(
+            mark in lines[count] and lines[count - 1].count(mark) == lines[count].count(mark) for mark in _DELIMITERS
+        )
+    ):
+        count -= 1  # the last of them names the columns
+    return tuple(line.rstrip("\r\n") for line in lines[:count]), "".join(lines[count:])
 
 
 def sniff(text: str) -> str | None:
@@ -73,6 +93,29 @@ def read(text: str, *, delimiter: str, encoding: str, policy: Policy) -> Table:
     return Table(tuple(cell.strip() for cell in rows[0]), tuple(rows[1:]), delimiter, encoding, comma)
 
 
+def read_spaced(text: str, *, encoding: str, policy: Policy) -> Table | None:
+    """Return the table that a text is from its first to its last line, cells apart by spaces; None for prose.
+
+    The first line names columns in words; that of R lacks a name for the names of rows.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) < _FEWEST_SPACED or len(lines) > policy.max_rows * 20:
+        return None
+    header, *rows = (tuple(line.split()) for line in lines)
+    width = len(rows[0])
+    if len(header) == width - 1:
+        header = ("", *header)
+    if (
+        width < _NARROWEST_SPACED
+        or any(len(row) != width for row in (header, *rows))
+        or len(rows) * width > _MAX_CELLS
+    ):
+        return None
+    table = Table(header, tuple(rows), " ", encoding)
+    counted = any(all(number(cell) is not None for cell in table.column(at)) for at in range(width))
+    return table if counted and all(number(name) is None for name in header) else None
+
+
 def number(cell: str, *, decimal_comma: bool = False) -> Decimal | None:
     """Return the number that a cell holds, or None."""
     text = cell.strip().removesuffix("%").strip()
@@ -97,9 +140,28 @@ def strange_character(text: str) -> tuple[int, Code] | None:
                 return at, Code.CONTROL_CHARACTERS
             if letter == "\x7f":
                 return at, Code.CONTROL_CHARACTERS
-        elif unicodedata.category(letter) in ("Cf", "Cc", "Co", "Cn", "Cs", "Zl", "Zp") or letter in _INVISIBLE:
+        elif _is_hidden(text, at):
             return at, Code.HIDDEN_CHARACTERS
     return None
+
+
+def _is_hidden(text: str, at: int) -> bool:
+    """Return whether a letter beyond ASCII is not seen, or is not what it looks like."""
+    letter, category = text[at], unicodedata.category(text[at])
+    if category in ("Cf", "Cc", "Co", "Cn", "Cs", "Zl", "Zp") or letter in _INVISIBLE:
+        return True
+    if category == "Mn":
+        return _is_unseen(text, at)
+    return letter in _LOOK_ALIKES and bool(_LATIN.search(text[max(at - 1, 0) : at + 2]))
+
+
+def _is_unseen(text: str, at: int) -> bool:
+    """Return whether a mark changes nothing that can be seen, or is one of a pile; emoji may ask for their colour."""
+    if text[at] == "\ufe0f":
+        return at == 0 or unicodedata.category(text[at - 1]) not in ("So", "Sm", "Po", "Nd")
+    if "\ufe00" <= text[at] <= "\ufe0f" or "\U000e0100" <= text[at] <= "\U000e01ef":
+        return True
+    return at >= _MARKS and all(unicodedata.category(one) == "Mn" for one in text[at - _MARKS : at])
 
 
 def write(table: Table, promise: Promise, *, policy: Policy) -> bytes:

@@ -1,0 +1,176 @@
+"""Persons and small numbers in shapes that nobody expects, and results of tools that look like them and may leave."""
+
+# ruff: noqa: E501 (a table stands on one line)
+
+import gzip
+import random
+from pathlib import Path
+
+import pytest
+
+from airlock.checks.codes import Code
+from airlock.checks.findings import Severity
+from airlock.checks.jail import inspect
+from airlock.checks.thresholds import Policy
+
+RANDOM = random.Random(7)
+SITES = (
+    "##fileformat=VCFv4.2\n##contig=<ID=chr1>\n"
+    '##INFO=<ID=AC,Number=A,Type=Integer,Description="x">\n##INFO=<ID=AN,Number=1,Type=Integer,Description="x">\n'
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+)
+
+
+def _lines(row: str, many: int) -> str:
+    """Return lines made by a pattern with the fields n (the line), a (an age), f (a fraction), g (a normal value)."""
+    return "".join(
+        row.format(n=n, a=RANDOM.randint(20, 90), f=RANDOM.random(), g=RANDOM.gauss(0, 1), b=RANDOM.choice("01"))
+        for n in range(many)
+    )
+
+
+GOOD = {
+    "named_rows.csv": '"","n","mean"\n"1",120,5.2\n"2",330,4.9\n"3",210,5.6\n',
+    "correlation.csv": ",age,bmi,sbp\nage,1,0.23,0.41\nbmi,0.23,1,0.35\nsbp,0.41,0.35,1\n",
+    "by_year.csv": "measure,2010,2011,2012\nadmissions,420,391,406\ndeaths,44,61,52\n",
+    "proteins.csv": "protein,P04637,P38398,P00533,P01116,P60484\nP04637,1,0.2,0.1,0.4,0.2\nP38398,0.2,1,0.3,0.2,0.1\nP00533,0.1,0.3,1,0.5,0.3\nP01116,0.4,0.2,0.5,1,0.1\nP60484,0.2,0.1,0.3,0.1,1\n",
+    "steps.log": _lines("[{n}] step {n} took {a} s\n", 40),
+    "engine.log": "[2026-11-27] Building DAG of jobs...\nProvided cores: 2\n23 of 23 steps (100%) done\nKeyError: 'age'\n",
+    "missing.log": "FileNotFoundError: [Errno 2] No such file: 'results/chr21.vcf.gz'\n",
+    "table1.md": "| Characteristic | Cases | Controls |\n|---|---:|---:|\n| N | 900 | 1200 |\n| Age, mean (SD) | 55.0 (9.0) | 53.6 (9.2) |\n| Female, n (%) | 430 (47.8) | 620 (51.7) |\n",
+    "table1.tex": "\\begin{tabular}{lrr}\nsite & cases & controls\\\\ \\hline\nA & 43 & 120\\\\\nB & 44 & 210\\\\\n\\end{tabular}\n",
+    "meta.tbl": "MarkerName Allele1 Allele2 Weight Zscore P-value Direction\n"
+    + _lines("rs{n}77 a g 50210.00 {g:.3f} {f:.4f} ++-\n", 30),
+    "score.tsv": "#a polygenic score\nrsID\tchr\tpos\teffect_allele\teffect_weight\n"
+    + _lines("rs{n}\t1\t{n}00\tA\t{g:.4f}\n", 40),
+    "targets.bed": _lines("chr1\t{n}000\t{n}900\tGENE{n}\t0\t+\n", 30),
+    "depth.bedgraph": _lines("chr1\t{n}000\t{n}999\t{a}\n", 30),
+    "genes.gff3": "##gff-version 3\n"
+    + _lines("chr1\tENSEMBL\tgene\t{n}001\t{n}900\t.\t+\t.\tID=gene{n};Name=GENE{n}\n", 30),
+    "freq.frq": " CHR SNP A1 A2 MAF NCHROBS\n" + _lines(" 1 rs{n} A G 0.31 10000\n", 30),
+    "checksums.txt": _lines("d41d8cd98f00b204e9800998ecf8427e  part{n}.txt\n", 12),
+    "qq.csv": "expected,observed\n" + "".join(f"{n / 20:.2f},{n / 19:.2f}\n" for n in range(100)),
+    "methods.md": "We fitted a Cox model (HR 1.03, 95% CI 1.01 to 1.05) in 2,100 persons who were followed for 8 years.\n",
+    "greek.md": "The effect of the β-blocker was 3 µg; ΔCt and χ2 are given below. ✔️\n",
+}
+STOPPED = {
+    "sideways.csv": (
+        "variable,"
+        + ",".join(f"P{n:05d}" for n in range(20))
+        + "\nage,"
+        + ",".join(str(20 + n) for n in range(20))
+        + "\nbmi,"
+        + ",".join(str(30 + n) for n in range(20))
+        + "\n",
+        Code.ROW_LEVEL,
+    ),
+    "nameless.csv": (_lines("{a},{b},{g:.1f},1{a}\n", 120), Code.ROW_LEVEL),
+    "cells.csv": (
+        'label,n\n"ok\nP00001,1961-03-12,F,8035,E11.9\nP00002,1951-01-02,M,8035,I10\nP00003,1971-09-22,F,1010,I10\nP00004,1971-09-25,F,1010,I10\nP00005,1931-09-22,F,1010,I11\nP00006,1971-03-22,F,1010,I10",120\n',
+        Code.ROW_LEVEL,
+    ),
+    "carriers.csv": ("rsid,found_in\nrs123,P00001;P00002\nrs124,P00007\n", Code.IDENTIFIER),
+    "dump.sql": (
+        "INSERT INTO x VALUES ('P00001','a','F');\nINSERT INTO x VALUES ('P00002','b','M');\nINSERT INTO x VALUES ('P00003','c','F');\n",
+        Code.IDENTIFIER,
+    ),
+    "hashes.csv": ("k,n\n" + "".join(f"{RANDOM.getrandbits(64):016x},{20 + n}\n" for n in range(40)), Code.ROW_LEVEL),
+    "relatives.tsv": ("ID1\tID2\tKinship\n" + _lines("S{n}\tT{n}\t{f:.4f}\n", 30), Code.ROW_LEVEL),
+    "times.csv": (
+        "time,status\n" + "".join(f"{RANDOM.randint(1, 900)},{n % 2}\n" for n in range(80)),
+        Code.ROW_LEVEL,
+    ),
+    "labs.csv": (
+        "glucose,hba1c,ldl\n"
+        + "".join(
+            f"{RANDOM.gauss(5, 1):.1f},{RANDOM.randint(20, 60)},{RANDOM.gauss(3, 0.5):.2f}\n" for _ in range(90)
+        ),
+        Code.ROW_LEVEL,
+    ),
+    "predicted.csv": ("y_true,y_pred\n" + _lines("{b},{f:.4f}\n", 60), Code.ROW_LEVEL),
+    "staff.csv": (
+        "name,result\n"
+        + "".join(
+            f"{RANDOM.choice(['Anna', 'Ben', 'Clara'])} {RANDOM.choice(['Meyer', 'Olsen'])},pos\n" for _ in range(20)
+        ),
+        Code.ROW_LEVEL,
+    ),
+    "phased.haps": (
+        "".join(f"1 rs{n} {n}00 A G " + " ".join(RANDOM.choice("01") for _ in range(60)) + "\n" for n in range(30)),
+        Code.GENOTYPES,
+    ),
+    "company.txt": (
+        "# rsid\tchromosome\tposition\tgenotype\n"
+        + "".join(f"rs{n}\t1\t{n}00\t{RANDOM.choice('ACGT')}{RANDOM.choice('ACGT')}\n" for n in range(60)),
+        Code.GENOTYPES,
+    ),
+    "hla.tsv": ("who\tHLA-A\tHLA-B\n" + _lines("{n}\tA*{a}:01\tB*{a}:02\n", 30), Code.GENOTYPES),
+    "sites.vcf": (SITES + "chr1\t1000\tP00017\tA\tG\t.\tPASS\tAC=200;AN=5000\n", Code.SAMPLE_IDS),
+    "rare.frq": (" CHR SNP A1 A2 MAF NCHROBS\n" + _lines(" 1 rs{n} A G 0.0001 10000\n", 20), Code.LOW_ALLELE_COUNT),
+    "short.fa": (">P1\nACGTACGTACGT\n>P2\nACGTACGTACGA\n", None),
+    "report.md": ("# Results\n\n| centre | deaths |\n|---|---|\n| A | 2 |\n| B | 14 |\n", Code.SMALL_COUNT),
+    "report.tex": (
+        "\\begin{tabular}{lrr}\nsite & cases & controls\\\\\nA & 3 & 120\\\\\nB & 44 & 210\\\\\n\\end{tabular}\n",
+        Code.SMALL_COUNT,
+    ),
+    "parts.csv": ("region,cases/total\nN,3/120\nS,44/210\n", Code.SMALL_COUNT),
+    "with_shares.csv": (
+        'characteristic,all\n"Rare syndrome, n (%)",3 (0.3)\n"Female, n (%)",430 (47.8)\n',
+        Code.SMALL_COUNT,
+    ),
+    "selectors.txt": ("Result" + "".join(chr(0xFE00 + n % 15) for n in range(40)) + "\n", Code.HIDDEN_CHARACTERS),
+    "pile.txt": ("R" + "\u0301" * 40 + "esult\n", Code.HIDDEN_CHARACTERS),
+    "looks_alike.txt": ("All r\u0435sults are aggregated.\n", Code.HIDDEN_CHARACTERS),
+    "secret.txt": ("AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMIaK7MDENGabPxRfiCYEXAMPLEKEY\n", Code.CREDENTIAL),
+}
+WARNED = {
+    "villages.csv": ("village,hiv_positive,hiv_negative\nA,25,0\nB,30,112\nC,14,80\n", Code.CLASS_DISCLOSURE),
+    "trace.log": ("Traceback (most recent call last):\nValueError: could not convert string to float: 'Anna Meyer 1961'\n", Code.QUOTED_VALUE),
+    "words.txt": ("Only two patients had the variant, both women.\n", Code.SMALL_COUNT),
+    "names.txt": ("Anna Meyer\nBen Olsen\nClara Novak\nDavid Rossi\nEva Dubois\n", Code.IDENTIFIER),
+    "places.csv": ("lat,lon,n\n" + "".join(f"{55 + RANDOM.random():.5f},{12 + RANDOM.random():.5f},{20 + n}\n" for n in range(10)), Code.IDENTIFIER),
+    "address.txt": ("see https://example.org/?d=UDAwMDE3LDE5NjEtMDMtMTIsRiw4MDM1LEUxMS45\n", Code.ENCODED_PAYLOAD),
+    "digits.csv": ("k,size\n" + "".join(f"A{n},{RANDOM.randint(10**14, 10**15)}\n" for n in range(30)), Code.ENCODED_PAYLOAD),
+    "blanks.txt": ("".join("step done" + " " * (n % 7) + "\n" for n in range(60)), Code.HIDDEN_CHARACTERS),
+}  # fmt: skip
+
+
+def _found(tmp_path: Path, name: str, content: str) -> dict[Code, Severity]:
+    path = tmp_path / name
+    path.write_bytes(content.encode())
+    worst: dict[Code, Severity] = {}
+    for finding in inspect(path, None, Policy(version=1)).findings:
+        worst[finding.code] = max(finding.severity, worst.get(finding.code, Severity.PASS))
+    return worst
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_tools_write_is_not_stopped(tmp_path: Path, name: str) -> None:
+    """The worst that may be said of these is a warning."""
+    found = _found(tmp_path, name, GOOD[name])
+    assert Severity.BLOCK not in found.values(), found
+
+
+@pytest.mark.parametrize("name", STOPPED)
+def test_persons_in_disguise_are_stopped(tmp_path: Path, name: str) -> None:
+    """Each is stopped, and by the check that knows why."""
+    content, code = STOPPED[name]
+    found = _found(tmp_path, name, content)
+    assert Severity.BLOCK in found.values()
+    assert code is None or found.get(code) == Severity.BLOCK, found
+
+
+@pytest.mark.parametrize("name", WARNED)
+def test_what_only_a_person_can_judge_is_shown_to_one(tmp_path: Path, name: str) -> None:
+    """A steward is told of it."""
+    content, code = WARNED[name]
+    assert _found(tmp_path, name, content).get(code, Severity.PASS) >= Severity.WARN
+
+
+def test_a_table_below_comments_hides_nothing(tmp_path: Path) -> None:
+    """Comments and table are judged apart, packed or not."""
+    small = "#made by a tool\nregion,cases\nN,3\nS,44\n"
+    assert _found(tmp_path, "a.csv", small)[Code.SMALL_COUNT] is Severity.BLOCK
+    path = tmp_path / "b.csv.gz"
+    path.write_bytes(gzip.compress(b"# P00017 and P00018\nregion,cases\nN,30\nS,44\n"))
+    assert Code.IDENTIFIER in {finding.code for finding in inspect(path, None, Policy(version=1)).findings}
