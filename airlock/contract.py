@@ -26,6 +26,8 @@ _ENDINGS = {
     Promised.LOG: (".log", ".txt"),
 }
 STREAMS = ("stdout", "stderr")
+ENGINE = "engine"  # what the engine of the run printed: of no rule
+ENGINE_LOG = "logs/engine.txt"
 ALWAYS = frozenset({"match", "format", "release", "rule", "statbarn", "unit", "description"})
 _TABLE = frozenset({"columns", "keys", "counts", "integers", "numbers", "max_rows"})
 FIELDS = {
@@ -57,8 +59,8 @@ class Release(StrEnum):
 class OutputRule:
     """One line of a contract; `rule` is the engine's rule that must have written the file last (T16).
 
-    With `stream` it is about what the rule's tasks print there, and about no file; with `members` the file lists
-    the persons whom all results of the run are about, after all filters (T7).
+    With `stream` it is about what the rule's tasks print there, or, without a rule, the engine; with `members` the
+    file lists the persons whom all results of the run are about, after all filters (T7).
     """
 
     match: str
@@ -160,12 +162,14 @@ def _rule(raw: object) -> OutputRule:
         raise Wrong("format is tsv, csv, vcf, png, json or log; nothing else can leave.") from None
     check_fields(raw, FIELDS[promised])
     stream = raw.get("stream", "")
-    if stream and (stream not in STREAMS or "match" in raw):
-        raise Wrong("stream is stdout or stderr, in place of match.")
+    if stream and (stream not in (*STREAMS, ENGINE) or "match" in raw):
+        raise Wrong("stream is engine, or a rule's stdout or stderr, in place of match.")
+    if stream == ENGINE and "rule" in raw:
+        raise Wrong("stream: engine is about the run's engine, and names no rule.")
     match = "" if stream else _match(raw.get("match"))
     if not stream and not match.endswith(_ENDINGS[promised]):
         raise Wrong(f"a {promised.value} file's name ends in {' or '.join(_ENDINGS[promised])}.")
-    engine_rule = _engine_rule(raw)
+    engine_rule = "" if stream == ENGINE else _engine_rule(raw)
     statbarn = raw.get("statbarn", "")
     if statbarn and (not isinstance(statbarn, str) or not PLAIN_NAME.fullmatch(statbarn)):
         raise Wrong("statbarn is one plain name.")
@@ -189,8 +193,8 @@ def _engine_rule(raw: Mapping[str, Any]) -> str:
 
 
 def log_path(task: str, stream: str) -> str:
-    """Return the path by which the airlock knows what a task printed."""
-    return f"logs/tasks/{task}.{stream}.txt"
+    """Return the path by which the airlock knows what a task, or with `engine` the run's engine, printed."""
+    return ENGINE_LOG if stream == ENGINE else f"logs/tasks/{task}.{stream}.txt"
 
 
 def _match(raw: object) -> str:

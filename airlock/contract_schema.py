@@ -76,7 +76,13 @@ def _rule(promised: Promised) -> dict[str, Any]:
     }[promised]
     one = _object(f"A {promised.value} that may leave", fields, ["release", "format", "rule", *needed])
     if "stream" in fields:
-        return one | {"oneOf": [{"required": ["match"]}, {"required": ["stream"]}]}
+        tasks = {"properties": {"stream": {"enum": list(contract.STREAMS)}}, "required": ["stream", "rule"]}
+        engine = {
+            "properties": {"stream": {"const": contract.ENGINE}, "rule": False, "match": False},
+            "required": ["stream"],
+        }
+        needed = [name for name in one["required"] if name != "rule"]
+        return one | {"required": needed, "oneOf": [{"required": ["match", "rule"]}, tasks, engine]}
     return one | {"required": ["match", *one["required"]]}
 
 
@@ -115,6 +121,6 @@ _FIELDS: dict[str, Any] = {
     "min_ac": {"oneOf": [{"const": "policy"}, _POSITIVE]},
     "info": {"type": "array", "items": {"enum": ["AC", "AN", "AF"]}, "allOf": [{"contains": {"const": "AC"}}]},
     "needs": {"type": "array", "items": {"type": "string", "pattern": f"^{columns.NEEDED.pattern}$"}, "minItems": 1},
-    "stream": {"enum": list(contract.STREAMS)},
+    "stream": {"enum": [*contract.STREAMS, contract.ENGINE]},
     "lines": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": columns.MAX_LISTED},
 }

@@ -27,7 +27,7 @@ ACTOR = "airlock.intake"
 class OfferedFile:
     """One file of a run: path below /run/work, sealed object, and the engine's rule and task that wrote it last.
 
-    With `stream` it is what the task printed there.
+    With `stream` it is what the task printed there, or the engine, which has no rule.
     """
 
     path: str
@@ -129,9 +129,11 @@ def _lists_members(contract: Contract, file: OfferedFile) -> bool:
     return rule is not None and rule.members and rule.rule == file.rule
 
 
-def where_is(session: orm.Session, run: str, *, path: str, task: str) -> Whereabouts | None:
-    """Return where a file is that intake took of a task of a run, or None if it took none."""
-    mine = (IntakeFile.run == run, IntakeFile.path == path, IntakeFile.task == task)
+def where_is(session: orm.Session, run: str, *, path: str, task: str | None) -> Whereabouts | None:
+    """Return where a file is that intake took of a task of a run, or of its engine (None); None if it took none."""
+    # What an engine printed is of no rule, as no file of a workflow is that intake takes.
+    whose = IntakeFile.task == task if task is not None else IntakeFile.rule == ""
+    mine = (IntakeFile.run == run, IntakeFile.path == path, whose)
     file = session.scalar(sa.select(IntakeFile.id).where(*mine))
     if file is None:
         return None

@@ -205,9 +205,9 @@ def get_run_task(request: Request, person: SignedIn, run_id: str, task_id: str) 
     return views.task(run, row, base=request.app.state.settings.base_url)
 
 
-@router.get("/runs/{run_id}/logs/{stream}", response_class=Response)
+@router.get("/runs/{run_id}/logs/{stream}", responses=LOG, response_class=Response)
 def get_run_log(request: Request, person: SignedIn, run_id: str, stream: str) -> Response:
-    """Answer where a run's `stdout` and `stderr` lead (RunLog.run_log); what an engine prints stays inside."""
+    """Answer where a run's `stdout` and `stderr` lead (RunLog.run_log): to a release, or what to do for one."""
     base = request.app.state.settings.base_url
     with reading(request.app.state.engine) as session:
         return printed.at_its_release(session, own(session, run_id, person), None, stream, base=base)

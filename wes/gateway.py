@@ -118,6 +118,19 @@ class Gateway:
         elif task in self.jobs:
             await self._tes_again("POST", f"{BASE}/tasks/{task}:cancel")
 
+    async def run_own(self, task: dict[str, Any], *, key: str, patience: float) -> dict[str, Any] | None:
+        """Have TES run a task of ours beside the engine's jobs; return its end, None if it has none in time."""
+        headers = {"Idempotency-Key": key, "Strongroom-Run": self.run, "Strongroom-Coarse": "no"}
+        made = await self._tes_again("POST", f"{BASE}/tasks", json=task, headers=headers)
+        end = asyncio.get_running_loop().time() + patience
+        while asyncio.get_running_loop().time() < end:
+            # It is no job here, so `follow` leaves what it hears of it there.
+            change = self.early.get(made["id"])
+            if change is not None and change["state"] in ENDED:
+                return change
+            await asyncio.sleep(0.05)
+        return None
+
     async def publish(self, asked: dict[str, Any]) -> None:
         """Give a file of this run the path by which its contract knows it."""
         if len(self.files) >= MOST_FILES:

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from wes import lint_commands
+from wes import lint_commands, sheets
 from wes.lint_table import TABLE, Severity
 from wes.manifest import Manifest
 from wes.outline import Argument, Call, Outline, Rule, Statement
+from wes.sheets import READING
 
 # Directives that no rule may have, and statements that matter.
 DIRECTIVES = {
@@ -36,9 +37,6 @@ HOSTED = frozenset({"github", "gitlab", "bitbucket", "HTTP", "S3", "GS", "FTP"})
 PROCESSES = ("os.system", "os.popen", "os.exec", "os.spawn", "os.fork", "subprocess.", "import subprocess", "pty.")
 EVALUATED = frozenset({"eval", "exec", "compile", "__import__", "getattr", "globals"})
 EVALUATED |= {"import importlib", "import ctypes", "import pickle"}
-READING = re.compile(
-    r"open|.*\.(open|read|read_text|read_bytes|readlines|read_csv|read_table|read_excel|load|loads|listdir|glob|rglob)"
-)
 NETWORK = re.compile(
     r"import (socket|ssl|http|urllib|urllib3|requests|httpx|aiohttp|ftplib|smtplib|paramiko|boto3|xmlrpc)(\..*)?"
 )
@@ -80,6 +78,7 @@ def lint(outline: Outline, manifest: Manifest | None, images: Mapping[str, str])
         found += _statement(statement)
     for call in outline.calls:
         found += _call(call)
+    found += [Finding("clear-needed", *one) for one in sheets.ungranted(outline, manifest)]
     constrained = _constrained(outline)
     for rule in outline.rules:
         found += _rule(rule, outline)

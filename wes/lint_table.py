@@ -121,11 +121,18 @@ TABLE: Final[dict[str, Entry]] = {
     "parse-reads": Entry(
         L,
         "A file is read while the workflow is read; inputs have no content there, but for clear files.",
-        "Use a parameter, or name a sample sheet under clear.",
+        "Read it in a rule; a sample sheet is a parameter, or a grant of the manifest under clear.",
     ),
     "parse-network": Entry(L, "A library for the network is loaded while the workflow is read.", "Remove it."),
     "shell-prefix": Entry(
         E, "Another prefix or shell makes every command one that nobody signed.", "Remove shell.prefix and its kin."
+    ),
+    # What of a dataset the engine itself reads
+    "clear-needed": Entry(
+        L,
+        "The workflow's own code reads a file of this input while its engine plans; without a grant it finds zeros.",
+        "Grant it under clear (`vet --draft` writes an entry): its name, the letters and lines that it needs. "
+        "The data's owner adds the file by this name with `strongroom dataset add --clear`: then, or never.",
     ),
     # The manifest against the workflow
     "contract-rule": Entry(
@@ -191,7 +198,7 @@ TABLE: Final[dict[str, Entry]] = {
     "engine-reads": Entry(
         L,
         "The engine would read a file; of a dataset's file it reads a stub's zeros.",
-        "Read it in a process; a sample sheet is a parameter, or a clear file of the manifest.",
+        "Read it in a process; a sample sheet is a parameter, or a grant of the manifest under clear.",
     ),
     "engine-process": Entry(L, "The engine would start a process; it sees no data.", "Do it in a process's script."),
     "engine-eval": Entry(

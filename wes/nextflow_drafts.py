@@ -6,7 +6,7 @@ from itertools import islice, product
 from typing import Any
 
 from strongroom.errors import BadRequest
-from wes import nextflow_commands, nextflow_published, nextflow_settings
+from wes import nextflow_commands, nextflow_published, nextflow_settings, sheets
 from wes.draft_manifest import LATER, OURS, head, schema_of, slots
 from wes.nextflow_outline import Hole, NextflowOutline, Process, Script
 
@@ -28,7 +28,9 @@ def draft(
         "targets": "full",
         "outputs": outputs(outline),
     }
-    kept = {name: said.get(name) or value for name, value in drafted.items()}
+    clear = sheets.draft(outline, said.get("inputs") or drafted["inputs"], said.get("clear") or [])
+    drafted["inputs"] = sheets.narrowed(drafted["inputs"], clear)
+    kept = {name: said.get(name) or value for name, value in drafted.items()} | ({"clear": clear} if clear else {})
     rest = {name: value for name, value in said.items() if name not in (*kept, "processes", "free_commands")}
     return {**kept, **rest, **draft_commands(outline)}
 

@@ -9,6 +9,7 @@ from wes import (
     nextflow_published,
     nextflow_scripts,
     nextflow_settings,
+    sheets,
 )
 from wes.draft_manifest import OURS
 from wes.lint import Finding
@@ -16,18 +17,11 @@ from wes.manifest import Manifest
 from wes.nextflow_content import REMOTE
 from wes.nextflow_outline import Include, NextflowOutline, Noted, Process, Said
 from wes.nextflow_settings import DIRECTIVES, RESOURCES
+from wes.sheets import READS
 
 OUTPUTS = frozenset({"stdout", "env", "eval"})
 INPUTS = frozenset({"stdin", "env"})
 HOOKS = re.compile(r"workflow\.(onComplete|onError)|sendMail")
-_READERS = "splitCsv|splitFasta|splitFastq|splitText|splitJson|countLines|countFasta|countFastq|countText|countJson"
-_FILE_READERS = "getText|getBytes|readLines|eachLine|withReader|withInputStream|newReader|newInputStream|eachByte"
-READS = re.compile(
-    rf"(?:.*\.)?(?:{_READERS})|.*\.(?:{_FILE_READERS})|\.(?:text|bytes)|"
-    r"new (?:java\.\w+\.)?(?:FileReader|FileInputStream|Scanner|RandomAccessFile)|"
-    r"(?:java\.nio\.file\.)?Files\.(?:read|lines|newBufferedReader|newInputStream).*",
-    re.DOTALL,
-)
 STARTS = re.compile(
     r".*\.execute|.*Runtime\.getRuntime.*|new (?:java\.lang\.)?ProcessBuilder|.*\.exec|.*ProcessBuilder\..*",
     re.DOTALL,
@@ -66,6 +60,7 @@ def lint(outline: NextflowOutline, manifest: Manifest | None, images: Mapping[st
     for call in outline.calls:
         if call.file not in unread:
             found += _call(call)
+    found += [Finding("clear-needed", *one) for one in sheets.ungranted(outline, manifest) if one[0] not in unread]
     for text in outline.texts:
         # What directives, outputs and settings name is judged with them.
         if text.where != "process" and text.file not in unread and (text.file, text.line) not in told:

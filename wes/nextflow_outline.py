@@ -208,6 +208,8 @@ class Noted(_Part):
     name: Short
     where: Literal["workflow", "function", "output", "process", "script", "exec", "lib", "config"]
     text: Short
+    slots: Names  # the input slots that a call's words stand on
+    separators: Names  # what a call says that separates columns
 
 
 class File(_Part):

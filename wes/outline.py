@@ -71,6 +71,8 @@ class Call(_Part):
     where: Where
     text: Long
     first: Argument | None
+    slots: Annotated[list[Short], Field(max_length=100)]  # the input slots that its words stand on
+    separators: Annotated[list[Short], Field(max_length=20)]  # what it says that separates columns
 
 
 class Read(_Part):

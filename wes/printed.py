@@ -1,4 +1,4 @@
-"""Leads what tasks print to the airlock, where a contract promises it, and their log's URL to its release."""
+"""Leads what tasks and engines print to the airlock, where a contract promises it, and a log's URL to its release."""
 
 from collections.abc import Collection, Iterator
 
@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import orm
 
 from airlock import intake
-from airlock.contract import STREAMS, Contract, log_path
+from airlock.contract import ENGINE, STREAMS, Contract, log_path
 from strongroom.errors import Conflict, NotFound
 from wes.store import Run, RunTask
 
@@ -15,21 +15,25 @@ MOST_LOGS = 100  # of a run: each is inspected, and read by two persons
 INSIDE = (
     "What engines and tasks print stays inside, because it may hold data. States, times and reasons are in the "
     "run's and its tasks' logs; have the workflow write what you need into an output of its contract, or have the "
-    "contract promise what the rule prints (`stream`), and ask for its release."
+    "contract promise what the rule or the engine prints (`stream`), and ask for its release."
 )
 WAITS = "This log waits in the airlock among the outputs of its run. Ask for its release; then it can be had here."
 
 
 def offered(
-    session: orm.Session, run: Run, contract: Contract, *, taken: Collection[str]
+    session: orm.Session, run: Run, contract: Contract, *, taken: Collection[str], log: intake.OfferedFile | None
 ) -> Iterator[intake.OfferedFile]:
-    """Return what COMPLETE tasks printed that the contract promises; a path that a file of the run has is its own.
+    """Return what COMPLETE tasks, and the engine (`log`), printed that the contract promises.
+
+    A path that a file of the run has is its own.
 
     None of a coarse run: that a task printed at all may hang on data, and a list of files would tell it (T4, T5).
     """
     promised = {(one.rule, one.stream) for one in contract.rules if one.stream}
     if run.coarse or not promised:
         return
+    if log is not None and (log.rule, log.stream) in promised and log.path not in taken:
+        yield log
     of_run = (RunTask.run == run.id, RunTask.state == "COMPLETE", RunTask.rule.in_({rule for rule, _ in promised}))
     found = 0
     for row in session.scalars(sa.select(RunTask).where(*of_run).order_by(RunTask.number)):
@@ -47,9 +51,12 @@ def at_its_release(
     """Return the way to a released log; raise with what to do for any other. No row is the engine's own log."""
     if stream not in STREAMS:
         raise NotFound("A log is stdout or stderr.")
-    if row is None or run.coarse:
+    if run.coarse:
         raise Conflict(INSIDE)
-    found = intake.where_is(session, run.id, path=log_path(row.name, stream), task=row.task)
+    if row is None:  # both of an engine's streams are in the one log
+        found = intake.where_is(session, run.id, path=log_path("", ENGINE), task=None)
+    else:
+        found = intake.where_is(session, run.id, path=log_path(row.name, stream), task=row.task)
     if found is None:
         raise Conflict(INSIDE)
     if found.link is None:

@@ -19,7 +19,7 @@ from strongroom.bells import Bell
 from strongroom.database import reading, transaction
 from strongroom.projects import Project
 from strongroom.queue import Context
-from wes import catalogue, clear, ends, engines, gateway, leases, printed, settlement
+from wes import catalogue, clear, ends, engine_log, engines, gateway, leases, printed, settlement
 from wes.catalogue import Vetted
 from wes.laid import laid_files
 from wes.options import is_whole
@@ -99,6 +99,7 @@ class _Supervision:
         self.laid = laid_files(vetted.folder, vetted.manifest.work)
         self.options: dict[str, str] = {}
         self.removed: frozenset[str] = frozenset()
+        self.log: intake.OfferedFile | None = None  # what the engine printed, sealed
 
     async def lead(self) -> bool:
         """Bring the run to an end, or leave it to the next launch; say whether that is for us to do at once."""
@@ -195,14 +196,20 @@ class _Supervision:
         running = await engines.start(self.engine, self.launch, folders, self.settings, log=log)
         following = asyncio.create_task(border.follow())
         listening = asyncio.create_task(self._listen(running.events))
-        others = [following, listening, asyncio.create_task(self._watch(running))]
+        watching = asyncio.create_task(self._watch(running))
+        others = [following, listening, watching]
         try:
             code = await self._engine_end(running, following)
             if self._killed_by(code) is not None:
                 # The stream ends with the last process that held it: no two engines are in one tree.
                 await asyncio.wait({listening}, timeout=SETTLE_SECONDS)
                 return code
-            return code if self.canceled or self.lost else await self._leave_nothing(code, border, following)
+            if self.canceled or self.lost:
+                return code
+            code = await self._leave_nothing(code, border, following)
+            if code == 0 and await asyncio.to_thread(self._log_is_promised):
+                await self._seal_log(border, watching)
+            return code
         finally:
             running.kill()
             for other in others:
@@ -234,6 +241,28 @@ class _Supervision:
         while border.is_busy() and not following.done() and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.05)
         return code if whole else code or 1
+
+    async def _seal_log(self, border: gateway.Gateway, watching: "asyncio.Task[None]") -> None:
+        """Have the engine's log sealed, unless the run is canceled or lost meanwhile."""
+        sealing = asyncio.create_task(engine_log.sealed(border, self.home / "engine.log"))
+        await asyncio.wait({sealing, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if sealing.done():
+            self.log = sealing.result()
+        sealing.cancel()
+        if self.log is None and not self.lost:  # no task outlives its run
+            await ends.cancel_tasks(self.context, self.run_id)
+
+    def _log_is_promised(self) -> bool:
+        """Say whether the engine's log goes to the airlock: of a whole run whose engine saw nothing of data."""
+        with reading(self.context.engine) as session:
+            run = find(session, self.run_id)
+            return (
+                run is not None
+                and not (run.coarse or run.quiet)
+                and run.data_dependent is None
+                and is_whole(self.options)
+                and engine_log.is_promised(self.vetted.manifest.contract)
+            )
 
     async def _listen(self, events: asyncio.StreamReader) -> None:
         """Read what the engine says of its plan; it is hostile text, so only one bounded number is taken."""
@@ -316,7 +345,7 @@ class _Supervision:
         ]
         # T16: of a run that was told to stop early, or to make a part, nothing leaves.
         contract = self.vetted.manifest.contract if is_whole(self.options) else Contract(())
-        offered += printed.offered(session, run, contract, taken=files_of(session, run.id))
+        offered += printed.offered(session, run, contract, taken=files_of(session, run.id), log=self.log)
         project = session.get(Project, run.project)
         assert project is not None
         intake.offer(

@@ -101,3 +101,67 @@ def test_t16_what_no_contract_promises_never_comes_to_intake(site: Site, tmp_pat
     run = ran(site, url)
     assert site.held(run) == {}
     assert not any("waits" in answer.json()["msg"] for answer in led(site, run).values())
+
+
+ENGINE = {"format": "log", "release": "airlock", "stream": "engine", "max_rows": 200, "lines": ["rule [a-z]{1,8}:"]}
+ENGINE_LOG = "logs/engine.txt"
+OF_ENGINE = "select count(*) from tasks where run = ? and name = 'engine-log'"
+SHEET = """
+text = open(config["inputs"]["sheet"][0]).read()
+rule all:
+    input: "a.txt"
+rule one:
+    output: "a.txt"
+@RESOURCES@    shell: "echo > {output}"
+""".replace("@RESOURCES@", RESOURCES)
+CLEAR = [{"input": "sheet", "file": "samples.tsv", "characters": "a-z0-9\t", "longest": 40, "most": 4}]
+
+
+@pytest.fixture(scope="module")
+def talks(site: Site, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("talks") / "w"
+    return vetted(
+        site, folder, "talks", PRINTS.replace("jane.doe@example.org", "nobody"), inputs=SLOT, outputs=[ENGINE, INSIDE]
+    )
+
+
+def test_t16_what_an_engine_printed_is_had_by_its_promise_and_two_votes(
+    site: Site, talks: str, tmp_path: Path
+) -> None:
+    run = ran(site, talks, "hapmap")
+    held = site.held(run)
+    assert list(held) == [ENGINE_LOG]
+    assert held[ENGINE_LOG]["verdict"] != "block", (held[ENGINE_LOG], site.engine_log(run))
+    waits = {name for name, answer in led(site, run).items() if "waits in the airlock" in answer.text}
+    assert waits == {"engine.stdout", "engine.stderr"}
+    assert rows(site, OF_ENGINE, run) == [(1,)]
+    with site.stage.client(site.cast.researcher) as client:  # it is no job of the workflow
+        assert len(client.get(f"{WES}/runs/{run}/tasks")["task_logs"]) == 2
+    request = site.requested(run)
+    site.approved(request)
+    answers = led(site, run)
+    assert {name for name, answer in answers.items() if answer.status_code == 303} == waits
+    assert set(site.downloaded(request, tmp_path)["engine.txt"].read_text().split("\n")) == {
+        "rule count:",
+        "rule quiet:",
+        "",
+    }
+
+
+def test_t4_an_engines_log_of_a_coarse_run_is_not_even_sealed(site: Site, talks: str) -> None:
+    run = ran(site, talks, "hapmap-coarse")
+    assert site.held(run) == {}
+    assert rows(site, OF_ENGINE, run) == [(0,)]
+    assert {answer.status_code for answer in led(site, run).values()} == {409}
+
+
+def test_t17_an_engine_that_read_of_data_has_no_log_for_anybody(site: Site, tmp_path: Path) -> None:
+    sheet = tmp_path / "samples.tsv"
+    sheet.write_text("na1\t1\n")
+    site.add("sheet-open", [sheet], observability="open", min_population=0, clear=["samples.tsv"])
+    slot = [{"name": "sheet", "pattern": "*.tsv"}]
+    url = vetted(site, tmp_path / "w", "talks-sheet", SHEET, inputs=slot, outputs=[ENGINE, INSIDE], clear=CLEAR)
+    run = site.submit(url, {"inputs": {"sheet": "sheet-open"}})
+    assert site.ended(run) == "COMPLETE", site.engine_log(run)
+    assert site.held(run) == {}
+    assert rows(site, OF_ENGINE, run) == [(0,)]

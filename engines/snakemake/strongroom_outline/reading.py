@@ -3,6 +3,7 @@
 import ast
 from typing import Any
 
+from strongroom_outline.slots import Slots, separators
 from strongroom_outline.values import Globals, argument, config_path
 
 # What Snakemake's parser makes of words outside of rules.
@@ -44,10 +45,12 @@ class Reading:
         self.globals: list[dict[str, Any]] = []
         self.reads: list[dict[str, Any]] = []
         self.names = Globals()
+        self.slots = Slots()
 
     def visit_module(self, tree: ast.Module) -> None:
         """Read a translated Snakefile."""
         self.names.learn(tree)
+        self.slots.learn(tree)
         for name, value in self.names.values.items():
             self.globals.append(argument(name, value, self.names, self.line(value)))
         for node in ast.walk(tree):
@@ -109,7 +112,8 @@ class Reading:
             if name == "config.get" and first and isinstance(first[0]["value"], str):
                 self.reads.append({"path": first[0]["value"][:400], "default": (given[1:2] or [None])[0]})
             text = ast.unparse(node)[:LONGEST]
-            self._note(name, node, where, text=text, first=first[0] if first else None)
+            slots = {"slots": self.slots.of(node), "separators": separators(node)}
+            self._note(name, node, where, text=text, first=first[0] if first else None, **slots)
 
     def _import(self, node: ast.Import | ast.ImportFrom, where: str) -> None:
         if isinstance(node, ast.ImportFrom):
@@ -119,9 +123,11 @@ class Reading:
         for name in names:
             self._note(f"import {name}", node, where, text=ast.unparse(node)[:LONGEST], first=None)
 
-    def _note(self, name: str, node: ast.AST, where: str, *, text: str, first: dict[str, Any] | None) -> None:
+    def _note(
+        self, name: str, node: ast.AST, where: str, *, text: str, first: dict[str, Any] | None, **more: list[str]
+    ) -> None:
         one = {"file": self.path, "line": self.line(node), "name": name, "where": where, "text": text, "first": first}
-        self.calls.append(one)
+        self.calls.append({**one, "slots": [], "separators": [], **more})
 
     def _state(self, name: str, node: ast.AST, arguments: list[dict[str, Any]]) -> None:
         self.statements.append({"file": self.path, "line": self.line(node), "name": name, "arguments": arguments})

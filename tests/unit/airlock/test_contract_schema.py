@@ -34,6 +34,22 @@ def test_a_list_of_members_fits() -> None:
         assert (lint([outputs[0] | changed]) == ()) is good
 
 
+def test_what_is_printed_is_a_rules_or_the_engines() -> None:
+    log = {"format": "log", "release": "airlock", "max_rows": 20}
+    for said, good in (
+        ({"stream": "stdout", "rule": "count"}, True),
+        ({"stream": "engine"}, True),
+        ({"match": "results/a.log", "rule": "count"}, True),
+        ({"stream": "engine", "rule": "count"}, False),
+        ({"stream": "engine", "match": "logs/engine.txt"}, False),
+        ({"stream": "stdout"}, False),
+        ({"match": "results/a.log"}, False),
+        ({}, False),
+    ):
+        assert VALIDATOR.is_valid([log | said]) is good, said
+        assert (lint([log | said]) == ()) is good, said
+
+
 def test_the_contract_of_the_tests_fits() -> None:
     assert MANIFESTS
     assert VALIDATOR.is_valid(OUTPUTS)

@@ -138,7 +138,7 @@ CASES = [
     *(
         ("engine-reads", f"workflow {{ {text} }}\n", "workflow { Channel.of('a,b').map { one -> one.size() } }\n")
         for text in (
-            "Channel.fromList(params.inputs.calls).splitCsv()",
+            "Channel.fromPath('x').splitCsv()",
             "println file('x').text",
             "println file('x').countLines()",
             "Channel.of(1).map { one -> file('x').readLines() }",

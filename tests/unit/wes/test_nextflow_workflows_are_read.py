@@ -211,6 +211,65 @@ def test_a_draft_is_a_manifest_that_an_author_can_edit(tmp_path: Path) -> None:
     assert (kept["title"], sorted(kept["processes"])) == ("Mine", ["COUNT", "OTHER"])
 
 
+SHEETS = """
+process ROW {
+    container 'genomics'
+    input:
+    val one
+    output:
+    path 'x.txt'
+    script:
+    "echo ${one} > x.txt"
+}
+workflow {
+    sheets = Channel.fromList(params.inputs.sheet).map { one -> file(one) }
+    rows = sheets.splitCsv(header: true, sep: '\\t').map { row -> row.sample }
+    Channel.fromPath(params.inputs.people).set { people }
+    names = people.splitCsv().map { it[0] }
+    pairs = Channel.fromList(params.inputs.pairs).flatMap { one -> file(one).readLines().collect { it.split(' ') } }
+    piped = Channel.fromList(params.inputs.piped) | map { file(it) } | splitText()
+    notes = file(params.inputs.notes[0]).text
+    calls = Channel.fromList(params.inputs.calls).map { file(it) }.map { it -> it.name }
+    ROW(rows.mix(names, pairs, piped, calls))
+}
+"""
+
+
+def test_t17_a_sheet_that_the_workflow_reads_is_drafted_as_clear(tmp_path: Path) -> None:
+    seen = read(tmp_path / "w", {"main.nf": SHEETS})
+    assert seen.errors == []
+    drafted = nextflow_drafts.draft(seen, {}, folder=("freq", "1.0.0"), version="25.04.4")
+    slots = {one["name"]: (one["pattern"], one["max_files"]) for one in drafted["inputs"]}
+    assert slots.pop("calls") == ("*", 10_000)  # only its name is asked for
+    parsed = parse_manifest(yaml.safe_dump(drafted))
+    granted = {one.slot: (one.file, "".join(sorted(set(",\t ") & one.characters))) for one in parsed.glimpses.clear}
+    assert granted == {
+        "sheet": ("samples.tsv", "\t"),
+        "people": ("samples.csv", ","),
+        "pairs": ("samples.tsv", " "),
+        "piped": ("samples.tsv", "\t,"),
+        "notes": ("samples.tsv", "\t,"),
+    }
+    assert slots == {name: (file, 1) for name, (file, _) in granted.items()}
+    told = {(one.code, one.about) for one in lint(seen, None, {})}
+    assert {about for code, about in told if code == "clear-needed"} == {f"input {name}" for name in granted}
+    codes = [one.code for one in lint(seen, parsed, IMAGES)]
+    assert (codes.count("clear-needed"), codes.count("engine-reads")) == (0, 5)
+
+
+def test_t17_a_draft_for_the_workflow_of_the_clear_sheet_grants_what_its_run_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(SOURCE / "tests" / "adversary"))
+    from test_nextflow_reads_a_clear_sheet import CLEAR, FILES, PROCESSES, SLOT
+
+    seen = read(tmp_path / "w", FILES)
+    drafted = nextflow_drafts.draft(seen, {"inputs": SLOT}, folder=("freq", "1.0.0"), version="25.04.4")
+    assert drafted["processes"] == PROCESSES
+    (one,) = drafted["clear"]
+    assert (one["input"], one["file"]) == (CLEAR[0]["input"], CLEAR[0]["file"])
+
+
 @pytest.mark.parametrize("name", ["variant-calling-nf", "rnaseq-counts"])
 def test_the_shipped_workflows_have_no_finding(name: str) -> None:
     folder = SOURCE / "workflows" / name / "1.0.0"

@@ -2,14 +2,19 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from airlock.contract import parse_contract
+from airlock.contract import ContractRefused, parse_contract
+from airlock.intake import OfferedFile, releasing_rule
+from airlock.policy import project_policy
 from strongroom.database import Base, now, open_database, reading, transaction
+from wes import engine_log
+from wes.engine_log import is_promised
 from wes.printed import MOST_LOGS, offered
 from wes.store import Run, RunTask, find
 
@@ -42,8 +47,11 @@ def found(engine: sa.Engine, *tasks: RunTask, run: Run | None = None, **how: Any
     with reading(engine) as session:
         one = find(session, ONE)
         assert one is not None
-        files = list(offered(session, one, how.get("contract", CONTRACT), taken=how.get("taken", ())))
-    assert all((file.stream, file.object, file.rule) == ("stdout", "o" * 32, "count") for file in files)
+        files = list(
+            offered(session, one, how.get("contract", CONTRACT), taken=how.get("taken", ()), log=how.get("log"))
+        )
+    of_tasks = [file for file in files if file.stream != "engine"]
+    assert all((file.stream, file.object, file.rule) == ("stdout", "o" * 32, "count") for file in of_tasks)
     return [file.path for file in files]
 
 
@@ -62,6 +70,48 @@ def test_promised_streams_of_complete_tasks_are_offered(engine: sa.Engine) -> No
 )
 def test_nothing_else_is(engine: sa.Engine, run: dict[str, Any], how: dict[str, Any]) -> None:
     assert found(engine, a_task(1), run=a_run(1, **run), **how) == []
+
+
+ENGINE = OfferedFile(path="logs/engine.txt", object="l" * 32, rule="", task="f" * 32, stream="engine")
+PROMISED = [{"format": "log", "release": "airlock", "max_rows": 20, "stream": "engine"}, LOG]
+
+
+def test_an_engines_log_is_offered_where_it_is_promised_and_is_no_file(engine: sa.Engine) -> None:
+    promised = parse_contract(PROMISED)
+    both = ["logs/engine.txt", "logs/tasks/count-1.stdout.txt"]
+    assert found(engine, a_task(1), contract=promised, log=ENGINE) == both
+    assert is_promised(promised)
+    assert not is_promised(CONTRACT)
+    policy = project_policy(version=1, min_count=5)
+    assert releasing_rule(promised, ENGINE, policy=policy) is not None
+    # What a task passes on is of no rule either, but is a file, and so no stream.
+    file = replace(ENGINE, stream="")
+    assert releasing_rule(promised, file, policy=policy) is None
+    assert releasing_rule(CONTRACT, ENGINE, policy=policy) is None
+    assert releasing_rule(promised, replace(ENGINE, rule="count"), policy=policy) is None
+
+
+@pytest.mark.parametrize("how", [{"coarse": True}, {"contract": CONTRACT}, {"taken": {"logs/engine.txt"}}])
+def test_an_engines_log_stays_inside_else(engine: sa.Engine, how: dict[str, Any]) -> None:
+    run = a_run(1, coarse=how.pop("coarse", False))
+    assert found(engine, run=run, **({"contract": parse_contract(PROMISED)} | how), log=ENGINE) == []
+
+
+@pytest.mark.parametrize("wrong", [{"rule": "count"}, {"match": "logs/engine.txt"}, {"format": "tsv"}])
+def test_an_engines_log_has_neither_rule_nor_file_and_is_a_log(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ContractRefused):
+        parse_contract([PROMISED[0] | wrong])
+
+
+@pytest.mark.parametrize(
+    ("text", "last"), [(b"a\nb", "a\nb"), (b"a\0\xff\n", "a\n"), (b"x" * 60 + b"\nyy\n", "yy\n")]
+)
+def test_the_end_of_a_long_log_is_sealed_by_whole_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes, last: str
+) -> None:
+    monkeypatch.setattr(engine_log, "MOST_BYTES", 50)
+    (tmp_path / "log").write_bytes(text)
+    assert engine_log._last(tmp_path / "log") == last
 
 
 def test_so_many_and_no_more(engine: sa.Engine) -> None:

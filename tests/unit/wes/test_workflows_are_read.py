@@ -124,7 +124,7 @@ rule x:
             HEAD + OF_PYTHON,
             {"scripts__x_dot_py": "import socket\n"},
             "parse-network configfile workdir envvars shell-prefix parse-process parse-eval parse-reads hook "
-            "network-library",
+            "network-library clear-needed",
         ),
         (HEAD + "rule x:\n    outptu: 'x'\n", {}, "unreadable"),
     ],
@@ -251,6 +251,73 @@ def test_a_draft_is_a_manifest_that_an_author_can_edit(tmp_path: Path) -> None:
     assert [one["rule"] for one in drafted["outputs"]] == ["second", "second"]
     kept = draft_manifest.draft(seen, {"title": "Mine", "commands": {}}, folder=("x", "y"), version="9.27.1")
     assert (kept["title"], sorted(kept["commands"])) == ("Mine", ["first", "second"])
+
+
+SHEETS = """
+import csv, gzip
+from pathlib import Path
+import pandas as pd
+RESULTS = open("notes.txt").read()
+SHEET = config["inputs"]["sheet"][0]
+PEOPLE = pd.read_csv(config["inputs"]["people"][0])
+with open(SHEET) as handle:
+    ROWS = list(csv.DictReader(handle, delimiter="\\t"))
+def groups(wildcards):
+    return Path(config["inputs"]["groups"][0]).read_text().splitlines()
+for path in config["inputs"]["calls"]:
+    print(path)
+FIRST = gzip.open(config["inputs"]["calls"][0]).read(2)
+rule all:
+    input: config["inputs"]["calls"]
+    output: "all.txt"
+    shell: "wc {input} > {output}"
+"""
+
+
+def test_t17_a_sheet_that_the_workflow_reads_is_drafted_as_clear(tmp_path: Path) -> None:
+    seen = read(tmp_path / "w", HEAD + SHEETS)
+    drafted = draft_manifest.draft(seen, {}, folder=("freq", "1.0.0"), version="9.27.1")
+    slots = {one["name"]: (one["pattern"], one["max_files"]) for one in drafted["inputs"]}
+    assert slots == {
+        "calls": ("*", 10_000),  # packed, so no lines of text: no grant could hold it
+        "groups": ("samples.tsv", 1),
+        "people": ("samples.csv", 1),
+        "sheet": ("samples.tsv", 1),
+    }
+    parsed = parse_manifest(yaml.safe_dump(drafted | {"outputs": []}))
+    granted = {one.slot: (one.file, set(",\t ") & one.characters, one.most) for one in parsed.glimpses.clear}
+    assert granted == {
+        "people": ("samples.csv", {","}, 500),
+        "sheet": ("samples.tsv", {"\t"}, 500),
+        "groups": ("samples.tsv", {",", "\t"}, 500),
+    }
+    told = {(one.code, one.about) for one in lint(seen, None, {})}
+    assert {about for code, about in told if code == "clear-needed"} == {
+        "input groups",
+        "input people",
+        "input sheet",
+    }
+    assert "--clear" in TABLE["clear-needed"].cure
+    assert {"open", "pd.read_csv", ".read_text", "gzip.open"} <= {a for code, a in told if code == "parse-reads"}
+    # What is granted is not asked for again; that code reads a file stays a place for vetters to look at.
+    codes = {one.code for one in lint(seen, parsed, {})}
+    assert ("clear-needed" in codes, "parse-reads" in codes) == (False, True)
+
+
+def test_t17_a_draft_keeps_grants_and_fits_what_is_said_of_slots(tmp_path: Path) -> None:
+    seen = read(tmp_path / "w", HEAD + SHEETS)
+    own = {"input": "people", "file": "p.csv", "characters": "a-z,", "longest": 9, "most": 3}
+    inputs = [
+        {"name": "sheet", "pattern": "cohort-*.tsv", "max_files": 1},
+        {"name": "people", "pattern": "p.csv", "max_files": 1},
+        {"name": "calls", "pattern": "*.vcf.gz", "max_files": 40},
+    ]
+    said = {"inputs": inputs, "clear": [own]}
+    drafted = draft_manifest.draft(seen, said, folder=("freq", "1.0.0"), version="9.27.1")
+    assert drafted["inputs"] == inputs
+    one, other = drafted["clear"]
+    assert one == own
+    assert (other["input"], other["file"], other["most"]) == ("sheet", "cohort-samples.tsv", 41)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import org.codehaus.groovy.ast.AnnotatedNode;
 import org.codehaus.groovy.ast.ClassCodeVisitorSupport;
 import org.codehaus.groovy.ast.ModuleNode;
 import org.codehaus.groovy.ast.expr.BinaryExpression;
+import org.codehaus.groovy.ast.expr.ClosureExpression;
 import org.codehaus.groovy.ast.expr.ConstantExpression;
 import org.codehaus.groovy.ast.expr.ConstructorCallExpression;
 import org.codehaus.groovy.ast.expr.Expression;
@@ -24,6 +25,7 @@ final class CodeReading extends ClassCodeVisitorSupport {
     private final String file;
     private final String where;
     private final Map<String, List<Object>> found;
+    private final Slots slots = new Slots();
 
     CodeReading(String file, String where, Map<String, List<Object>> found) {
         this.file = file;
@@ -33,9 +35,9 @@ final class CodeReading extends ClassCodeVisitorSupport {
 
     void module(ModuleNode module) {
         module.getClasses().forEach(this::visitClass);
-        module.getImports().forEach(one -> one.getAnnotations().forEach(it -> note("calls", it, "@" + it.getClassNode().getName(), "")));
+        module.getImports().forEach(one -> one.getAnnotations().forEach(it -> call(it, "@" + it.getClassNode().getName())));
         // Groovy makes no visit of its own to what stands on classes.
-        module.getClasses().forEach(one -> one.getAnnotations().forEach(it -> note("calls", it, "@" + it.getClassNode().getName(), "")));
+        module.getClasses().forEach(one -> one.getAnnotations().forEach(it -> call(it, "@" + it.getClassNode().getName())));
     }
 
     @Override
@@ -45,26 +47,34 @@ final class CodeReading extends ClassCodeVisitorSupport {
 
     @Override
     public void visitAnnotations(AnnotatedNode node) {
-        node.getAnnotations().forEach(it -> note("calls", it, "@" + it.getClassNode().getName(), ""));
+        node.getAnnotations().forEach(it -> call(it, "@" + it.getClassNode().getName()));
     }
 
     @Override
     public void visitMethodCallExpression(MethodCallExpression call) {
         String method = call.getMethodAsString();
         String on = call.isImplicitThis() ? "" : Texts.cut(subject(call.getObjectExpression()), 200) + ".";
-        note("calls", call, on + (method == null ? "(computed)" : method), Texts.of(call));
+        slots.call(call);
+        call(call, on + (method == null ? "(computed)" : method), slots.said(call), Slots.separators(call));
         super.visitMethodCallExpression(call);
     }
 
     @Override
+    public void visitClosureExpression(ClosureExpression closure) {
+        slots.enter(closure);
+        super.visitClosureExpression(closure);
+        slots.leave();
+    }
+
+    @Override
     public void visitStaticMethodCallExpression(StaticMethodCallExpression call) {
-        note("calls", call, call.getOwnerType().getName() + "." + call.getMethod(), Texts.of(call));
+        call(call, call.getOwnerType().getName() + "." + call.getMethod(), slots.said(call), List.of());
         super.visitStaticMethodCallExpression(call);
     }
 
     @Override
     public void visitConstructorCallExpression(ConstructorCallExpression call) {
-        note("calls", call, "new " + call.getType().getName(), Texts.of(call));
+        call(call, "new " + call.getType().getName(), slots.said(call), List.of());
         super.visitConstructorCallExpression(call);
     }
 
@@ -76,7 +86,7 @@ final class CodeReading extends ClassCodeVisitorSupport {
             return;
         }
         if (READS.contains(property.getPropertyAsString())) {
-            note("calls", property, "." + property.getPropertyAsString(), Texts.of(property));
+            call(property, "." + property.getPropertyAsString(), slots.said(property), List.of());
         }
         super.visitPropertyExpression(property);
     }
@@ -89,13 +99,22 @@ final class CodeReading extends ClassCodeVisitorSupport {
             binary.getRightExpression().visit(this);
             return;
         }
+        if (isSet) {
+            slots.bind(binary.getLeftExpression(), binary.getRightExpression());
+        } else if (binary.getOperation().getText().equals("|")) {
+            // In its own order: what stands left of a pipe is known before what it is given to.
+            binary.getLeftExpression().visit(this);
+            slots.pipe(binary);
+            binary.getRightExpression().visit(this);
+            return;
+        }
         super.visitBinaryExpression(binary);
     }
 
     @Override
     public void visitConstantExpression(ConstantExpression constant) {
         if (constant.getValue() instanceof String text && (text.contains("://") || text.startsWith("/"))) {
-            note("texts", constant, text, "");
+            text(constant, text);
         }
     }
 
@@ -103,7 +122,7 @@ final class CodeReading extends ClassCodeVisitorSupport {
     public void visitGStringExpression(GStringExpression string) {
         String first = String.valueOf(string.getStrings().get(0).getValue());
         if (first.contains("://") || first.startsWith("/")) {
-            note("texts", string, first, "");
+            text(string, first);
         }
         string.getValues().forEach(one -> one.visit(this));
     }
@@ -119,11 +138,26 @@ final class CodeReading extends ClassCodeVisitorSupport {
         return expression instanceof ConstructorCallExpression made ? "new " + made.getType().getName() : expression.getText();
     }
 
-    private void note(String section, ASTNode node, String name, String text) {
+    private void call(ASTNode node, String name) {
+        note("calls", node, name, "", List.of(), List.of());
+    }
+
+    private void call(Expression node, String name, List<String> on, List<String> separators) {
+        note("calls", node, name, Texts.of(node), on, separators);
+    }
+
+    private void text(ASTNode node, String text) {
+        note("texts", node, text, "", List.of(), List.of());
+    }
+
+    private void note(
+            String section, ASTNode node, String name, String text, List<String> on, List<String> separators) {
         var one = place(node);
         one.put("name", Texts.cut(name, 390));
         one.put("where", where);
         one.put("text", text);
+        one.put("slots", on);
+        one.put("separators", separators);
         add(section, one);
     }
 

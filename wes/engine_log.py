@@ -1,0 +1,61 @@
+"""Seals what a run's engine printed, by a task of the run, for a contract that promises it (ADR 0050)."""
+
+from pathlib import Path
+
+import httpx
+import structlog
+
+from airlock.contract import ENGINE, Contract, log_path
+from airlock.intake import OfferedFile
+from strongroom.canonical import digest
+from strongroom.errors import StrongroomError
+from wes.gateway import Gateway
+
+MOST_BYTES = 100 << 10  # the last of it; TES takes 128 KiB of content
+PATIENCE = 120.0
+_PLACE = "/run/work/engine.log"
+_RESOURCES = {"cpu_cores": 1, "ram_gb": 0.1, "disk_gb": 0.05}
+log = structlog.get_logger()
+
+
+def is_promised(contract: Contract) -> bool:
+    """Say whether a contract promises what the engine prints."""
+    return contract.rule_for_stream(ENGINE, rule="") is not None
+
+
+async def sealed(border: Gateway, path: Path) -> OfferedFile | None:
+    """Return the engine's log as an object that a task sealed to the run's key; None, and a line, if it could not.
+
+    The task prints what it is given, so that the broker registers the object by the attempt's own signature, as
+    all that a run makes (T22), and no task of the run can ever read it. A run does not fail for want of its log.
+    """
+    text, images = _last(path), sorted(border.images.values())
+    if not text or not images:
+        return None
+    task = {
+        "name": "engine-log",
+        "executors": [{"image": images[0], "command": ["cat", _PLACE], "workdir": "/run/work", "env": {}}],
+        "inputs": [{"path": _PLACE, "type": "FILE", "content": text}],
+        "outputs": [],
+        "resources": _RESOURCES,
+    }
+    try:
+        ended = await border.run_own(task, key=digest({"run": border.run, "log": text}), patience=PATIENCE)
+    except (StrongroomError, httpx.HTTPError) as error:
+        log.error("run.log_not_sealed", run=border.run, detail=type(error).__name__)
+        return None
+    made = (ended or {}).get("printed", {}).get("stdout") if ended and ended["state"] == "COMPLETE" else None
+    if ended is None or made is None:
+        log.error("run.log_not_sealed", run=border.run, detail="its task did not end well")
+        return None
+    return OfferedFile(path=log_path("", ENGINE), object=made, rule="", task=ended["id"], stream=ENGINE)
+
+
+def _last(path: Path) -> str:
+    """Return the last whole lines of a log, as text."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - MOST_BYTES))
+        raw = file.read(MOST_BYTES)
+    whole = raw if size <= MOST_BYTES else raw.partition(b"\n")[2]
+    return whole.replace(b"\0", b"").decode(errors="ignore")
