@@ -73,7 +73,8 @@ _STEPS_AND_OWNERS: Final[dict[S, dict[S, Owner]]] = {
     S.REJECTED: {S.APPEALED: Owner.REQUESTER},
     S.APPEALED: {S.SUBMITTED: Owner.REQUESTER},
     S.APPROVED: {S.RELEASING: Owner.SYSTEM, S.REVOKED: Owner.STEWARD},
-    S.RELEASING: {S.RELEASED: Owner.SYSTEM, S.REVOKED: Owner.STEWARD},
+    # T7: what came to conflict with a release since its review is shown to stewards in another turn.
+    S.RELEASING: {S.RELEASED: Owner.SYSTEM, S.RETURNED: Owner.SYSTEM, S.REVOKED: Owner.STEWARD},
     S.RELEASED: {S.EXPIRED: Owner.SYSTEM, S.REVOKED: Owner.STEWARD},
     S.EXPIRED: {},
     S.REVOKED: {},

@@ -111,7 +111,7 @@ def edit(
     returned = row.state == S.RETURNED.value
     drafted = move(row, S.DRAFT, actor=person)
     row.turn += 1 if returned else 0
-    row.recipient = row.recipient_fingerprint = row.submitted_seq = None
+    row.recipient = row.recipient_fingerprint = row.submitted_seq = row.trouble = None
     if purpose is not None:
         row.purpose = purpose
     before = files_of(session, row.id, with_supporting=True)
