@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from airlock.checks.codes import Code
+from airlock.history import Near
 from airlock.moves import asker
 from airlock.store import IntakeFile, Release
 from strongroom.database import Base
@@ -22,6 +24,24 @@ class Conflict(Base):
     column: orm.Mapped[int]
     request: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("releases.request"))
     figure: orm.Mapped[int | None] = orm.mapped_column(sa.BigInteger)  # that left by it
+
+
+def of(file: IntakeFile, near: Iterable[Near], requests: Iterable[str]) -> list[Conflict]:
+    """Return what a file conflicts with: counts that are near, and the requests by which cohorts left."""
+    counts = (
+        Conflict(
+            file=file.id,
+            code=Code.DIFFERENCING.value,
+            row=one.row,
+            column=one.column,
+            request=one.request,
+            figure=one.released,
+        )
+        for one in near
+    )
+    code = Code.COHORT_DIFFERENCE.value
+    cohorts = (Conflict(file=file.id, code=code, row=0, column=0, request=one, figure=None) for one in requests)
+    return [*counts, *cohorts]
 
 
 def remember(session: orm.Session, file: IntakeFile, conflicts: Iterable[Conflict]) -> None:

@@ -14,7 +14,7 @@ from airlock.intake import policy_of
 from airlock.intake_files import IntakeState
 from airlock.moves import append, asker
 from airlock.store import IntakeFile, IntakeRun, ReleaseRequest, files_of_run
-from airlock.submission import Recipient
+from airlock.submission import Recipient, check_not_closed
 from archive import quarantine
 from strongroom.audit import Entry, Event
 from strongroom.database import now
@@ -72,6 +72,7 @@ def bring(
 ) -> IntakeFile:
     """Take a sealed file that was uploaded and have it checked, as it is: what was approved is what tasks read."""
     rules.check_may_request(asker(session, person, held.project), held.person)
+    check_not_closed(session, held)
     policy = policy_of(session, open_project(session, held.project), settings)
     file = quarantine.waiting(session, ingress=held.run, object_id=object_id)
     there = files_of_run(session, held.run)

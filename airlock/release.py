@@ -12,11 +12,11 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import orm
 
-from airlock import cohorts, crates, history, ingress, inspections, letting_in, rules, stops, taking
+from airlock import cohorts, crates, giving_back, history, ingress, inspections, letting_in, rules, stops, taking
 from airlock.answers import InspectionFailed
 from airlock.checks.cells import Cells
 from airlock.cohorts import Judged
-from airlock.intake_files import Verdict
+from airlock.giving_back import Earlier, NearEarlierRelease
 from airlock.moves import SYSTEM, append, asked, asker, cast, find, move, reviewed, votes_that_count
 from airlock.policy import parse_policy
 from airlock.release_requests import IDLE_ENDS, RequestState
@@ -71,25 +71,13 @@ class Exported:
     body_length: int
 
 
-@dataclass(frozen=True)
-class Earlier:
-    """What is held against earlier releases once more: counts by file, and the cohorts of the run."""
-
-    counts: dict[str, Cells]
-    cohorts: Judged
-
-
 class BytesChanged(Conflict):
     """The stored bytes are not those that were reviewed (O6)."""
 
 
-class NearEarlierRelease(Conflict):
-    """A table shows, together with one released since its review, a count below the threshold."""
-
-
 @queue.job(RELEASE)
 def release(context: Context, request: str) -> None:
-    """Take one approved request out, or in: rules, bytes, broker, record; each failure leaves it where it was."""
+    """Take one approved request out, or in: a failure leaves it where it was, and a conflict gives it back."""
     try:
         order = begin(context, request)
         if order is None:
@@ -101,7 +89,11 @@ def release(context: Context, request: str) -> None:
             return
         earlier = Earlier(count(context, order), judge(context, request))
         answer = ask(context.settings.sockets / "broker.sock", order.question)
-        finish(context, order, [_exported(answer, file, lengths[file.file]) for file in order.files], earlier)
+        exported = [_exported(answer, file, lengths[file.file]) for file in order.files]
+        try:
+            finish(context, order, exported, earlier)
+        except NearEarlierRelease:
+            giving_back.give_back(context, request, earlier)
     except StrongroomError as error:
         log.warning("release.failed", request=request, reason=error.sentence, detail=error.detail)
         _put_back(context, request, error.sentence)
@@ -213,21 +205,6 @@ def judge(context: Context, request: str) -> Judged:
         return cohorts.judge(session, row.run, parse_policy(session.get_one(IntakeFile, first.file).policy))
 
 
-def check_history(session: orm.Session, row: ReleaseRequest, earlier: Earlier) -> None:
-    """Raise unless stewards saw all that releases since the scan say of these tables and persons (O7, T7)."""
-    lineage = session.get_one(IntakeRun, row.run).lineage
-    if cohorts.newest(session, lineage) != earlier.cohorts.newest:
-        raise NearEarlierRelease("Something of the same data is being released at this moment; this one follows.")
-    for file in files_of(session, row.id):
-        least = parse_policy(session.get_one(IntakeFile, file.file).policy).min_count
-        cells = earlier.counts.get(file.file)
-        near = history.near_ones(session, lineage, cells, least=least)
-        told = [*history.findings(near, cells), *earlier.cohorts.findings]
-        known = {f["code"] for f in file.findings}
-        if any(f["severity"] == Verdict.BLOCK.value and f["code"] not in known for f in told):
-            raise NearEarlierRelease("Results of the same data were released since the review; ask for a new one.")
-
-
 def finish(context: Context, order: Order, exported: list[Exported], earlier: Earlier) -> None:
     """Write down what leaves; links answer from this commit on."""
     with transaction(context.engine) as session:
@@ -236,7 +213,7 @@ def finish(context: Context, order: Order, exported: list[Exported], earlier: Ea
             return
         stops.check_running(session)
         history.wait_for_others(session)
-        check_history(session, row, earlier)
+        giving_back.check_history(session, row, earlier)
         lineage = session.get_one(IntakeRun, row.run).lineage
         expires = now() + timedelta(seconds=context.settings.airlock.link_seconds)
         by_file = {one.file: one for one in exported}

@@ -73,7 +73,8 @@ _STEPS_AND_OWNERS: Final[dict[S, dict[S, Owner]]] = {
     S.REJECTED: {S.APPEALED: Owner.REQUESTER},
     S.APPEALED: {S.SUBMITTED: Owner.REQUESTER},
     S.APPROVED: {S.RELEASING: Owner.SYSTEM, S.REVOKED: Owner.STEWARD},
-    S.RELEASING: {S.RELEASED: Owner.SYSTEM, S.REVOKED: Owner.STEWARD},
+    # T7: what came to conflict with a release since its review is shown to stewards in another turn.
+    S.RELEASING: {S.RELEASED: Owner.SYSTEM, S.RETURNED: Owner.SYSTEM, S.REVOKED: Owner.STEWARD},
     S.RELEASED: {S.EXPIRED: Owner.SYSTEM, S.REVOKED: Owner.STEWARD},
     S.EXPIRED: {},
     S.REVOKED: {},
@@ -83,6 +84,8 @@ STEPS: Final[Steps[RequestState]] = {state: frozenset(moves) for state, moves in
 OWNERS: Final[dict[tuple[S, S], Owner]] = {
     (state, to): owner for state, moves in _STEPS_AND_OWNERS.items() for to, owner in moves.items()
 }
+# Nothing goes on from here, but for the appeal of a rejection.
+ENDED: Final = frozenset({S.REJECTED, S.RELEASED, *(state for state, moves in STEPS.items() if not moves)})
 IN_REVIEW: Final = frozenset({S.SUBMITTED, S.FIRST_REVIEW, S.CONSOLIDATING})
 OPEN_TO_VOTES: Final = frozenset({S.SUBMITTED, S.FIRST_REVIEW})
 IDLE_ENDS: Final = frozenset(state for (state, to), owner in OWNERS.items() if to is S.EXPIRED) - {S.RELEASED}

@@ -34,6 +34,8 @@ class IntakeRun(Base):
     left_inside: orm.Mapped[int]
     # An ingress is kept as a run is: the dataset that its files come into, once they are approved.
     brought_into: orm.Mapped[str | None] = orm.mapped_column(Name)
+    closed: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)  # an ingress: nothing of it may be asked for
+    emptied: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)  # and its key and bodies are gone
     created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
 
 

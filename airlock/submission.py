@@ -66,6 +66,8 @@ def create(
         raise NotFound("The airlock holds nothing of such a run.")
     who = asker(session, person, held.project)
     rules.check_may_request(who, held.person)
+    if held.brought_into is not None:
+        check_not_closed(session, held)
     open_project(session, held.project)
     files = _chosen(session, held, paths)
     row = ReleaseRequest(
@@ -109,7 +111,7 @@ def edit(
     returned = row.state == S.RETURNED.value
     drafted = move(row, S.DRAFT, actor=person)
     row.turn += 1 if returned else 0
-    row.recipient = row.recipient_fingerprint = row.submitted_seq = None
+    row.recipient = row.recipient_fingerprint = row.submitted_seq = row.trouble = None
     if purpose is not None:
         row.purpose = purpose
     before = files_of(session, row.id, with_supporting=True)
@@ -174,6 +176,15 @@ def withdraw(session: orm.Session, row: ReleaseRequest, person: str) -> None:
     """Take a request back for good; possible until the first steward has voted."""
     rules.check_step(asker(session, person, row.project), asked(session, row), S.WITHDRAWN)
     append(session, move(row, S.WITHDRAWN, actor=person))
+
+
+def check_not_closed(session: orm.Session, held: IntakeRun) -> None:
+    """Raise if this quarantine was closed; until the commit, it is not."""
+    session.refresh(held, with_for_update={"key_share": True})
+    if held.closed is not None:
+        raise Conflict(
+            "What was brought in here and not let in has been deleted; bring it in again as another dataset."
+        )
 
 
 def settle_scans(session: orm.Session, run: str) -> list[Entry]:

@@ -12,8 +12,6 @@ from sqlalchemy import orm
 
 from airlock import answers, cohorts, conflicts, history, inspections, members, submission
 from airlock.answers import Answer, InspectionFailed
-from airlock.checks.codes import Code
-from airlock.conflicts import Conflict
 from airlock.fixing import root_of
 from airlock.inspections import CleanCopy, Inspection
 from airlock.intake import ACTOR, TAKE
@@ -124,26 +122,9 @@ def keep_verdict(context: Context, lease: Lease, answer: Answer) -> None:
             cells = answer.cells.told() if answer.cells else None
             near = history.near_ones(session, run.lineage, cells, least=policy.min_count)
             row.findings = [*answers.stored(answer), *history.findings(near, cells), *judged.findings]
-            conflicts.remember(
-                session, row, [*(_of_count(row, one) for one in near), *(_of_cohort(row, r) for r in judged.against)]
-            )
+            conflicts.remember(session, row, conflicts.of(row, near, judged.against))
             verdict = worst([answer.verdict, *(Verdict(f["severity"]) for f in row.findings)])
             _settle(session, row, IntakeState.CHECKED, verdict)
-
-
-def _of_count(row: IntakeFile, near: history.Near) -> Conflict:
-    return Conflict(
-        file=row.id,
-        code=Code.DIFFERENCING.value,
-        row=near.row,
-        column=near.column,
-        request=near.request,
-        figure=near.released,
-    )
-
-
-def _of_cohort(row: IntakeFile, request: str) -> Conflict:
-    return Conflict(file=row.id, code=Code.COHORT_DIFFERENCE.value, row=0, column=0, request=request, figure=None)
 
 
 def put_back(context: Context, lease: Lease, *, busy: bool) -> None:

@@ -13,9 +13,10 @@ from archive.keys.purposes import UPLOAD, Purpose
 from archive.store import Dataset, DatasetFile, DatasetProject, StoredObject
 from strongroom import projects
 from strongroom.audit import Entry, Event
-from strongroom.database import now
+from strongroom.database import now, reading
 from strongroom.doors import ask
 from strongroom.errors import Conflict, NotFound
+from strongroom.objects import open_store
 from strongroom.settings import Settings
 
 WORKFLOW: Final = "ingress"  # what stands in the decision of an ingress, which no task is ever started on
@@ -123,6 +124,33 @@ def shut(session: orm.Session, dataset: str, *, actor: str) -> list[Entry]:
     if not datasets.end_shares(session, dataset, project):
         return []
     return [Entry(Event.DATASET_SHARED, actor, dataset, project, {"project": project, "until": "now"})]
+
+
+def forgo(session: orm.Session, dataset: str, *, actor: str) -> list[Entry]:
+    """Delete a dataset that nothing was ever let in to: it has no file, and takes none from this commit on."""
+    row = session.get_one(Dataset, dataset)
+    shared = session.scalar(sa.select(DatasetProject.id).where(DatasetProject.dataset == dataset).limit(1))
+    if row.deleted_at is not None or shared is not None:
+        return []
+    row.deleted_at = now()
+    return [Entry(Event.DATASET_DELETED, actor, dataset, row.project, {"files": 0})]
+
+
+def destroy(engine: sa.Engine, settings: Settings, ingress: str) -> list[str]:
+    """Destroy a quarantine's key and remove the bodies that are in it; return their objects. Safe to repeat.
+
+    What was let in is sealed to its dataset and no longer here.
+    """
+    message = {"verb": "destroy", "purpose": Purpose.QUARANTINE.value, "owner": ingress}
+    ask(settings.sockets / "broker.sock", message)
+    # Asked after the key is gone: whatever was registered up to then is found.
+    with reading(engine) as session:
+        here = (StoredObject.purpose == Purpose.QUARANTINE.value, StoredObject.owner == ingress)
+        objects = session.scalars(sa.select(StoredObject.id).where(*here).order_by(StoredObject.id)).all()
+    store = open_store(settings)
+    for identifier in objects:
+        store.delete(identifier)
+    return list(objects)
 
 
 def _used_by(session: orm.Session, project: str) -> Sequence[str]:

@@ -69,6 +69,8 @@ class Event(StrEnum):
     INGRESS_OPENED = "ingress.opened"
     INGRESS_BROUGHT = "ingress.brought"
     INGRESS_ADMITTED = "ingress.admitted"
+    INGRESS_CLOSED = "ingress.closed"
+    INGRESS_EMPTIED = "ingress.emptied"
     INTAKE_TAKEN = "intake.taken"
     INTAKE_LEFT = "intake.left_inside"
     COPY_FIXED = "copy.fixed"

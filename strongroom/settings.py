@@ -138,6 +138,9 @@ class Airlock(_Part):
         90, ge=1, description="A request that waits for its requester for so many days expires."
     )
     appeal_days: int = Field(30, ge=1, description="A rejection can be appealed for so many days.")
+    quarantine_days: int = Field(
+        30, ge=0, description="So many days after its last request ended, what was not let in is deleted; 0: at once."
+    )
 
 
 class Audit(_Part):

@@ -25,7 +25,7 @@ import airlock.beside_api
 import airlock.crate_api
 import airlock.ingress_api
 import airlock.review_api
-from airlock import delivery, drawing, intake, links, release, taking
+from airlock import delivery, drawing, emptying, intake, links, release, taking
 from airlock.checks.people import parse_people
 from airlock.contract import Contract, parse_contract
 from airlock.intake import OfferedFile
@@ -155,6 +155,8 @@ class Broker:
         self.asked.append(message)
         if self.answered is not None:
             return self.answered
+        if message["verb"] == "destroy":
+            return {"destroyed": 2}
         if message["verb"] == "admit":
             return {"dataset": self.dataset, "objects": sorted(message["votes"])}
         headers = {name: base64.b64encode(b"crypt4gh" + bytes(116)).decode() for name in message["votes"]}
@@ -222,11 +224,12 @@ class Scene:
         """Do what the sweeps find, as workers would."""
         for _ in range(rounds):
             todo = [*taking.waiting(self.context), *release.due(self.context), *drawing.lacking(self.context)]
-            todo += delivery.waiting(self.context)
+            todo += [*delivery.waiting(self.context), *emptying.over(self.context)]
             if not todo:
                 return
             jobs = {intake.TAKE: taking.take, release.RELEASE: release.release, release.EXPIRE: release.expire}
             jobs |= {drawing.REDRAW: drawing.redraw, delivery.DELIVER: delivery.deliver}
+            jobs |= {emptying.EMPTY: emptying.empty}
             for name, identifier in todo:
                 jobs[name](self.context, identifier)
 

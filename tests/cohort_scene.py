@@ -49,6 +49,12 @@ def check_promise(folder: Path, made: Path, clean_into: Path) -> None:
             assert repack(clean_into / "less.tsv", name, rule.promise, FLOOR)[0] is None
 
 
+def members(folder: Path, made: Path) -> dict[str, list[str]]:
+    """Return who is in each list of members that the contract promises (T7), by its path in the run."""
+    rules = [rule for rule in manifest(folder).contract.rules if rule.members]
+    return {rule.match: (made.parent / rule.match).read_text().splitlines() for rule in rules}
+
+
 def check_columns_are_needed(folder: Path) -> None:
     """Have the manifest refused for each table of which a promised column is missing."""
     raw = yaml.safe_load((folder / "manifest.yaml").read_text())

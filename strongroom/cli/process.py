@@ -18,6 +18,7 @@ JOBS = (
     "airlock.release",
     "airlock.delivery",
     "airlock.drawing",
+    "airlock.emptying",
     "strongroom.notices",
     "wes.supervisor",
     "wes.federated_ends",

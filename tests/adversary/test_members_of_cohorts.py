@@ -3,17 +3,20 @@
 import json
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from airlock_scene import API, CONTRACT, LIST, PNG, TSV, WITH_MEMBERS, Scene, person, scene
+from airlock_scene import API, CONTRACT, FINGERPRINT, LIST, PNG, TSV, WITH_MEMBERS, Scene, person, scene
 from keyroom import CHECKS_IMAGE, SAM, Attempt, KeyRoom, key_room, seal
 
+from airlock import release
 from airlock.checks.codes import Code
 from airlock.cohorts import Cohort, ReleasedCohort
-from airlock.store import Release
+from airlock.store import Release, ReleaseRequest
 from archive.keys.broker import verbs
 from archive.labels import digest
+from strongroom.audit import Event
 from strongroom.database import now, reading, transaction
 from strongroom.errors import StrongroomError
 from strongroom.projects import Membership, Project, Role
@@ -78,7 +81,73 @@ def test_t7_what_was_released_since_the_review_stops_it(stage: Scene) -> None:
     assert (codes(stage, first), codes(stage, second)) == ({}, {})
     assert stage.released(first, TSV)["state"] == "RELEASED"
     waiting = stage.released(second, TSV)
-    assert (waiting["state"], "released since the review" in waiting["trouble"]) == ("RELEASING", True)
+    assert (waiting["state"], "released since the review" in waiting["trouble"]) == ("RETURNED", True)
+    with reading(stage.engine) as session:
+        assert session.get(Release, waiting["id"]) is None
+
+
+def conflicting(stage: Scene) -> tuple[str, dict[str, Any]]:
+    """Return a release, and a request that was approved, and given back because of that one."""
+    first, second = run_of(stage, PEOPLE), run_of(stage, PEOPLE[2:])
+    request = stage.released(first, TSV)["id"]
+    return request, stage.released(second, TSV)
+
+
+def test_t7_what_is_given_back_shows_stewards_why_and_its_requester_nothing(stage: Scene) -> None:
+    first, given = conflicting(stage)
+    assert (given["files"][0]["verdict"], given["files"][0]["findings"]) == ("pass", [])
+    (told,) = [e for e in stage.events(Event.REQUEST_STATE) if e["facts"]["state"] == "RETURNED"]
+    assert (told["actor"], told["facts"]["from"], told["facts"]["reason"]) == (
+        "airlock", "RELEASING", "released-since-review",
+    )  # fmt: skip
+    shown = stage.ask("sam").get(f"{API}/reviews/{given['id']}").json()["files"][0]
+    assert [(one["code"], one["severity"]) for one in shown["findings"]] == [(Code.COHORT_DIFFERENCE.value, "block")]
+    assert shown["findings"][0]["earlier"] == [f"Request {first} of project cohort."]
+    stage.work()
+    assert stage.ask("ruth").get(f"{API}/requests/{given['id']}").json()["state"] == "RETURNED"  # nobody tries again
+
+
+def test_t7_what_is_given_back_is_reviewed_anew_and_lifted_by_a_senior_alone(stage: Scene) -> None:
+    _, given = conflicting(stage)
+    url = f"{API}/requests/{given['id']}"
+    edited = stage.ask("ruth").post(f"{url}:edit", {"purpose": "Figure 2, still."}).json()
+    assert (edited["state"], edited["trouble"], edited["turn"]) == ("READY", None, 2)
+    again = stage.ask("ruth").post(f"{url}:submit", {"key": FINGERPRINT}).json()
+    assert again["state"] == "SUBMITTED"  # no yes goes on counting
+    assert stage.vote("sam", again).status_code == 409  # the block stands
+    file = again["files"][0]["id"]
+    lift = {"files": [file], "reason": "agreed-exception", "note": "Agreed in writing."}
+    assert stage.ask("sam").post(f"{url}:lift", lift).status_code in (403, 404)
+    assert stage.ask("sena").post(f"{url}:lift", lift).status_code == 200
+    for name in ("sam", "sina"):
+        assert stage.vote(name, again).status_code == 200
+    assert (
+        stage.ask("sam").post(f"{API}/reviews/{given['id']}:consolidate", {"outcome": "approve"}).status_code == 200
+    )
+    stage.work()
+    assert stage.ask("ruth").get(url).json()["state"] == "RELEASED"
+
+
+def test_t7_what_is_given_back_can_be_withdrawn(stage: Scene) -> None:
+    _, given = conflicting(stage)
+    url = f"{API}/requests/{given['id']}"
+    assert stage.ask("ruth").post(f"{url}:withdraw").json()["state"] == "WITHDRAWN"
+
+
+def test_t7_a_worker_that_died_before_it_gave_back_is_followed_by_one_that_does(stage: Scene) -> None:
+    first, second = run_of(stage, PEOPLE), run_of(stage, PEOPLE[2:])
+    assert stage.released(first, TSV)["state"] == "RELEASED"
+    request = stage.submitted(second, TSV)
+    for name in ("sam", "sina"):
+        stage.vote(name, request)
+    stage.ask("sam").post(f"{API}/reviews/{request['id']}:consolidate", {"outcome": "approve"})
+    assert release.begin(stage.context, request["id"]) is not None  # and then it was gone
+    with transaction(stage.engine) as session:
+        session.get_one(ReleaseRequest, request["id"]).next_try = now()
+    stage.work()
+    found = stage.ask("ruth").get(f"{API}/requests/{request['id']}").json()
+    assert found["state"] == "RETURNED"
+    assert len([e for e in stage.events(Event.REQUEST_STATE) if e["facts"]["state"] == "RETURNED"]) == 1
 
 
 def test_t7_whose_members_nobody_knows_counts_as_differing_by_one(stage: Scene) -> None:

@@ -349,7 +349,8 @@ def test_an_emergency_stop_freezes_releases_and_downloads_and_two_persons_lift_i
 
 def test_a_stop_in_the_middle_of_a_release_holds_it_back(stage: Scene) -> None:
     from airlock import release
-    from airlock.release import Earlier, Exported
+    from airlock.giving_back import Earlier
+    from airlock.release import Exported
     from airlock.stops import Stopped
 
     request = approved(stage)

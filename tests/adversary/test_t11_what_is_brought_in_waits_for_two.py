@@ -19,6 +19,7 @@ from archive.store import Dataset, StoredObject
 from strongroom import audit
 from strongroom.database import now, transaction
 from strongroom.errors import StrongroomError
+from strongroom.objects import open_store
 from strongroom.projects import Membership, Role
 
 GENES = b"gene\nBRCA1\nTP53\n"
@@ -221,6 +222,25 @@ def test_what_is_called_back_is_read_no_more_and_never_again(room: KeyRoom, ingr
         read(ingress)
     with transaction(room.engine) as session, pytest.raises(StrongroomError, match="called back"):
         quarantine.let_in(session, ingress.dataset, {}, actor="airlock")
+
+
+def test_t12_what_was_not_let_in_is_lost_with_its_quarantine(room: KeyRoom, ingress: Ingress) -> None:
+    refused = upload(room, ingress.dataset, b"never let in")
+    store = open_store(room.settings)
+    for file in (ingress.file, refused):
+        store.delete(file)
+        store.put(file, iter([b"sealed"]))
+    ingress.let_in(ingress.votes)
+    for _ in range(2):  # safe to repeat
+        assert quarantine.destroy(room.engine, room.settings, ingress.id) == [refused]
+    assert (store.path(refused).exists(), store.path(ingress.file).exists()) == (False, True)  # type: ignore[union-attr]
+    assert room.row(refused).header is None
+    with pytest.raises(StrongroomError):
+        room.grant(Attempt(), ingress.id, [refused], kind="check", images=[CHECKS_IMAGE])
+    with pytest.raises(StrongroomError, match="was destroyed"):
+        upload(room, ingress.dataset, b"once more")
+    assert len(read(ingress)) == 32  # what two stewards let in is the dataset's
+    assert room.events("key.destroyed")[-1]["facts"]["purpose"] == "quarantine"
 
 
 def test_it_does_not_leave_by_the_other_door(room: KeyRoom, ingress: Ingress) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from site_of_tests import Site
 
+from airlock.cohorts import cohorts_of
 from demo import bare, cohorts, people
+from strongroom.database import open_database, reading
 from strongroom.settings import SOURCE
 
 WORKFLOWS: dict[str, tuple[Any, str, dict[str, Any]]] = {
@@ -14,6 +16,9 @@ WORKFLOWS: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "cohort-table": (cohorts.clinical, "snakemake", {"by": "grade"}),
     "rnaseq-counts": (cohorts.reads, "nextflow", {"top": 1000}),
 }
+
+# How many persons each list of members names (T7): the Tuscans and all others; all women; women and men.
+MEMBERS = {"gwas-summary": [98, 281], "cohort-table": [686], "rnaseq-counts": [12, 12]}
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,7 @@ def test_what_is_released_is_what_the_bare_engine_makes(catalogue: Site, name: s
     assert catalogue.ended(run) == "COMPLETE", catalogue.engine_log(run)
     held = catalogue.held(run)
     assert {file["verdict"] for file in held.values()} == {"pass"}, held
+    assert sorted(members_known(catalogue, run)) == MEMBERS[name]
     request = catalogue.requested(run)
     catalogue.approved(request)
     released = catalogue.downloaded(request, tmp_path / "released")
@@ -56,6 +62,15 @@ def test_what_is_released_is_what_the_bare_engine_makes(catalogue: Site, name: s
             assert ours == theirs, file
         else:
             assert released[file].read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def members_known(site: Site, run: str) -> list[int]:
+    """Return how many persons the airlock knows by the broker's names, for each list of a run; 0 for none."""
+    engine = open_database(site.stage.settings.database)
+    with reading(engine) as session:
+        known = [len(cohort.members or b"") // 8 for cohort in cohorts_of(session, run)]
+    engine.dispose()
+    return known
 
 
 def test_a_file_counts_as_all_whose_labels_it_has(catalogue: Site, tmp_path: Path) -> None:

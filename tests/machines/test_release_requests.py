@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from airlock import comments, drawing, lifting, release, review, stops, submission
 from airlock.comments import Words
-from airlock.release import Earlier, Exported
+from airlock.giving_back import Earlier
+from airlock.release import Exported
 from airlock.release_requests import (
     IN_REVIEW,
     Audience,

@@ -144,8 +144,9 @@ def test_a_release_after_the_review_stops_the_next_one(stage: Scene) -> None:
     assert stage.released(first, TSV)["state"] == "RELEASED"
     stage.inspector.cells[TSV] = as_answer(counts("band,n\n18-39,53\n40-59,99"))
     waiting = stage.released(second, TSV)
-    assert waiting["state"] == "RELEASING"
+    assert waiting["state"] == "RETURNED"
     assert "released since the review" in waiting["trouble"]
+    assert (waiting["files"][0]["verdict"], waiting["files"][0]["findings"]) == ("pass", [])  # T5
 
 
 def test_thousands_of_released_tables_are_compared_at_once(stage: Scene) -> None:

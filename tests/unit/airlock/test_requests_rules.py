@@ -62,7 +62,7 @@ def test_the_table_is_the_one_of_the_design() -> None:
         S.REJECTED: {S.APPEALED},
         S.APPEALED: {S.SUBMITTED},
         S.APPROVED: {S.RELEASING, S.REVOKED},
-        S.RELEASING: {S.RELEASED, S.REVOKED},
+        S.RELEASING: {S.RELEASED, S.RETURNED, S.REVOKED},
         S.RELEASED: {S.EXPIRED, S.REVOKED},
         S.EXPIRED: set(),
         S.REVOKED: set(),

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from cohort_scene import RNASEQ, K, Slots, check_columns_are_needed, check_promise, table
+from cohort_scene import RNASEQ, K, Slots, check_columns_are_needed, check_promise, members, table
 
 from demo import bare, cohorts
 
@@ -59,6 +59,20 @@ def test_genes_of_two_people_are_in_no_output(sexes: Slots, expression: Path) ->
     assert all(n >= K for n in fields)
     real = len(gzip.decompress(sexes["counts"][0].read_bytes()).splitlines()) - 2
     assert 5000 + sum(fields) <= told["genes"] <= real
+
+
+def test_t7_each_group_lists_its_own_members(sexes: Slots, tmp_path: Path) -> None:
+    """Only who has counts and a group: neither alone makes anybody a member."""
+    said = {row["person"]: row["group"] == "case" for row in table(sexes["groups"][0])}
+    left_out = sorted(said)[0]
+    groups = tmp_path / "planted.groups.tsv"
+    kept = {name: case for name, case in said.items() if name != left_out}
+    cohorts.write_groups(groups, {**kept, "nobody-here": True})
+    made = bare.run(RNASEQ, {**sexes, "groups": [groups]}, tmp_path / "run")
+    cases, controls = (sorted(name for name, case in kept.items() if case is one) for one in (True, False))
+    assert members(RNASEQ, made) == {"members/cases.txt": cases, "members/controls.txt": controls}
+    told = {row["metric"]: row["number"] for row in table(made / "summary.tsv")}
+    assert (told["case"], told["control"]) == (str(len(cases)), str(len(controls)))
 
 
 def test_two_cases_have_no_genes(sexes: Slots, tmp_path: Path) -> None:

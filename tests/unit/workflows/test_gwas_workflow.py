@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cohort_scene import GWAS, K, Slots, check_columns_are_needed, check_promise, table
+from cohort_scene import GWAS, K, Slots, check_columns_are_needed, check_promise, members, table
 
 from demo import bare, cohorts
 
@@ -125,6 +125,19 @@ def is_safe(copies: list[int | None], cases: list[bool]) -> bool:
         if not K <= sum(own) <= 2 * len(own) - K:
             return False
     return True
+
+
+def test_t7_each_group_lists_its_own_members(people: Slots, tmp_path: Path) -> None:
+    """Only whom plink2 counted: one person without genotypes and one without a group are in no list."""
+    names = dosages_of_people(people)
+    cases = sorted(name for name, case in names[1:] if case)
+    controls = sorted(name for name, case in names[1:] if not case)
+    groups = tmp_path / "planted.groups.tsv"
+    cohorts.write_groups(groups, {**dict(names[1:]), "nobody-here": True})
+    made = bare.run(GWAS, {**people, "groups": [groups]}, tmp_path / "run", parameters={"components": 0})
+    assert members(GWAS, made) == {"work/cases.txt": cases, "work/controls.txt": controls}
+    told = {row["metric"]: row["count"] for row in table(made / "summary.tsv")}
+    assert (told["cases"], told["controls"]) == (str(len(cases)), str(len(controls)))
 
 
 def test_two_cases_are_no_group(people: Slots, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cohort_scene import members
 
 from airlock.checks.inspection import inspect, repack
 from airlock.contract import Contract, Release
@@ -121,10 +122,23 @@ def test_all_that_the_cohorts_workflow_writes_is_promised(cohort: Path) -> None:
     made = [str(file.relative_to(cohort)) for file in cohort.rglob("*") if file.is_file()]
     made = [name for name in made if not name.startswith((".snakemake/", "inputs/"))]
     rules = {name: contract.rule_for(name) for name in made}
-    assert sorted(name for name, rule in rules.items() if rule is None) == sorted(
-        n for n in made if n.startswith("work/")
-    )
+    unpromised = sorted(name for name, rule in rules.items() if rule is None)
+    listed = members(COHORT, cohort / "results")
+    assert unpromised == sorted(n for n in made if n.startswith("work/") and n not in listed)
     assert sorted(name for name, rule in rules.items() if rule and rule.release is Release.AIRLOCK) == RELEASED
+
+
+def test_t7_the_cohort_lists_whose_genotypes_were_put_together(sources: Sources, cohort: Path) -> None:
+    everybody = sorted(path.name.removesuffix(".vcf.gz") for path in sources[0])
+    assert members(COHORT, cohort / "results") == {"work/members.txt": everybody}
+
+
+def test_t7_a_workflow_that_lets_results_out_says_whom_they_count() -> None:
+    """And none whose every output stays inside: no release is about its one person."""
+    for folder in sorted((SOURCE / "workflows").glob("*/*")):
+        rules = _contract(folder).rules
+        leaves = any(rule.release is Release.AIRLOCK for rule in rules)
+        assert any(rule.members for rule in rules) is leaves, folder
 
 
 def test_one_persons_calls_are_right_and_stay_inside(sources: Sources, tmp_path: Path) -> None:

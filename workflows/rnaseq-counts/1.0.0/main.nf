@@ -3,10 +3,12 @@
 // What the airlock gets is written by TABLES and DRAW alone; both see figures of groups and no person.
 nextflow.enable.dsl = 2
 
+// Who is in the table: nobody reads these lists but the airlock's own check.
 process COLLECT {
     container 'expression'
     memory 1.GB
     disk 500.MB
+    publishDir 'members', mode: 'copy', pattern: '{cases,controls}.txt'
 
     input:
     path 'groups.tsv'
@@ -14,6 +16,8 @@ process COLLECT {
 
     output:
     path 'cohort.tsv'
+    path 'cases.txt'
+    path 'controls.txt'
 
     script:
     """
@@ -83,7 +87,7 @@ process DRAW {
 workflow {
     counts = Channel.fromList(params.inputs.counts).map { path -> file(path) }
     COLLECT(file(params.inputs.groups[0]), counts.collect(sort: { one -> one.name }))
-    COMPARE(COLLECT.out)
+    COMPARE(COLLECT.out[0])
     TABLES(COMPARE.out[0], COMPARE.out[1])
     DRAW(TABLES.out[0], TABLES.out[1])
 }

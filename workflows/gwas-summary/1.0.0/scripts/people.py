@@ -5,8 +5,8 @@ import csv
 GROUPS = ("control", "case")  # plink2 --1: a control is 0, a case 1
 
 
-def main(fam: str, groups: str, *, pheno: str, cases: str, controls: str, k: int) -> None:
-    """Write each person's group for plink2, and a list of people for each group."""
+def main(fam: str, groups: str, *, pheno: str, cases: "tuple[str, str]", controls: "tuple[str, str]", k: int) -> None:
+    """Write each person's group for plink2, and the people of each group twice: for plink2, and by name alone."""
     said = groups_of(groups)
     with open(fam) as table:
         known = [line.split()[:2] for line in table]
@@ -16,10 +16,12 @@ def main(fam: str, groups: str, *, pheno: str, cases: str, controls: str, k: int
     with open(pheno, "w") as table:
         table.write("#FID\tIID\tGROUP\n")
         table.writelines(f"{family}\t{person}\t{GROUPS.index(group)}\n" for family, person, group in chosen)
-    for path, wanted in ((cases, "case"), (controls, "control")):
+    for (path, listed), wanted in ((cases, "case"), (controls, "control")):
         with open(path, "w") as table:
             table.write("#FID\tIID\n")
             table.writelines(f"{family}\t{person}\n" for family, person, group in chosen if group == wanted)
+        with open(listed, "w") as members:
+            members.writelines(f"{person}\n" for person in sorted(p for _, p, group in chosen if group == wanted))
 
 
 def groups_of(path: str) -> "dict[str, str]":
@@ -37,7 +39,7 @@ main(
     snakemake.input.fam,  # noqa: F821 - Snakemake's own
     snakemake.input.groups,  # noqa: F821
     pheno=snakemake.output.pheno,  # noqa: F821
-    cases=snakemake.output.cases,  # noqa: F821
-    controls=snakemake.output.controls,  # noqa: F821
+    cases=(snakemake.output.cases, snakemake.output.listed_cases),  # noqa: F821
+    controls=(snakemake.output.controls, snakemake.output.listed_controls),  # noqa: F821
     k=snakemake.params.k,  # noqa: F821
 )

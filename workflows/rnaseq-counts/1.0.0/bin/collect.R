@@ -1,4 +1,5 @@
 # Puts the counts of all people of both groups into one table: a row a gene, a column a person, without names.
+# Who they are stands in two lists of their own.
 words <- commandArgs(trailingOnly = TRUE)
 groups <- read.delim(words[1], colClasses = "character")
 files <- words[-(1:2)]
@@ -20,5 +21,8 @@ chosen <- which(people %in% groups$person)
 counts <- lapply(files[chosen], read_counts)
 genes <- if (length(counts)) sort(Reduce(intersect, lapply(counts, names)), method = "radix") else character()
 cohort <- vapply(counts, function(one) one[genes], numeric(length(genes)))
-cohort <- matrix(cohort, nrow = length(genes), dimnames = list(genes, groups$group[match(people[chosen], groups$person)]))
+group <- groups$group[match(people[chosen], groups$person)]
+cohort <- matrix(cohort, nrow = length(genes), dimnames = list(genes, group))
 write.table(cohort, words[2], sep = "\t", quote = FALSE, col.names = NA)
+writeLines(sort(people[chosen][group == "case"], method = "radix"), "cases.txt")
+writeLines(sort(people[chosen][group == "control"], method = "radix"), "controls.txt")

@@ -1,0 +1,86 @@
+"""Gives an approved request back whose results conflict with what left since its review (O7, T7)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import orm
+
+from airlock import cohorts, conflicts, history
+from airlock.checks.cells import Cells
+from airlock.cohorts import Judged
+from airlock.history import Near
+from airlock.intake_files import Verdict, worst
+from airlock.moves import SYSTEM, append, find, move
+from airlock.policy import parse_policy
+from airlock.release_requests import RequestState
+from airlock.store import IntakeFile, IntakeRun, ReleaseRequest, RequestFile, files_of
+from strongroom.database import transaction
+from strongroom.errors import Conflict
+from strongroom.queue import Context
+
+# T5: what it conflicts with is for stewards alone, so this says the same of a count, a cohort and a budget.
+SENTENCE = (
+    "Results of the same data were released since the review; submit it once more, for stewards to see them anew."
+)
+REASON = "released-since-review"
+S = RequestState
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What is held against earlier releases once more: counts by file, and the cohorts of the run."""
+
+    counts: dict[str, Cells]
+    cohorts: Judged
+
+
+class AnotherIsReleased(Conflict):
+    """Something of the same data is being released at this moment; it is judged again in a moment."""
+
+
+class NearEarlierRelease(Conflict):
+    """A result conflicts with one that was released since its review."""
+
+
+def check_history(session: orm.Session, row: ReleaseRequest, earlier: Earlier) -> None:
+    """Raise unless stewards saw all that releases since the scan say of these tables and persons (O7, T7)."""
+    lineage = session.get_one(IntakeRun, row.run).lineage
+    if cohorts.newest(session, lineage) != earlier.cohorts.newest:
+        raise AnotherIsReleased("Something of the same data is being released at this moment; this one follows.")
+    for file in files_of(session, row.id):
+        _, told = _told(session, file, lineage, earlier)
+        # A warning that stewards saw is no block that they saw.
+        known = {f["code"] for f in file.findings if f["severity"] == Verdict.BLOCK.value}
+        if any(f["severity"] == Verdict.BLOCK.value and f["code"] not in known for f in told):
+            raise NearEarlierRelease(SENTENCE)
+
+
+def give_back(context: Context, request: str, earlier: Earlier) -> None:
+    """Write down what came to conflict, for stewards to see, and return the request; safe to repeat.
+
+    No vote goes on counting for a file that is blocked by now: its next turn is reviewed anew, and a senior may lift.
+    """
+    with transaction(context.engine) as session:
+        row = find(session, request)
+        if row.state != S.RELEASING.value:
+            return
+        lineage = session.get_one(IntakeRun, row.run).lineage
+        for file in files_of(session, row.id):
+            near, told = _told(session, file, lineage, earlier)
+            source = session.get_one(IntakeFile, file.file)
+            fresh = {f["code"] for f in told}
+            file.findings = source.findings = [*(f for f in file.findings if f["code"] not in fresh), *told]
+            verdict = worst(Verdict(f["severity"]) for f in file.findings)
+            file.verdict = source.verdict = worst([Verdict(file.verdict or Verdict.BLOCK), verdict]).value
+            conflicts.remember(session, source, conflicts.of(source, near, earlier.cohorts.against))
+        row.next_try, row.trouble = None, SENTENCE
+        append(session, move(row, S.RETURNED, actor=SYSTEM, reason=REASON))
+
+
+def _told(
+    session: orm.Session, file: RequestFile, lineage: list[str], earlier: Earlier
+) -> tuple[list[Near], list[dict[str, Any]]]:
+    least = parse_policy(session.get_one(IntakeFile, file.file).policy).min_count
+    cells = earlier.counts.get(file.file)
+    near = history.near_ones(session, lineage, cells, least=least)
+    return near, [*history.findings(near, cells), *earlier.cohorts.findings]
