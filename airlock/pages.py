@@ -132,6 +132,7 @@ def file_view(
         here=f"/reviews/{request_id}/files/{file_id}",
         window=inspections.WINDOW,
         marks=lambda part: desk.marks(file.findings, part),
+        numbers=desk.numbers,
         bars=desk.bars(shown.view.get("frequency_histogram", ())),
     )
 

@@ -4,13 +4,14 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from airlock_scene import Scene, scene
 
 import airlock.checks
+from airlock.contract import Contract
 from strongroom.doors import Caller, Message
 from strongroom.object_stores.folder import Folder
 
@@ -62,3 +63,12 @@ def jailed() -> Iterator[Scene]:
         folder.mkdir()
         one.inspector.answer = Jail(folder).answer  # type: ignore[method-assign]
         yield one
+
+
+def wrote(stage: Scene, files: Mapping[str, str], contract: Contract) -> str:
+    """Have the rule `count` of a run write these texts, and the checks judge them; return the run's id."""
+    run = stage.complete_run(dict.fromkeys(files, "count"), contract=contract, taken=False)
+    for path, file in stage.files(run).items():
+        (stage.settings.home / "jail" / file.source).write_text(files[path])
+    stage.work()
+    return run

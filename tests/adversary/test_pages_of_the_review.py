@@ -228,7 +228,7 @@ def test_each_part_of_a_file_is_shown_with_the_findings_on_it_alone(site: Pages)
     assert "&lt;b&gt;one&lt;/b&gt;" in first
     assert "1 of 9 rows" in first
     assert 'class="v-warn"' not in first
-    assert '<td class="v-warn">7' in second
+    assert '<td class="number v-warn">7' in second
 
 
 def test_an_appeal_is_offered_until_its_deadline(site: Pages) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from airlock_scene import PNG, TSV, Scene
-from jail_scene import jailed
+from jail_scene import jailed, wrote
 from serving import Desk, served
 
 from airlock.contract import parse_contract
@@ -72,12 +72,7 @@ def refused(done: Any, code: int, *sentences: str) -> None:
 
 def ran(stage: Scene, path: str, rows: Sequence[str], head: str = "band\tsex\tn") -> str:
     """Have a run write this table, and the real checks judge it; return the run's id."""
-    run = stage.complete_run({path: "count"}, contract=CONTRACT, taken=False)
-    for file in stage.files(run).values():
-        text = "".join(f"{row}\n" for row in (head, *rows))
-        (stage.settings.home / "jail" / file.source).write_text(text)
-    stage.work()
-    return run
+    return wrote(stage, {path: "".join(f"{row}\n" for row in (head, *rows))}, CONTRACT)
 
 
 def test_a_table_is_fixed_by_command_until_it_may_leave(stage: Scene, desk: Desk) -> None:
