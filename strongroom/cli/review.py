@@ -32,6 +32,9 @@ def show(
     first: Annotated[
         int, typer.Option("--from", min=1, max=MOST_ROW, help="The first row to draw; 200 are drawn.")
     ] = 1,
+    page: Annotated[
+        int | None, typer.Option(min=1, max=MOST_ROW, help="Of the PDFs in a file: the page to draw, for --json.")
+    ] = None,
     token: Token = "",
     server: Server = SERVER,
     as_json: AsJson = False,
@@ -43,7 +46,7 @@ def show(
             show_request(whole, as_json=as_json)
             return
         chosen = chosen_files(whole, [file])[0]
-        shown = client.get(f"{AIRLOCK}/reviews/{request}/files/{chosen['id']}/view", first=str(first))
+        shown = client.get(f"{AIRLOCK}/reviews/{request}/files/{chosen['id']}/view", first=str(first), page=page)
     if as_json:
         print_json(shown)
     else:
@@ -213,6 +216,9 @@ def _draw_view(view: dict[str, Any]) -> None:
         case "image":
             size = len(base64.b64decode(view["png"]))
             out.print(plain(f"A PNG of {view['width']} by {view['height']} pixels ({size} bytes as shown)."))
+        case "page":
+            drawn = f"a PNG of {view['width']} by {view['height']} pixels" if view["png"] else "it cannot be drawn"
+            out.print(plain(f"Page {view['number']} of {view['total']}: {drawn}."))
         case "parts":
             for part in view["parts"]:
                 out.print(plain(f"part {part['number']} of {view['total_parts']}: {part['format']}"))
