@@ -89,6 +89,11 @@ class TextView(_Part):
     truncated: bool
 
 
+def _check_png(png: str) -> None:
+    if not base64.b64decode(png, validate=True).startswith(b"\x89PNG\r\n\x1a\n"):
+        raise ValueError("not a PNG")
+
+
 class ImageView(_Part):
     """A picture, drawn again and halved until it is small."""
 
@@ -100,8 +105,26 @@ class ImageView(_Part):
 
     @model_validator(mode="after")
     def _is_png(self) -> "ImageView":
-        if not base64.b64decode(self.png, validate=True).startswith(b"\x89PNG\r\n\x1a\n"):
-            raise ValueError("not a PNG")
+        _check_png(self.png)
+        return self
+
+
+class PageView(_Part):
+    """One page of the PDFs in a file, counted through all of them; `png` is empty where it could not be drawn."""
+
+    kind: Literal["page"]
+    media_type: Literal["image/png"]
+    png: Annotated[str, Field(max_length=MOST_BYTES)]
+    width: Number
+    height: Number
+    number: Number
+    total: Number
+    part: Number  # that holds the words of this PDF
+
+    @model_validator(mode="after")
+    def _is_png(self) -> "PageView":
+        if self.png:
+            _check_png(self.png)
         return self
 
 
@@ -119,9 +142,10 @@ class PartsView(_Part):
     kind: Literal["parts"]
     parts: Annotated[list[Part], Field(max_length=20)]
     total_parts: Number
+    pages: Number = 0  # of all PDFs in the file
 
 
-View = Annotated[TableView | SitesView | TextView | ImageView | PartsView, Field(discriminator="kind")]
+View = Annotated[TableView | SitesView | TextView | ImageView | PageView | PartsView, Field(discriminator="kind")]
 
 
 class Counts(_Part):

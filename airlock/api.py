@@ -199,8 +199,9 @@ def view_file(
     request_id: str,
     file_id: str,
     first: Annotated[int, Query(ge=1, le=10**9)] = 1,
+    page: Annotated[int | None, Query(ge=1, le=10**9)] = None,
 ) -> schemas.Shown:
-    """Render rows of one file inside walls of its own; the rendering lives in this one response (decision 15)."""
+    """Render rows of one file, or a page of its PDFs, inside walls; it lives in this one response (decision 15)."""
     response.headers["Cache-Control"] = "no-store"
     state = request.app.state
     try:
@@ -212,7 +213,7 @@ def view_file(
     except NotAllowed as refusal:
         _refused(state, who, subject=request_id, refusal=refusal)
         raise
-    answer = inspections.inspect(replace(inspection, rows=(first, inspections.WINDOW)), state.settings)
+    answer = inspections.inspect(replace(inspection, rows=(first, inspections.WINDOW), page=page), state.settings)
     if answer.view is None:
         raise InspectionFailed("This file cannot be shown; it can only be refused.")
     return schemas.Shown(

@@ -1,6 +1,7 @@
 """Gathers what the airlock's pages show beyond its API: whose turn, the worst finding, the place in the queue."""
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from airlock import comments, outward, rules, schemas
+from airlock.checks.formats.table import MISSING
 from airlock.intake_files import Verdict
 from airlock.moves import asked, asker, cast, find, reviewed, votes_that_count
 from airlock.output_schemas import Output
@@ -18,6 +20,7 @@ from strongroom.database import now
 from strongroom.projects import Role, projects_of
 
 BINS_WIDE, BINS_HIGH = 600, 150
+_NUMBER = re.compile(r"[+-]?\d{1,30}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,4})?")
 _ORDER = {"pass": 0, "waiting": 1, "warn": 2, "needs_a_steward": 2, "block": 3}
 
 
@@ -259,6 +262,12 @@ def bars(counts: Sequence[int]) -> list[Bar]:
             Bar(round(place * width + 1, 1), round(BINS_HIGH - height, 1), round(width - 2, 1), height, count, share)
         )
     return drawn
+
+
+def numbers(rows: Iterable[Sequence[str]]) -> set[int]:
+    """Return the columns, from 0, whose cells are all numbers, beside empty and missing ones."""
+    cells = [set(column) - {"", MISSING} for column in zip(*rows, strict=False)]
+    return {at for at, told in enumerate(cells) if told and all(map(_NUMBER.fullmatch, told))}
 
 
 def likely_reason(findings: Collection[schemas.Finding]) -> Reason:

@@ -38,6 +38,7 @@ class Inspection:
     people: Mapping[str, str] | None = None  # for `members` alone: hashes of those whom the list may name
     fixes: tuple[Mapping[str, Any], ...] = ()  # what a repack does to a table
     rows: tuple[int, int] = (1, WINDOW)  # the first row that a view draws, and how many it draws at most
+    page: int | None = None  # of the PDFs in the file, for a view of that page alone
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def _report(inspection: Inspection, settings: Settings) -> dict[str, Any]:
             **({"people": dict(inspection.people)} if inspection.people is not None else {}),
             **({"fixes": [dict(one) for one in inspection.fixes]} if inspection.fixes else {}),
             **({"rows": list(inspection.rows)} if inspection.kind == "view" else {}),
+            **({"page": inspection.page} if inspection.page is not None else {}),
         },
     }
     return ask(settings.sockets / "inspect.sock", message, timeout=settings.airlock.check_seconds + PATIENCE)

@@ -112,14 +112,15 @@ def file_view(
     request_id: str,
     file_id: str,
     first: Annotated[int, Query(alias="from", ge=1, le=10**9)] = 1,
+    number: Annotated[int | None, Query(alias="page", ge=1, le=10**9)] = None,
 ) -> Response:
-    """Show rows of one file; the rendering lives in this one answer (decision 15)."""
+    """Show rows of one file, or a page of a PDF in it; the rendering lives in this one answer (decision 15)."""
     whole = api.get_review(request, visitor.person, request_id)
     file = next((one for one in whole.files if one.id == file_id), None)
     if file is None:
         raise NotFound("There is no such file in this request.")
     try:
-        shown = api.view_file(request, Response(), visitor.person, request_id, file_id, first)
+        shown = api.view_file(request, Response(), visitor.person, request_id, file_id, first, number)
     except StrongroomError as refused:
         return page(TEMPLATES, request, "view.html", visitor, shown=None, file=file, sentence=refused.sentence)
     return page(
@@ -132,6 +133,7 @@ def file_view(
         here=f"/reviews/{request_id}/files/{file_id}",
         window=inspections.WINDOW,
         marks=lambda part: desk.marks(file.findings, part),
+        numbers=desk.numbers,
         bars=desk.bars(shown.view.get("frequency_histogram", ())),
     )
 

@@ -24,13 +24,15 @@ STOPPED_FOR = {
 @router.get("/reviews/{request_id}/files/{file_id}/beside")
 def beside(request: Request, visitor: Here, request_id: str, file_id: str) -> Response:
     """Show a table beside its last release, cell by cell."""
+    back = f"/reviews/{request_id}?file={file_id}"
     try:
         found = beside_api.view_beside(request, Response(), visitor.person, request_id, file_id)
     except StrongroomError as refused:
         if refused.status in (403, 404):
             raise
-        return page(TEMPLATES, request, "beside.html", visitor, found=None, sentence=refused.sentence)
-    return page(TEMPLATES, request, "beside.html", visitor, found=found)
+        return page(TEMPLATES, request, "beside.html", visitor, found=None, sentence=refused.sentence, back=back)
+    numeric = desk.numbers([cell.text or cell.before for cell in row.cells] for row in found.rows)
+    return page(TEMPLATES, request, "beside.html", visitor, found=found, numeric=numeric, back=back)
 
 
 @router.post("/reviews/{request_id}/comment")

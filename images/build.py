@@ -61,8 +61,8 @@ RECIPES = {
     "genomics": Recipe(("bcftools", "bwa", "fonts-dejavu-core", "python3", "python3-pil", "samtools", "tabix")),
     "association": Recipe(("fonts-dejavu-core", "plink2", "python3", "python3-pil")),
     "expression": Recipe(("r-base-core", "r-bioc-limma")),
-    # pypdf and pyarrow from our hash-pinned lock: Debian's PDF readers are of 2022, and it has no reader of Parquet.
-    "checks": Recipe(("python3", "python3-pil"), ours=("pypdf", *ARROW)),
+    # pypdf, PDFium, pyarrow from our hash-pinned lock: Debian's PDF readers are of 2022, and it has none of Parquet.
+    "checks": Recipe(("python3", "python3-pil"), ours=("pypdf", "pypdfium2_raw", *ARROW)),
     # What runs of ours in a task's pod. Not Debian's python3-cryptography: it is of 2022, and decrypts by copying.
     "node": Recipe(
         ("python3",),

@@ -14,7 +14,7 @@ from strongroom.errors import NotFound
 from strongroom.settings import Settings
 from tes.admission import GIB, STREAMS
 
-# The image of the checks brings pypdf and pyarrow in /opt/strongroom; -I lets no variable say so.
+# The image of the checks brings pypdf, PDFium and pyarrow in /opt/strongroom; -I lets no variable say so.
 INTERPRETER = "import sys; sys.path[:0] = ['/run/checks', '/opt/strongroom']; from checks.jail import main; main()"
 
 

@@ -86,12 +86,17 @@ def _of(tag: str, name: str) -> str:
     return unescape(found[1]) if found else ""
 
 
+def add_pages(stage: Scene) -> None:
+    """Let the scene's application have its pages."""
+    stage.app.state.keys_of = lambda _session, who: [FINGERPRINT] if who == person("ruth") else []
+    stage.app.state.places = (*airlock.pages.PLACES, *wes.pages.PLACES)
+    for router in (sign_in.router, airlock.pages.router, airlock.review_pages.router, wes.pages.router):
+        stage.app.include_router(router)
+
+
 @contextmanager
 def pages() -> Iterator[Pages]:
     """Set the scene with its pages."""
     with scene() as stage:
-        stage.app.state.keys_of = lambda _session, who: [FINGERPRINT] if who == person("ruth") else []
-        stage.app.state.places = (*airlock.pages.PLACES, *wes.pages.PLACES)
-        for router in (sign_in.router, airlock.pages.router, airlock.review_pages.router, wes.pages.router):
-            stage.app.include_router(router)
+        add_pages(stage)
         yield Pages(stage)

@@ -45,6 +45,7 @@ class Request:
     people: People
     fixes: tuple[Fix, ...] = ()
     rows: Rows = FIRST_ROWS
+    page: int | None = None
 
 
 def parse_request(content: bytes) -> Request:
@@ -62,6 +63,7 @@ def parse_request(content: bytes) -> Request:
             "people",
             "fixes",
             "rows",
+            "page",
         }
         rule = facts.get("rule")
         supporting = facts.get("supporting") or {}
@@ -78,6 +80,7 @@ def parse_request(content: bytes) -> Request:
             people=parse_people(facts.get("people")),
             fixes=parse_fixes(facts.get("fixes") or ()),
             rows=_rows(facts.get("rows")),
+            page=_page(facts.get("page")),
         )
     except (KeyError, TypeError, ValueError, AttributeError, *_REFUSED) as broken:
         raise RequestRefused from broken
@@ -96,6 +99,12 @@ def _rows(raw: Any) -> Rows:
     if type(first) is not int or type(most) is not int or not 1 <= first <= 10**9 or not 1 <= most <= MOST_ROWS:
         raise RequestRefused
     return Rows(first, most)
+
+
+def _page(raw: Any) -> Any:
+    if raw is not None and (type(raw) is not int or not 1 <= raw <= 10**9):
+        raise RequestRefused
+    return raw
 
 
 def _name(raw: Any) -> str:
@@ -123,7 +132,9 @@ def decide(request: Request) -> tuple[bytes | None, Answer]:
                 must_be_clean=request.rule is not None and not request.raw,
             )
         case "view":
-            return None, view(request.file, request.name, request.rule, request.policy, rows=request.rows)
+            return None, view(
+                request.file, request.name, request.rule, request.policy, rows=request.rows, page=request.page
+            )
         case "members":
             return None, read_members(request.file, request.policy, request.people)
         case _:
@@ -137,7 +148,7 @@ def _decide_brought(request: Request, declared: Declared) -> Answer:
         case "check":
             return brought.inspect(request.file, request.name, declared, request.policy, people=request.people)
         case "view":
-            return view_brought(request.file, request.name, declared, request.policy)
+            return view_brought(request.file, request.name, declared, request.policy, page=request.page)
         case "members":
             return failed("members", request.policy, found(Code.UNDECLARED))  # no run wrote it
         case _:

@@ -102,17 +102,26 @@ class Prose:
 
 
 @dataclass(frozen=True, slots=True)
+class Printed:
+    """A PDF as it came, whose pages can be drawn, and how many the reader of its words found."""
+
+    content: bytes
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """Several things in one file: sheets, tables, texts, members; each is judged as if it came alone.
 
     `seen` is what the reader itself noticed; `finished` is false where it had to leave something unread;
-    `source` is JSON as it came, for its clean copy.
+    `source` is JSON as it came, for its clean copy; `printed` is a PDF, for pictures of its pages.
     """
 
     members: "tuple[Subject, ...]"
     seen: tuple[Finding, ...] = ()
     finished: bool = True
     source: bytes = b""
+    printed: Printed | None = None
 
 
 Model = Table | Sites | Picture | Prose | Bundle | None

@@ -13,7 +13,7 @@ from .formats import opening, png
 from .formats.vcf import COLUMNS
 from .inspection import facts
 from .promise import Promise
-from .subject import Bundle, Picture, Prose, Sites, Subject, Table
+from .subject import Bundle, Picture, Printed, Prose, Sites, Subject, Table
 from .thresholds import Policy
 
 MOST_ROWS = 2000
@@ -35,13 +35,24 @@ class Rows(NamedTuple):
 FIRST_ROWS = Rows(1, 200)
 
 
-def view(path: Path, name: str, rule: Promise | None, policy: Policy, *, rows: Rows = FIRST_ROWS) -> Answer:
-    """Return an answer whose `view` a page or terminal can show as it stands; never raw bytes."""
+def view(
+    path: Path,
+    name: str,
+    rule: Promise | None,
+    policy: Policy,
+    *,
+    rows: Rows = FIRST_ROWS,
+    page: int | None = None,
+) -> Answer:
+    """Return an answer whose `view` a page or terminal can show as it stands; never raw bytes.
+
+    With `page` it is a picture of that page, from 1, of all PDFs in the file.
+    """
     try:
         opened = opening.open_subject(path, name, policy=policy, promise=rule)
         if opened.given_up:
             return failed("view", policy, opened.given_up[0])
-        drawn = _draw(opened.subject.model, rows, policy=policy)
+        drawn = _draw_what(opened.subject.model, rows, page, policy=policy)
     except Refused as refused:
         return failed("view", policy, refused.finding)
     if drawn is None:
@@ -50,14 +61,14 @@ def view(path: Path, name: str, rule: Promise | None, policy: Policy, *, rows: R
     return Answer("view", policy.version, opened.subject.format.value, (), facts=numbers, view=drawn)
 
 
-def view_brought(path: Path, name: str, declared: Declared, policy: Policy) -> Answer:
+def view_brought(path: Path, name: str, declared: Declared, policy: Policy, *, page: int | None = None) -> Answer:
     """Return the picture of a file that is to come in; a script is drawn whole."""
     try:
         subject, refused = shown(path, name, declared, policy)
         drawn = (
             _draw_script(subject.model)
             if declared is Declared.SCRIPT
-            else _draw(subject.model, FIRST_ROWS, policy=policy)
+            else _draw_what(subject.model, FIRST_ROWS, page, policy=policy)
         )
     except Refused as given_up:
         return failed("view", policy, given_up.finding)
@@ -77,6 +88,10 @@ def _draw_script(model: object) -> dict[str, Any] | None:
         rows.pop()
     total = len(model.lines)
     return {"kind": "text", "rows": rows, "total_rows": total, "truncated": len(rows) < total}
+
+
+def _draw_what(model: object, rows: Rows, page: int | None, *, policy: Policy) -> dict[str, Any] | None:
+    return _draw(model, rows, policy=policy) if page is None else _draw_page(model, page, policy=policy)
 
 
 def _draw(model: object, rows: Rows, *, policy: Policy, most: int = MOST_SHOWN) -> dict[str, Any] | None:
@@ -112,7 +127,41 @@ def _draw_parts(model: Bundle, *, policy: Policy) -> dict[str, Any]:
             drawn := _draw(one.model, FIRST_ROWS, policy=policy, most=most)
         ):
             parts.append({"number": number, "format": one.format.value, "view": drawn})
-    return {"kind": "parts", "parts": parts, "total_parts": len(flat)}
+    return {
+        "kind": "parts",
+        "parts": parts,
+        "total_parts": len(flat),
+        "pages": sum(one.pages for one, _ in _printed(model)),
+    }
+
+
+def _draw_page(model: object, page: int, *, policy: Policy) -> dict[str, Any] | None:
+    """Draw one page of the PDFs in a file, counted through; one that cannot be drawn has no picture."""
+    from .formats import pages
+
+    printed = _printed(model) if isinstance(model, Bundle) else []
+    if not printed:
+        return None
+    drawn: dict[str, Any] = {"png": "", "width": 0, "height": 0}
+    number, part = page, 0
+    for one, first_part in printed:
+        if number <= one.pages:
+            part, picture = first_part, pages.draw(one, number, policy=policy)
+            drawn = _draw_picture(picture, policy=policy) if picture else drawn
+            break
+        number -= one.pages
+    total = sum(one.pages for one, _ in printed)
+    return {**drawn, "kind": "page", "media_type": "image/png", "number": page, "total": total, "part": part}
+
+
+def _printed(model: Bundle, part: int = 1) -> list[tuple[Printed, int]]:
+    """Return the PDFs in a file, each with the number of the part that holds its words."""
+    found = [(model.printed, part)] if model.printed else []
+    for one in model.members:
+        inner = one.model
+        found += _printed(inner, part) if isinstance(inner, Bundle) else []
+        part += len(_flatten(inner)) if isinstance(inner, Bundle) else 1
+    return found
 
 
 def _flatten(model: Bundle) -> list[Subject]:

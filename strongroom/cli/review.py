@@ -14,6 +14,7 @@ from strongroom.cli.request import AIRLOCK, Files, RequestId, plain, show_lines,
 
 app = typer.Typer(help="Release requests that wait for a data steward.", no_args_is_help=True)
 BARS = " ▁▂▃▄▅▆▇█"
+MOST_ROW = 10**9  # as the airlock's API has it
 
 
 @app.command("list")
@@ -28,7 +29,12 @@ def list_(token: Token = "", server: Server = SERVER, as_json: AsJson = False) -
 def show(
     request: RequestId,
     file: Annotated[str, typer.Argument(metavar="[FILE]", help="Path of one file to look at.")] = "",
-    first: Annotated[int, typer.Option("--from", min=1, help="The first row to draw; 200 are drawn.")] = 1,
+    first: Annotated[
+        int, typer.Option("--from", min=1, max=MOST_ROW, help="The first row to draw; 200 are drawn.")
+    ] = 1,
+    page: Annotated[
+        int | None, typer.Option(min=1, max=MOST_ROW, help="Of the PDFs in a file: the page to draw, for --json.")
+    ] = None,
     token: Token = "",
     server: Server = SERVER,
     as_json: AsJson = False,
@@ -40,7 +46,7 @@ def show(
             show_request(whole, as_json=as_json)
             return
         chosen = chosen_files(whole, [file])[0]
-        shown = client.get(f"{AIRLOCK}/reviews/{request}/files/{chosen['id']}/view", first=str(first))
+        shown = client.get(f"{AIRLOCK}/reviews/{request}/files/{chosen['id']}/view", first=str(first), page=page)
     if as_json:
         print_json(shown)
     else:
@@ -200,9 +206,9 @@ def _beside(cell: dict[str, Any]) -> str:
 def _draw_view(view: dict[str, Any]) -> None:
     match view["kind"]:
         case "table" | "vcf":
-            table = Table(*(Column(plain(name)) for name in view["columns"]))
-            for row in view["rows"]:
-                table.add_row(*map(plain, row))
+            table = Table(Column("Row", justify="right"), *(Column(plain(name)) for name in view["columns"]))
+            for number, row in enumerate(view["rows"], start=view["first"]):  # findings name rows by these numbers
+                table.add_row(str(number), *map(plain, row))
             out.print(table)
         case "text":
             for row in view["rows"]:
@@ -210,6 +216,9 @@ def _draw_view(view: dict[str, Any]) -> None:
         case "image":
             size = len(base64.b64decode(view["png"]))
             out.print(plain(f"A PNG of {view['width']} by {view['height']} pixels ({size} bytes as shown)."))
+        case "page":
+            drawn = f"a PNG of {view['width']} by {view['height']} pixels" if view["png"] else "it cannot be drawn"
+            out.print(plain(f"Page {view['number']} of {view['total']}: {drawn}."))
         case "parts":
             for part in view["parts"]:
                 out.print(plain(f"part {part['number']} of {view['total_parts']}: {part['format']}"))
@@ -219,7 +228,9 @@ def _draw_view(view: dict[str, Any]) -> None:
     if view["kind"] == "vcf":
         out.print(plain(f"sample columns: {view['sample_columns']}, header lines: {view['header_lines']}"))
         out.print(plain(f"allele frequencies 0 to 1: {_bars(view['frequency_histogram'])}"))
-    if view.get("truncated"):
+    if view.get("truncated") and not view["rows"]:
+        out.print(plain(f"No rows here: the last of them is row {view['total_rows']}."))
+    elif view.get("truncated"):
         out.print(plain(f"{len(view['rows'])} of {view['total_rows']} rows are shown, from row {view['first']} on."))
 
 

@@ -1,5 +1,6 @@
 """The forms beside the votes let nobody do or read more than the API would, and each of them counts once."""
 
+import base64
 from collections.abc import Iterator
 
 import pytest
@@ -228,7 +229,37 @@ def test_each_part_of_a_file_is_shown_with_the_findings_on_it_alone(site: Pages)
     assert "&lt;b&gt;one&lt;/b&gt;" in first
     assert "1 of 9 rows" in first
     assert 'class="v-warn"' not in first
-    assert '<td class="v-warn">7' in second
+    assert '<td class="number v-warn">7' in second
+
+
+def test_pages_of_pdf_are_shown_as_pictures_one_at_a_time(site: Pages) -> None:
+    request = a_request(site)
+    there = f"/reviews/{request}/files/{_blocked(site, request)}"
+    sam = site.browser("sam")
+    site.stage.inspector.view = {"kind": "parts", "parts": [], "total_parts": 1, "pages": 3}
+    assert f'href="{there}?page=1"' in sam.get(there).text
+    png = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
+    facts = {"kind": "page", "media_type": "image/png", "width": 8, "height": 9, "total": 3, "part": 1}
+    site.stage.inspector.view = {**facts, "png": png, "number": 2}
+    page = sam.get(f"{there}?page=2").text
+    assert site.stage.inspector.asked[-1]["request"]["page"] == 2
+    assert f'src="data:image/png;base64,{png}" width="8" height="9"' in page
+    for link in ("page=1", "page=3", "from=1"):
+        assert f'href="{there}?{link}"' in page
+    site.stage.inspector.view = {**facts, "png": "", "number": 3}
+    page = sam.get(f"{there}?page=3").text
+    assert "This page cannot be drawn" in page
+    assert 'class="picture"' not in page
+    assert f'href="{there}?page=4"' not in page
+    assert "There is no such page" in _beyond(site, there, facts)
+    site.stage.inspector.view = {**facts, "png": base64.b64encode(b"<svg>").decode(), "number": 1}
+    assert 'class="picture"' not in sam.get(f"{there}?page=1").text
+    assert sam.get(f"{there}?page=0").status_code == 400
+
+
+def _beyond(site: Pages, there: str, facts: dict[str, object]) -> str:
+    site.stage.inspector.view = {**facts, "png": "", "number": 9}
+    return site.browser("sam").get(f"{there}?page=9").text
 
 
 def test_an_appeal_is_offered_until_its_deadline(site: Pages) -> None:

@@ -12,7 +12,7 @@ from pypdf.errors import PyPdfError
 from pypdf.generic import ArrayObject, DictionaryObject, StreamObject
 
 from ..findings import Code, Finding, Refused, Severity, found, refuse
-from ..subject import Bundle, Format, Nest, Prose, Subject
+from ..subject import Bundle, Format, Nest, Printed, Prose, Subject
 from ..thresholds import Policy
 from .budget import Budget
 
@@ -88,7 +88,7 @@ def _read(content: bytes, seen: list[Finding], *, policy: Policy, budget: Budget
             body = attached.get_data()
             budget.spend(len(body))
             members.append(nest("attachment", body))
-    return Bundle(tuple(members), tuple(dict.fromkeys(seen)))
+    return Bundle(tuple(members), tuple(dict.fromkeys(seen)), printed=Printed(content, len(reader.pages)))
 
 
 def _envelope(content: bytes) -> Iterator[Finding]:

@@ -1,23 +1,16 @@
 """What the airlock asks and what the real jail answers fit together: the jail's own code, run as in its walls."""
 
-import base64
 import hashlib
 import io
-import json
-import os
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from airlock_scene import CONTRACT, PNG, TSV, VCF, WITH_MEMBERS, Scene, scene, shut
+from airlock_scene import CONTRACT, PNG, TSV, VCF, WITH_MEMBERS, Scene
+from jail_scene import jailed
 from PIL import Image
 
-import airlock.checks
 from airlock import answers, inspections, members
 from airlock.checks.fixes import Fix, FixKind, promise_after
 from airlock.checks.promise import parse_promise
@@ -25,13 +18,7 @@ from airlock.cohorts import cohorts_of
 from airlock.inspections import Inspection
 from airlock.policy import FLOOR
 from strongroom.database import reading
-from strongroom.doors import Caller, Message, listen, serve
-from strongroom.object_stores.folder import Folder
 
-CODE = (
-    "import sys, pathlib; sys.path.insert(0, sys.argv[1]); "
-    "from checks.jail import main; main(pathlib.Path(sys.argv[2]))"
-)
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 
 
@@ -48,56 +35,10 @@ CONTENT = {
 }
 
 
-class Jail:
-    """A door that runs the jail's program on clear files: object ids are names in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def answer(self, message: Message, _caller: Caller) -> Message:
-        """Do as `tes.inspections` and a sandbox do, without the walls."""
-        work = self.folder / message["inspection"]
-        (work / "supporting").mkdir(parents=True)
-        supporting = {}
-        for name, made in message["supporting"].items():
-            supporting[name] = str(work / "supporting" / name)
-            Path(supporting[name]).write_bytes((self.folder / made).read_bytes())
-        request = {
-            **message["request"],
-            "kind": message["kind"],
-            "file": str(self.folder / message["object"]),
-            "supporting": supporting,
-        }
-        (work / "request.json").write_text(json.dumps(request))
-        words = [sys.executable, "-I", "-c", CODE, str(Path(airlock.checks.__file__).parent.parent), str(work)]
-        subprocess.run(words, check=True)
-        outputs = []
-        if (work / "clean").exists():
-            made = "c" * 31 + str(len(list(self.folder.glob("c*"))))
-            content = (work / "clean").read_bytes()
-            (self.folder / made).write_bytes(content)
-            Folder(self.folder.parent / "objects").put(made, iter([content]))
-            outputs = [{"path": "/run/work/clean", "object": made, "size": len(content), "role": "output"}]
-        raw = base64.b64encode((work / "answer.json").read_bytes()).decode()
-        return {"cause": "exited", "exit_code": 0, "answer": raw, "outputs": outputs}
-
-
 @pytest.fixture
 def stage() -> Iterator[Scene]:
-    with scene() as one:
-        folder = one.settings.home / "jail"
-        folder.mkdir()
-        door = listen(one.settings.sockets / "inspect.sock")
-        threading.Thread(target=_serve, args=(door, Jail(folder).answer), daemon=True).start()
+    with jailed() as one:
         yield one
-        shut(door)
-
-
-def _serve(door: Any, answer: Any) -> None:
-    try:
-        serve(door, allowed={os.geteuid()}, answer=answer)
-    except OSError:
-        return
 
 
 def question(stage: Scene, kind: Any, path: str, made: str, **supporting: str) -> Inspection:

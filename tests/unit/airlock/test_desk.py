@@ -110,3 +110,9 @@ def test_every_bar_that_counts_something_can_be_seen() -> None:
 )
 def test_the_likely_reason_is_offered_first(findings: list[schemas.Finding], reason: Reason) -> None:
     assert desk.likely_reason(findings) is reason
+
+
+def test_columns_of_numbers_are_known_by_their_cells() -> None:
+    rows = [["18-39", "12", "1.50", "NA", "", "rs1"], ["40", "NA", "-2e-8", "NA", "3", "5"]]
+    assert desk.numbers(rows) == {1, 2, 4}
+    assert desk.numbers([]) == desk.numbers([[]]) == set()
