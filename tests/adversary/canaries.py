@@ -1,20 +1,22 @@
 """A string in one file of one dataset, and everywhere that it must never be."""
 
 import base64
+import contextlib
 import io
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hostile import children
+from hostile import children, eventually
 from searching import files_with
 from site_of_tests import Site
 
 from archive import ingest
 
-# The task spreads what it reads over everything that it can reach, and then waits to be looked at.
+# The task spreads what it reads over everything that it can reach, and then waits to be looked at: see `let_end`.
 SPREADS = """
 rule all:
     input: "copy.txt"
@@ -24,7 +26,7 @@ rule spread:
     resources: mem_mb=200, disk_mb=50
     shell:
         "export SECRET=$(head -n 1 {input}); cp {input} {output}; cp {input} /tmp/x; cp {input} /dev/shm/x; "
-        "cat {input}; cat {input} >&2; (exec -a $SECRET sleep 12) & grep -c $SECRET {output}; "
+        "cat {input}; cat {input} >&2; (exec -a $SECRET sleep 1800) & grep -c $SECRET {output}; "
         "mkdir ready; wait; test -n $SECRET"
 """
 SLOT = [{"name": "notes", "pattern": "*.txt", "min_files": 1, "max_files": 1}]
@@ -128,6 +130,14 @@ def spreading(canary: Canary) -> list[str]:
         except OSError:
             continue
     return found
+
+
+def let_end(canary: Canary) -> None:
+    """Have the task go on: it waits for as long as a search takes, which no clock knows before."""
+    eventually(lambda: spreading(canary), "the task never read its input")
+    for pid in spreading(canary):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGTERM)
 
 
 def assert_nowhere(site: Site, canary: Canary) -> None:

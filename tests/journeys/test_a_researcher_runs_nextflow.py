@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import small_nextflow
-from canaries import SLOT, assert_nowhere, new_canary, spreading
+from canaries import SLOT, assert_nowhere, let_end, new_canary, spreading
 from hostile import children, events, eventually, processes, rows
 from nextflow_house import workflow
 from site_of_tests import CALLING, CALLING_NF, Site
@@ -33,7 +33,7 @@ process SPREAD {
     script:
     \"\"\"
     export SECRET=\\$(head -n 1 ${notes}); cp ${notes} copy.txt; cp ${notes} /tmp/x; cp ${notes} /dev/shm/x
-    cat ${notes}; cat ${notes} >&2; (exec -a \\$SECRET sleep 12) & grep -c \\$SECRET copy.txt; wait
+    cat ${notes}; cat ${notes} >&2; (exec -a \\$SECRET sleep 1800) & grep -c \\$SECRET copy.txt; wait
     \"\"\"
 }
 workflow { SPREAD(Channel.fromList(params.inputs.notes).map { file(it) }) }
@@ -116,8 +116,7 @@ def test_a_run_that_is_killed_ends_once_and_nothing_complete_is_done_twice(site:
 
 
 def test_a_canceled_run_leaves_neither_engine_nor_task(site: Site, tmp_path: Path) -> None:
-    text = SPREADS.replace("sleep 12", "sleep 900")
-    flow = workflow(tmp_path / "w", {"main.nf": text}, name="long-nf", inputs=SLOT, free_commands=["SPREAD"])
+    flow = workflow(tmp_path / "w", {"main.nf": SPREADS}, name="long-nf", inputs=SLOT, free_commands=["SPREAD"])
     canary = new_canary(site)
     run = site.submit(
         site.stage.vet(flow, "vera", "viktor"), {"inputs": {"notes": canary.dataset}}, engine="nextflow"
@@ -139,6 +138,7 @@ def test_a_canary_is_nowhere_in_the_engines_tree_logs_and_home(site: Site, tmp_p
     )
     eventually(lambda: spreading(canary), "the task never read its input", within=90)
     assert_nowhere(site, canary)  # the site's home holds the engine's tree and log, and /tmp is searched too
+    let_end(canary)
     assert site.ended(run) == "COMPLETE", site.engine_log(run)
     assert_nowhere(site, canary)
     work = site.stage.home / "runs" / run / "work"
