@@ -202,7 +202,9 @@ TEXTS: dict[Code, Text] = {
         "Keep short variants of A, C, G, T and N at unique sites of known chromosomes.",
     ),
     Code.HIDDEN_METADATA: _block(
-        _V, "The picture carries text or metadata beside its pixels.", "The clean copy drops it."
+        _V,
+        "There is text or metadata beside what a reader sees: beside pixels, or in the header of packed bytes.",
+        "The clean copy drops it.",
     ),
     Code.TRAILING_BYTES: _block(
         _V, "There are bytes after the end of the content.", "Write the file again without them."

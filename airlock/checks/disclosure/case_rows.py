@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from ..findings import Code, Finding, found
+from ..findings import Code, Finding, Severity, found
 from ..formats.table import number, whole
 from ..subject import Subject, Table
 from .column_names import is_at_risk, is_count, is_statistic, is_survival, words
@@ -20,6 +20,7 @@ _AXES = frozenset(
 )
 _FLAGS = frozenset({0, 1, 2})
 _MANY, _DIFFERENT = 20, 15
+_PAIR, _VERY_MANY = 2, 100
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -27,13 +28,22 @@ def check(subject: Subject) -> Iterator[Finding]:
     table = subject.model
     if not isinstance(table, Table) or len(table.rows) < _MANY or subject.promise is not None:
         return
+    if _is_of_segments(table):
+        yield found(Code.ROW_LEVEL)
+        return
     if any(
         is_at_risk(name) or is_survival(name) or (is_count(name) and not _is_flag(table, at))
         for at, name in enumerate(table.header)
     ):
         return
-    if _times_of_cases(table) or _predictions(table) or _measured(table):
+    if _times_of_cases(table) or _predictions(table):
         yield found(Code.ROW_LEVEL)
+        return
+    measured = _measured(table)
+    if measured > _PAIR:
+        yield found(Code.ROW_LEVEL)
+    elif measured == _PAIR and len(table.rows) >= _VERY_MANY:
+        yield found(Code.ROW_LEVEL, Severity.WARN)  # the points of a plot: of persons, or of genes
 
 
 def _times_of_cases(table: Table) -> bool:
@@ -51,18 +61,24 @@ def _predictions(table: Table) -> bool:
     return bool(guesses) and any(at not in guesses or len(guesses) > 1 for at in truths)
 
 
-def _measured(table: Table) -> bool:
-    """Return whether all columns are numbers in no order, most of them of many values, and rows hardly repeat."""
+def _is_of_segments(table: Table) -> bool:
+    """Return whether rows are segments of samples' genomes, as copy numbers are written."""
+    named = {name.strip().lower() for name in table.header}
+    return bool(named & {"seg.mean", "segmean", "seg_mean"}) and any(words(name) & {"id"} for name in table.header)
+
+
+def _measured(table: Table) -> int:
+    """Return how many columns have many values, where all are numbers in no order and rows hardly repeat; else 0."""
     if any(is_statistic(name) or words(name) & _AXES for name in table.header):
-        return False
+        return 0
     exact = 0
     for at in range(len(table.header)):
         values = [number(cell, decimal_comma=table.decimal_comma) for cell in table.column(at) if cell.strip()]
         written = [value for value in values if value is not None]
         if len(written) < len(values) or _is_ordered(written):
-            return False
+            return 0
         exact += len(set(written)) >= _DIFFERENT
-    return exact >= 3 and len(set(table.rows)) > 0.9 * len(table.rows)
+    return exact if len(set(table.rows)) > 0.9 * len(table.rows) else 0
 
 
 def _is_ordered(values: Sequence[object]) -> bool:

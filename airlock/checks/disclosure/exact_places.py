@@ -30,9 +30,15 @@ def check(subject: Subject) -> Iterator[Finding]:
             cells = model.column(at)
             if one & _LATITUDE and any(_FINE.fullmatch(cell.strip()) for cell in cells):
                 yield found(Code.IDENTIFIER, Severity.WARN, column=at + 1)
+    if model.header and _NAME.fullmatch(model.header[0].strip()) and _are_names(_stripped(model, 0)):
+        yield found(Code.IDENTIFIER, Severity.WARN, column=1)  # names from the first line on
     for at, one in enumerate(named):
-        if one & _NAMED and len(one) <= 2 and _are_names([cell.strip() for cell in model.column(at)]):
+        if one & _NAMED and len(one) <= 2 and _are_names(_stripped(model, at)):
             yield found(Code.ROW_LEVEL, column=at + 1)
+
+
+def _stripped(table: Table, column: int) -> list[str]:
+    return [cell.strip() for cell in table.column(column)]
 
 
 def _are_names(texts: Sequence[str]) -> bool:

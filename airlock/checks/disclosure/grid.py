@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from ..formats.table import whole
+from ..formats.table import counted
 from ..promise import Kind, Promise
 from ..subject import Table
 from .column_names import is_known_other, is_percent, is_total
@@ -56,7 +56,7 @@ class Grid:
 def read_cell(text: str) -> int | Hidden | None:
     """Return a count, what is said of a hidden one, or None for something else."""
     plain = text.strip()
-    number = whole(plain)
+    number = counted(plain)
     if number is not None:
         return number if number >= 0 else None
     if below := _BELOW.fullmatch(plain):

@@ -22,6 +22,8 @@ _PLAIN = (
     re.compile(r"(?<![\w.])\+\d{1,3}[ (]?\d[\d ()/-]{6,16}\d(?![\d.])"),
     re.compile(r"(?<![\w.(])(?<!\d )(?:\(0\d{1,4}\) ?|0\d{2,4}[ /])\d{3,4}[ -]?\d{3,5}(?![\d.,])"),
     re.compile(r"(?<![\w.-])(?:\(\d{3}\) ?|\d{3}-)\d{3}-\d{4}(?![\w.-])"),
+    # Denmark's number since its check digit was given up
+    re.compile(r"(?<![\w.-])(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2}-\d{4}(?![\w.-])"),
     # a word that says what follows
     re.compile(
         r"(?<![A-Za-z])(?:MRN|NHS|hospital|patient|participant|passport|insurance)[ _-]{0,2}"

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from ..findings import Code, Finding, found
 from ..subject import Format, Subject
 from . import identifiers
+from .row_level import is_coded
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _PAYLOAD = re.compile(r"[0-9a-f]{20,}|[A-Z2-7]{24,}|(?=[^_.-]*\d)(?=[^_.-]*[A-Z])[A-Za-z0-9]{24,}|\d{9,}")
+_BETWEEN = re.compile(r"[._-]")
+_BORN = re.compile(r"(?<!\d)19\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])(?!\d)")
 _TABLES = frozenset({Format.TABLE})
 _SUFFIXES = {
     "csv": _TABLES,
@@ -41,6 +44,8 @@ def check(subject: Subject) -> Iterator[Finding]:
             not _PLAIN.fullmatch(part)
             or _PAYLOAD.search(part)
             or identifiers.holds_one(part)
+            or _BORN.search(part)
+            or any(is_coded(word) for word in _BETWEEN.split(part))
             or subject.people.holds_one(part)
         ):
             yield found(Code.FILENAME_CHANNEL)

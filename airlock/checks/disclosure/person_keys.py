@@ -9,6 +9,7 @@ from ..subject import Prose, Subject, Table
 from .column_names import is_of_proteins
 
 _KEY = re.compile(r"(?<![A-Za-z0-9_.:/+-])([A-Z]{1,5}[-_]?)(\d{5,9})(?![A-Za-z0-9_]|\.\d)")
+_IN_A_PATH = re.compile(r"(?<=[A-Za-z0-9_.-]/)([A-Z]{1,5}[-_]?)(\d{5,9})(?=[/.,;:_\s-]|$)")
 _PUBLIC = frozenset(
     {"NM_", "NR_", "NP_", "XM_", "XR_", "XP_", "NC_", "NG_", "NT_", "NW_", "HGNC", "COSM", "COSV", "PMID", "ISO"}
     | {"CVE-", "SRR", "ERR", "DRR", "GSE", "GO", "HP", "MONDO", "ORPHA", "OMIM", "MIM", "CHR", "UTF-", "CP", "EPSG"}
@@ -29,7 +30,8 @@ def check(subject: Subject) -> Iterator[Finding]:
         return
     shapes: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
     for row, line in lines:
-        for match in _KEY.finditer(line[:_LONGEST_LINE]):
+        plain = line[:_LONGEST_LINE]
+        for match in (*_KEY.finditer(plain), *_IN_A_PATH.finditer(plain)):
             shape = (match[1], len(match[2]))
             if match[1] in _PUBLIC:
                 continue

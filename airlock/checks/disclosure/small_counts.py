@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ..findings import Code, Finding, found
-from ..formats.table import whole
+from ..formats.table import counted, whole
 from ..promise import Kind, Promise
 from ..subject import Subject, Table
 from ..thresholds import Policy
@@ -58,7 +58,7 @@ def _code_for(name: str, promise: Promise | None) -> Code | None:
 def _part(cell: str) -> int | None:
     """Return the count that a cell holds, alone, as one of so many, or with its share: `3/120`, `3 (2.5)`."""
     of = _OF.fullmatch(cell.strip())
-    return int(of[1]) if of else whole(cell)
+    return int(of[1]) if of else counted(cell)
 
 
 def _unclear(cells: list[int | None], *, policy: Policy) -> bool:

@@ -1,4 +1,4 @@
-"""Finds small numbers of persons in running text."""
+"""Finds small numbers of persons, and single ones, in running text."""
 
 import re
 from collections.abc import Iterator
@@ -20,6 +20,11 @@ _WRITTEN = re.compile(
     r"(?<![\w-])(?:n|cases|controls|patients|subjects|participants|events|deaths)\s?[=:]\s?(?P<many>\d{1,3})(?![\w.,%])",
     re.IGNORECASE,
 )
+_ONE_CASE = re.compile(
+    r"\b(?:an?|the|this|one)(?: [a-z]{2,12})? \d{1,3}[- ]years?[- ]old (?:[a-z]{2,12} )?"
+    r"(?:wom[ae]n|m[ae]n|girl|boy|male|female|patient|child|infant)\b",
+    re.IGNORECASE,
+)
 _LONGEST_LINE = 20_000
 
 
@@ -33,6 +38,8 @@ def check(subject: Subject) -> Iterator[Finding]:
         matches = (match for pattern in (_SPOKEN, _WRITTEN) for match in pattern.finditer(plain))
         if any(0 < _value(match["many"]) < subject.policy.min_count for match in matches):
             yield found(Code.SMALL_COUNT, Severity.WARN, row=row)
+        if _ONE_CASE.search(plain):
+            yield found(Code.IDENTIFIER, Severity.WARN, row=row)
 
 
 def _value(text: str) -> int:

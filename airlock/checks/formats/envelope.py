@@ -2,6 +2,7 @@
 
 import bz2
 import lzma
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -10,6 +11,10 @@ from typing import Protocol
 from ..findings import Code, refuse
 
 _GZIP = b"\x1f\x8b"
+_EXTRA, _NAME, _COMMENT = 4, 8, 16
+_BLOCK_FIELD = b"BC\x02\0"
+_LONGEST_NAME = 100
+_PLAIN_NAME = re.compile(rb"(?!.*\d{5})[A-Za-z][A-Za-z0-9._-]{0,40}")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _XZ_MEMORY = 128 << 20
@@ -30,6 +35,7 @@ def unpack(content: bytes, *, limit: int) -> bytes:
     while rest:
         if not is_gzip(rest):
             raise refuse(Code.TRAILING_BYTES, offset=len(content) - len(rest))
+        _check_header(rest)
         machine = zlib.decompressobj(31)
         try:
             part = machine.decompress(rest, limit - total + 1)
@@ -44,6 +50,22 @@ def unpack(content: bytes, *, limit: int) -> bytes:
             parts.append(part)
         rest = machine.unused_data
     return b"".join(parts)
+
+
+def _check_header(member: bytes) -> None:
+    """Refuse what the header of a gzip member may carry beside block gzip's own field and a plain name (RFC 1952)."""
+    flags, at = member[3], 10
+    if flags & _EXTRA:
+        length = int.from_bytes(member[10:12], "little")
+        if length != len(_BLOCK_FIELD) + 2 or member[12:16] != _BLOCK_FIELD:
+            raise refuse(Code.HIDDEN_METADATA)
+        at = 12 + length
+    if flags & _NAME:
+        end = member.find(b"\0", at, at + _LONGEST_NAME)
+        if end < 0 or not _PLAIN_NAME.fullmatch(member[at:end]):
+            raise refuse(Code.FILENAME_CHANNEL)
+    if flags & _COMMENT:
+        raise refuse(Code.HIDDEN_METADATA)
 
 
 class _Machine(Protocol):

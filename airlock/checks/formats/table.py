@@ -22,6 +22,7 @@ _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})")
 _LINES_TO_SNIFF = 200
 _MAX_CELLS = 4_000_000
 _FEWEST_SPACED, _NARROWEST_SPACED = 4, 3
+_MOST = 10**15
 _MARKS = 3
 # Letters of Cyrillic that look like Latin ones; inside a Latin word they write something else than is read.
 _LOOK_ALIKES = frozenset("АВЕКМНОРСТХЅІЈаеорсухѕіјһԁԛԝ")
@@ -132,6 +133,15 @@ def whole(cell: str) -> int | None:
     return int(text) if _INTEGER.fullmatch(text) else None
 
 
+def counted(cell: str) -> int | None:
+    """Return the whole number that a cell holds, however it is written: `3`, `3.0`, `+3`, `3e0`."""
+    value = whole(cell)
+    if value is not None:
+        return value
+    written = number(cell) if "%" not in cell else None
+    return int(written) if written is not None and abs(written) < _MOST and written == int(written) else None
+
+
 def strange_character(text: str) -> tuple[int, Code] | None:
     """Return the place and kind of the first character that a reader cannot see, if there is one."""
     for at, letter in enumerate(text):
@@ -148,8 +158,8 @@ def strange_character(text: str) -> tuple[int, Code] | None:
 def _is_hidden(text: str, at: int) -> bool:
     """Return whether a letter beyond ASCII is not seen, or is not what it looks like."""
     letter, category = text[at], unicodedata.category(text[at])
-    if category in ("Cf", "Cc", "Co", "Cn", "Cs", "Zl", "Zp") or letter in _INVISIBLE:
-        return True
+    if category in ("Cf", "Cc", "Co", "Cn", "Cs", "Zl", "Zp", "Nd") or letter in _INVISIBLE:
+        return True  # a digit of another script is a number that no check reads
     if category == "Mn":
         return _is_unseen(text, at)
     return letter in _LOOK_ALIKES and bool(_LATIN.search(text[max(at - 1, 0) : at + 2]))

@@ -54,6 +54,22 @@ GOOD = {
     "greek.md": "The effect of the β-blocker was 3 µg; ΔCt and χ2 are given below. ✔️\n",
 }
 STOPPED = {
+    "floats.csv": ("region,cases\nN,3.0\nS,120.0\n", Code.SMALL_COUNT),
+    "powers.csv": ("region,cases\nN,3e0\nS,1.2e2\n", Code.SMALL_COUNT),
+    "signs.csv": ("region,cases\nN,+3\nS,+120\n", Code.SMALL_COUNT),
+    "wide_digits.csv": ("region,cases\nN,\uff13\nS,120\n", Code.HIDDEN_CHARACTERS),
+    "arabic_digits.csv": ("region,cases\nN,\u0663\nS,120\n", Code.HIDDEN_CHARACTERS),
+    "paths.log": (
+        "sorted /data/cohort/MRN00123456/reads.bam\nsorted /data/cohort/MRN00123457/reads.bam\n",
+        Code.IDENTIFIER,
+    ),
+    "cpr.txt": ("CPR 010190-1234 was removed\n", Code.IDENTIFIER),
+    "P00017.csv": ("region,n\nN,120\nS,330\n", Code.FILENAME_CHANNEL),
+    "of_1961-03-12.csv": ("region,n\nN,120\nS,330\n", Code.FILENAME_CHANNEL),
+    "segments.seg": (
+        "ID\tchrom\tloc.start\tloc.end\tnum.mark\tseg.mean\n" + _lines("T{n}\t1\t{n}000\t{n}900\t{a}\t{g:.3f}\n", 30),
+        Code.ROW_LEVEL,
+    ),
     "sideways.csv": (
         "variable,"
         + ",".join(f"P{n:05d}" for n in range(20))
@@ -124,6 +140,10 @@ STOPPED = {
     "secret.txt": ("AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMIaK7MDENGabPxRfiCYEXAMPLEKEY\n", Code.CREDENTIAL),
 }
 WARNED = {
+    "few_alleles.vcf": (SITES + "chr1\t1000\t.\tA\tG\t.\tPASS\tAC=6;AN=12\n", Code.LOW_ALLELE_COUNT),
+    "one_case.txt": ("A 43-year-old woman from Visby was excluded.\n", Code.IDENTIFIER),
+    "notes.txt": ("Anna Meyer, 43 years, female: HbA1c 43\nBen Olsen, 51 years, male: HbA1c 40\nClara Novak, 47 years, female: HbA1c 39\nDavid Rossi, 38 years, male: HbA1c 41\nEva Dubois, 70 years, female: HbA1c 52\nIda Brown, 71 years, female: HbA1c 50\n", Code.IDENTIFIER),
+    "points.csv": ("x,y\n" + _lines("{a},{g:.2f}\n", 150), Code.ROW_LEVEL),
     "villages.csv": ("village,hiv_positive,hiv_negative\nA,25,0\nB,30,112\nC,14,80\n", Code.CLASS_DISCLOSURE),
     "trace.log": ("Traceback (most recent call last):\nValueError: could not convert string to float: 'Anna Meyer 1961'\n", Code.QUOTED_VALUE),
     "words.txt": ("Only two patients had the variant, both women.\n", Code.SMALL_COUNT),
@@ -174,3 +194,24 @@ def test_a_table_below_comments_hides_nothing(tmp_path: Path) -> None:
     path = tmp_path / "b.csv.gz"
     path.write_bytes(gzip.compress(b"# P00017 and P00018\nregion,cases\nN,30\nS,44\n"))
     assert Code.IDENTIFIER in {finding.code for finding in inspect(path, None, Policy(version=1)).findings}
+
+
+@pytest.mark.parametrize(
+    ("flags", "said", "code"),
+    [
+        (8, b"counts.csv\0", None),
+        (8, b"P00017_AnnaMeyer.csv\0", Code.FILENAME_CHANNEL),
+        (8, b"x" * 5000 + b"\0", Code.FILENAME_CHANNEL),
+        (16, b"P00017 was born in 1961\0", Code.HIDDEN_METADATA),
+        (4, b"\x06\0XY\x02\0\x01\x02", Code.HIDDEN_METADATA),
+    ],
+)
+def test_the_header_of_packed_bytes_carries_nothing(
+    tmp_path: Path, flags: int, said: bytes, code: Code | None
+) -> None:
+    """RFC 1952 lets a gzip header hold a name, a comment and any extra field; tools drop them in silence."""
+    path = tmp_path / "counts.csv.gz"
+    body = gzip.compress(b"region,n\nN,120\nS,330\n")[10:]
+    path.write_bytes(b"\x1f\x8b\x08" + bytes([flags]) + b"\0\0\0\0\x02\xff" + said + body)
+    found = {finding.code for finding in inspect(path, None, Policy(version=1)).findings}
+    assert found == (set() if code is None else {code})
