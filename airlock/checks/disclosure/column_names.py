@@ -48,7 +48,9 @@ _GROUPED = _any_of("group groups band class type category status population coho
 _SURVIVAL = _any_of("survival surv km kaplan survived überleben")
 _AT_RISK = _any_of("risk atrisk")
 _DEGREES = _any_of("dof df degrees freiheitsgrade ddf")
-_PROTEINS = _any_of("protein proteins uniprot accession accessions entry")
+_PUBLIC_KEYS = _any_of(
+    "protein proteins uniprot accession accessions entry icd atc ops drg loinc snomed opcs diagnosis diagnose"
+)
 _ONE_OF_A_PAIR = re.compile(r"ID[ _.]?[12]", re.IGNORECASE)  # as tables of relatives name their two persons
 _ENDPOINT = _any_of("min max minimum maximum range youngest oldest lowest highest")
 
@@ -87,9 +89,9 @@ def is_person_id(name: str) -> bool:
     return bool(parts & _PERSON_ID) and not parts & (_COUNT | _GROUPED)
 
 
-def is_of_proteins(name: str) -> bool:
-    """Return whether the name speaks of proteins, whose public keys look like persons': P04637."""
-    return bool(words(name) & _PROTEINS)
+def has_public_keys(name: str) -> bool:
+    """Return whether the name speaks of what has public keys that look like persons: P04637, E11651."""
+    return bool(words(name) & _PUBLIC_KEYS)
 
 
 def is_plain_id(name: str) -> bool:

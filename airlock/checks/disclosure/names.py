@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ..findings import Code, Finding, found
 from ..subject import Format, Subject
 from . import identifiers
-from .row_level import is_coded
+from .person_keys import is_key
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _PAYLOAD = re.compile(r"[0-9a-f]{20,}|[A-Z2-7]{24,}|(?=[^_.-]*\d)(?=[^_.-]*[A-Z])[A-Za-z0-9]{24,}|\d{9,}")
@@ -45,7 +45,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             or _PAYLOAD.search(part)
             or identifiers.holds_one(part)
             or _BORN.search(part)
-            or any(is_coded(word) for word in _BETWEEN.split(part))
+            or any(is_key(word) for word in _BETWEEN.split(part))
             or subject.people.holds_one(part)
         ):
             yield found(Code.FILENAME_CHANNEL)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from ..findings import Code, Finding, found
 from ..subject import Prose, Subject, Table
-from .column_names import is_of_proteins
+from .column_names import has_public_keys
 
 _KEY = re.compile(r"(?<![A-Za-z0-9_.:/+-])([A-Z]{1,5}[-_]?)(\d{5,9})(?![A-Za-z0-9_]|\.\d)")
 _IN_A_PATH = re.compile(r"(?<=[A-Za-z0-9_.-]/)([A-Z]{1,5}[-_]?)(\d{5,9})(?=[/.,;:_\s-]|$)")
@@ -40,9 +40,15 @@ def check(subject: Subject) -> Iterator[Finding]:
                 yield found(Code.IDENTIFIER, row=row)
 
 
+def is_key(word: str) -> bool:
+    """Return whether a word is a key of that shape."""
+    match = _KEY.fullmatch(word)
+    return match is not None and match[1] not in _PUBLIC
+
+
 def _beside_others(table: Table) -> Iterator[tuple[int, str]]:
     """Yield cells that hold more than one word: a key alone in its cell is a matter of its column."""
-    named = [not is_of_proteins(name) for name in table.header]
+    named = [not has_public_keys(name) for name in table.header]
     for row, cells in enumerate(table.rows, start=1):
         for cell, judged in zip(cells, named, strict=False):
             if judged and not _KEY.fullmatch(cell.strip()):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from ..findings import Code, Finding, found
 from ..formats.table import number
 from ..subject import Prose, Subject, Table
-from .column_names import is_count, is_of_proteins, is_person_fact, is_person_id, is_plain_id, is_statistic, words
+from .column_names import has_public_keys, is_count, is_person_fact, is_person_id, is_plain_id, is_statistic, words
 from .hidden_content import is_intervals
 
 _DATE = re.compile(
@@ -61,7 +61,7 @@ def _is_key(name: str, cells: Sequence[str]) -> bool:
         coded = sum(1 for value in values if any(letter.isdigit() for letter in value)) > 0.8 * len(values)
         repeated = coded and len(set(values)) >= _FEW  # several visits of one person
         return (unique > 0.5 or repeated) and not all("-" in value and len(value) < 8 for value in values)
-    if is_of_proteins(name):
+    if has_public_keys(name):
         return False
     keyed = sum(1 for value in values if is_coded(value) or _is_hash(value))
     return len(values) >= _FEW and unique > 0.9 and keyed > 0.8 * len(values)

@@ -30,6 +30,8 @@ def _lines(row: str, many: int) -> str:
 
 
 GOOD = {
+    "diagnoses.csv": "icd10,n\nE11651,120\nE11649,98\nI25110,77\nC50911,64\nJ44189,51\nK21900,45\n",
+    "part-00000.csv": "region,n\nN,120\nS,330\n",
     "named_rows.csv": '"","n","mean"\n"1",120,5.2\n"2",330,4.9\n"3",210,5.6\n',
     "correlation.csv": ",age,bmi,sbp\nage,1,0.23,0.41\nbmi,0.23,1,0.35\nsbp,0.41,0.35,1\n",
     "by_year.csv": "measure,2010,2011,2012\nadmissions,420,391,406\ndeaths,44,61,52\n",
@@ -121,7 +123,6 @@ STOPPED = {
         Code.GENOTYPES,
     ),
     "hla.tsv": ("who\tHLA-A\tHLA-B\n" + _lines("{n}\tA*{a}:01\tB*{a}:02\n", 30), Code.GENOTYPES),
-    "sites.vcf": (SITES + "chr1\t1000\tP00017\tA\tG\t.\tPASS\tAC=200;AN=5000\n", Code.SAMPLE_IDS),
     "rare.frq": (" CHR SNP A1 A2 MAF NCHROBS\n" + _lines(" 1 rs{n} A G 0.0001 10000\n", 20), Code.LOW_ALLELE_COUNT),
     "short.fa": (">P1\nACGTACGTACGT\n>P2\nACGTACGTACGA\n", None),
     "report.md": ("# Results\n\n| centre | deaths |\n|---|---|\n| A | 2 |\n| B | 14 |\n", Code.SMALL_COUNT),
@@ -140,6 +141,7 @@ STOPPED = {
     "secret.txt": ("AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMIaK7MDENGabPxRfiCYEXAMPLEKEY\n", Code.CREDENTIAL),
 }
 WARNED = {
+    "sites.vcf": (SITES + "chr1\t1000\tP00017\tA\tG\t.\tPASS\tAC=200;AN=5000\n", Code.SAMPLE_IDS),
     "few_alleles.vcf": (SITES + "chr1\t1000\t.\tA\tG\t.\tPASS\tAC=6;AN=12\n", Code.LOW_ALLELE_COUNT),
     "one_case.txt": ("A 43-year-old woman from Visby was excluded.\n", Code.IDENTIFIER),
     "notes.txt": ("Anna Meyer, 43 years, female: HbA1c 43\nBen Olsen, 51 years, male: HbA1c 40\nClara Novak, 47 years, female: HbA1c 39\nDavid Rossi, 38 years, male: HbA1c 41\nEva Dubois, 70 years, female: HbA1c 52\nIda Brown, 71 years, female: HbA1c 50\n", Code.IDENTIFIER),
