@@ -9,7 +9,6 @@ from itertools import islice, takewhile
 from ..subject import Table
 
 _GAP = re.compile(r"\s{2,}|\t")
-_PIPE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*")
 _LATEX_WORD = re.compile(r"\\[a-zA-Z]+\*?")
 _RULE = re.compile(r"[\s|+=:-]*")
 _EDGES = " \t'\"()[]{}|;,"
@@ -94,14 +93,20 @@ def marked(lines: tuple[str, ...]) -> Iterator[Numbered]:
 
 def is_piped(text: str) -> bool:
     """Return whether the text is a table as Markdown writes it, with a rule under its header."""
-    return any(_PIPE_RULE.fullmatch(line) for line in text[: 2 * _MAX_LINE].splitlines()[1:3])
+    return any(map(_is_rule, text[: 2 * _MAX_LINE].splitlines()[1:3]))
+
+
+def _is_rule(line: str) -> bool:
+    """Return whether a line is the rule under a header: `|---|:--|`."""
+    plain = line[:_MAX_LINE].strip()
+    return "--" in plain and not plain.strip("|:- \t")
 
 
 def _piped(lines: tuple[str, ...]) -> Iterator[Numbered]:
     at = 1
     while at < len(lines):
         header = lines[at - 1]
-        if "|" not in header or not _PIPE_RULE.fullmatch(lines[at][:_MAX_LINE]):
+        if "|" not in header or not _is_rule(lines[at]):
             at += 1
             continue
         rows = list(takewhile(lambda line: "|" in line, lines[at + 1 :]))

@@ -21,7 +21,7 @@ _COMMA_NUMBER = re.compile(r"[+-]?\d{1,18},\d{1,18}")
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})")
 _LINES_TO_SNIFF = 200
 _MAX_CELLS = 4_000_000
-_FEWEST_SPACED, _NARROWEST_SPACED = 4, 3
+_FEWEST_SPACED, _NARROWEST_SPACED = 3, 3
 _MOST = 10**15
 _MARKS = 3
 # Letters of Cyrillic that look like Latin ones; inside a Latin word they write something else than is read.
@@ -99,18 +99,16 @@ def read_spaced(text: str, *, encoding: str, policy: Policy) -> Table | None:
 
     The first line names columns in words; that of R lacks a name for the names of rows.
     """
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) < _FEWEST_SPACED or len(lines) > policy.max_rows * 20:
-        return None
-    header, *rows = (tuple(line.split()) for line in lines)
-    width = len(rows[0])
+    lines = (tuple(line.split()) for line in text.splitlines() if line.strip())
+    header, rows = next(lines, ()), list[tuple[str, ...]]()
+    for row in lines:
+        rows.append(row)
+        if len(row) != len(rows[0]) or len(rows) > policy.max_rows * 20 or len(rows) * len(row) > _MAX_CELLS:
+            return None
+    width = len(rows[0]) if rows else 0
     if len(header) == width - 1:
         header = ("", *header)
-    if (
-        width < _NARROWEST_SPACED
-        or any(len(row) != width for row in (header, *rows))
-        or len(rows) * width > _MAX_CELLS
-    ):
+    if len(rows) < _FEWEST_SPACED or width < _NARROWEST_SPACED or len(header) != width:
         return None
     table = Table(header, tuple(rows), " ", encoding)
     counted = any(all(number(cell) is not None for cell in table.column(at)) for at in range(width))
