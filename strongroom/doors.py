@@ -72,12 +72,14 @@ def caller_of(sock: socket.socket) -> Caller:
 
 
 def listen(path: Path, *, mode: int = 0o660) -> socket.socket:
-    """Return a listening Unix socket at `path`, reachable by its group only."""
-    path.unlink(missing_ok=True)
+    """Return a listening Unix socket at `path`, reachable by its group only; who sees it there is answered."""
+    coming = path.with_name(f".{path.name}")  # between its birth and its listening a door refuses
+    coming.unlink(missing_ok=True)
     door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    door.bind(str(path))
-    os.chmod(path, mode)
+    door.bind(str(coming))
+    os.chmod(coming, mode)
     door.listen(256)
+    coming.replace(path)
     return door
 
 
