@@ -5,7 +5,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -156,3 +156,13 @@ def held_still(site: Site, name: str) -> Iterator[None]:
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
+
+
+def share_sheets(site: Site, sheets: Mapping[str, tuple[str, bool]], folder: Path, *, prefix: str) -> None:
+    """Make a dataset of coarse data of each sample sheet, which its owner marked as clear or not."""
+    for name, (text, marked) in sheets.items():
+        file = folder / name / "samples.tsv"
+        file.parent.mkdir()
+        file.write_text(text)
+        clear = ["samples.tsv"] if marked else []
+        site.add(f"{prefix}{name}", [file], observability="coarse", min_population=0, clear=clear)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import events, rows, vetted
+from hostile import events, rows, share_sheets, vetted
 from refusals import submit
 from site_of_tests import Site
 
@@ -212,12 +212,7 @@ def test_t17_what_walls_say_of_an_output_that_was_not_granted_is_nothing(site: S
 def sheets(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Two workflows, one that was vetted to read sample sheets; and for each sheet a dataset of coarse data."""
     folder = tmp_path_factory.mktemp("sheets")
-    for name, (text, marked) in SHEETS.items():
-        file = folder / name / "samples.tsv"
-        file.parent.mkdir()
-        file.write_text(text)
-        clear = ["samples.tsv"] if marked else []
-        site.add(f"sheet-{name}", [file], observability="coarse", min_population=0, clear=clear)
+    share_sheets(site, SHEETS, folder, prefix="sheet-")
     slot = [{"name": "sheet", "pattern": "*.tsv"}]
     text = READS_SHEET.replace("@RESOURCES@", RESOURCES)
     return {

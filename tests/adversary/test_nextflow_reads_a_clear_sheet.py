@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import small_nextflow
-from hostile import events, rows
+from hostile import events, rows, share_sheets
 from nextflow_house import left, workflow
 from refusals import submit
 from site_of_tests import Site
@@ -76,12 +76,7 @@ SLOT = [{"name": "sheet", "pattern": "*.tsv", "min_files": 1, "max_files": 1}]
 def sheets(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """For each sheet a dataset of coarse data; and two workflows, one that was vetted to read them."""
     folder = tmp_path_factory.mktemp("sheets")
-    for name, (text, marked) in SHEETS.items():
-        file = folder / name / "samples.tsv"
-        file.parent.mkdir()
-        file.write_text(text)
-        clear = ["samples.tsv"] if marked else []
-        site.add(f"sheet-nf-{name}", [file], observability="coarse", min_population=0, clear=clear)
+    share_sheets(site, SHEETS, folder, prefix="sheet-nf-")
     said: dict[str, Any] = {"inputs": SLOT, "outputs": [small_nextflow.CONTRACT], "processes": PROCESSES}
     for name, more in (("sheet-nf", {"clear": CLEAR}), ("sheet-nf-blind", {})):
         flow = workflow(folder / name, FILES, name=name, **said, **more)

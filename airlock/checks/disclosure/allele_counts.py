@@ -34,8 +34,6 @@ def _judge(site: Site, counts: tuple[int, ...], total: int, *, row: int, least: 
         yield found(Code.INCONSISTENT_COUNTS, row=row, column=8)
     if any(count < least or total - count < least for count in counts):
         yield found(Code.LOW_ALLELE_COUNT, row=row, column=8)
-    if total < 4 * least:
-        yield found(Code.LOW_ALLELE_COUNT, Severity.WARN, row=row, column=8)  # hardly more persons than the threshold
     if site.frequencies is not None and total:
         agree = len(site.frequencies) == len(counts) and all(
             abs(count / total - said) <= _ROUNDING for count, said in zip(counts, site.frequencies, strict=True)

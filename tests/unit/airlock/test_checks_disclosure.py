@@ -111,7 +111,7 @@ def test_identifiers_are_told_by_their_check_digits(text: str, holds: bool) -> N
 @pytest.mark.parametrize(
     ("records", "expected"),
     [
-        ("1\t5\t.\tA\tG\t.\tPASS\tAC=5;AN=20\n", set()),
+        ("1\t5\t.\tA\tG\t.\tPASS\tAC=5;AN=10\n", set()),
         ("1\t5\t.\tA\tG\t.\tPASS\tAC=4;AN=44\n", {Code.LOW_ALLELE_COUNT}),
         ("1\t5\t.\tA\tG\t.\tPASS\tAC=0;AN=44\n", {Code.LOW_ALLELE_COUNT}),
         ("1\t5\t.\tA\tG\t.\tPASS\tAC=40;AN=44\n", {Code.LOW_ALLELE_COUNT}),

@@ -142,7 +142,6 @@ STOPPED = {
 }
 WARNED = {
     "sites.vcf": (SITES + "chr1\t1000\tP00017\tA\tG\t.\tPASS\tAC=200;AN=5000\n", Code.SAMPLE_IDS),
-    "few_alleles.vcf": (SITES + "chr1\t1000\t.\tA\tG\t.\tPASS\tAC=6;AN=12\n", Code.LOW_ALLELE_COUNT),
     "one_case.txt": ("A 43-year-old woman from Visby was excluded.\n", Code.IDENTIFIER),
     "notes.txt": ("Anna Meyer, 43 years, female: HbA1c 43\nBen Olsen, 51 years, male: HbA1c 40\nClara Novak, 47 years, female: HbA1c 39\nDavid Rossi, 38 years, male: HbA1c 41\nEva Dubois, 70 years, female: HbA1c 52\nIda Brown, 71 years, female: HbA1c 50\n", Code.IDENTIFIER),
     "points.csv": ("x,y\n" + _lines("{a},{g:.2f}\n", 150), Code.ROW_LEVEL),
