@@ -129,7 +129,7 @@ def test_of_many_who_put_one_id_one_wins_and_its_body_is_whole(store: Files | Ke
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()  # a busy machine takes its time for eight uploads at once
     assert len(won) == 1
     assert _read(store, name) == won[0] * pieces
     assert store.everything() == [name]
