@@ -132,6 +132,7 @@ def test_a_large_file_is_refused_before_it_is_copied(tmp_path: Path) -> None:
     (tmp_path / "huge.csv").touch()
     os.truncate(tmp_path / "huge.csv", 2**40)
     done = run(tmp_path / "huge.csv", "--format", "json")
+    (tmp_path / "huge.csv").unlink()  # whoever searches the disk later would read a terabyte of nothing
     assert json.loads(done.stdout)["huge.csv"]["findings"][0]["code"] == Code.TOO_LARGE.value
 
 
