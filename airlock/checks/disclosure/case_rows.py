@@ -1,9 +1,9 @@
 """Finds rows of single cases by what their columns are together: times with outcomes, truths with predictions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ..findings import Code, Finding, Severity, found
-from ..formats.table import number, whole
+from ..formats.table import in_order, number, whole
 from ..subject import Subject, Table
 from .column_names import is_at_risk, is_count, is_statistic, is_survival, words
 
@@ -75,14 +75,10 @@ def _measured(table: Table) -> int:
     for at in range(len(table.header)):
         values = [number(cell, decimal_comma=table.decimal_comma) for cell in table.column(at) if cell.strip()]
         written = [value for value in values if value is not None]
-        if len(written) < len(values) or _is_ordered(written):
+        if len(written) < len(values) or in_order(written):
             return 0
         exact += len(set(written)) >= _DIFFERENT
     return exact if len(set(table.rows)) > 0.9 * len(table.rows) else 0
-
-
-def _is_ordered(values: Sequence[object]) -> bool:
-    return list(values) in (sorted(values), sorted(values, reverse=True))  # type: ignore[type-var]
 
 
 def _is_flag(table: Table, column: int) -> bool:

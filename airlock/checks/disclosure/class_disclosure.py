@@ -11,21 +11,8 @@ from .shares import is_share_of_all, is_total_row, numbers, whole_of
 
 _MOST_GROUPS = 500
 _PROPERTY = frozenset(
-    {
-        "positive",
-        "negative",
-        "yes",
-        "no",
-        "ja",
-        "nein",
-        "alive",
-        "dead",
-        "exposed",
-        "unexposed",
-        "affected",
-        "unaffected",
-    }
-    | {"with", "without", "treated", "untreated", "carrier", "noncarrier"}
+    {"positive", "negative", "yes", "no", "ja", "nein", "alive", "dead", "exposed", "unexposed", "affected"}
+    | {"unaffected", "with", "without", "treated", "untreated", "carrier", "noncarrier"}
 )
 
 

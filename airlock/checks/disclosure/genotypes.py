@@ -38,9 +38,8 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield found(Code.GENOTYPES, column=len(COLUMNS) + 1)
     for row, site in enumerate(model.sites, start=1):
         if any(is_coded(name) for name in site.rsid.split(";")):
-            yield found(
-                Code.SAMPLE_IDS, Severity.WARN, row=row, column=3
-            )  # catalogues of variants have such keys too
+            # A warning, as catalogues of variants have such keys too.
+            yield found(Code.SAMPLE_IDS, Severity.WARN, row=row, column=3)
         for key, value in site.rest:
             if key in _PERSON_KEYS or (value and not _NUMBERS.fullmatch(value)):
                 yield found(Code.SAMPLE_IDS, row=row, column=8)

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..findings import Code, Finding, found
-from ..formats.table import number
+from ..formats.table import in_order, number
 from ..subject import Prose, Subject, Table
 from .column_names import has_public_keys, is_count, is_person_fact, is_person_id, is_plain_id, is_statistic, words
 from .hidden_content import is_intervals
+from .shares import numbers
 
 _DATE = re.compile(
     r"(?:19|20)\d\d-\d\d-\d\d|\d\d?[./]\d\d?[./](?:19|20)?\d\d|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
@@ -82,14 +83,14 @@ def _nameless_persons(table: Table) -> bool:
     exact = 0
     for at in range(len(table.header)):
         cells = table.column(at)
-        values = [number(cell, decimal_comma=table.decimal_comma) for cell in cells]
+        values = numbers(table, at)
         different = len(set(cells))
         if None in values:
             if different > 0.9 * len(cells):
                 return False
         else:
             written = [value for value in values if value is not None]
-            exact += different >= _MEASURED and written not in (sorted(written), sorted(written, reverse=True))
+            exact += different >= _MEASURED and not in_order(written)
     return exact >= 2 and len(set(table.rows)) > 0.9 * len(table.rows)
 
 
@@ -146,14 +147,14 @@ def _measurements(table: Table) -> bool:
     exact = 0
     for at in range(len(table.header)):
         cells = table.column(at)
-        values = [number(cell, decimal_comma=table.decimal_comma) for cell in cells]
+        values = numbers(table, at)
         written = [value for value in values if value is not None]
         different = len(set(cells)) / len(cells)
         if len(written) < 0.8 * len(cells):
             if different > 0.9:
                 return False  # each row has a name: of a gene, a pathway, a place
             continue
-        if written in (sorted(written), sorted(written, reverse=True)):
+        if in_order(written):
             return False  # a curve along an axis
         exact += different > 0.9
     return exact >= 2

@@ -5,7 +5,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 from ..findings import Code, refuse
@@ -123,6 +123,11 @@ def number(cell: str, *, decimal_comma: bool = False) -> Decimal | None:
     if not _NUMBER.fullmatch(text):
         return None
     return Decimal(text)
+
+
+def in_order(values: Sequence[Decimal]) -> bool:
+    """Return whether numbers rise or fall all along, as those of an axis do."""
+    return list(values) in (sorted(values), sorted(values, reverse=True))
 
 
 def whole(cell: str) -> int | None:
