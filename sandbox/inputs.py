@@ -6,11 +6,14 @@ import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from sandbox.arriving import Arriving
 from sandbox.body import CHANGED, Body, BodyError
 from sandbox.crypt4gh import BATCH, CIPHER_SEGMENT, SEGMENT, Crypt4GHError, padded_length_of
-from sandbox.far import FarBody, Store
+
+if TYPE_CHECKING:
+    from sandbox.far import Store  # loaded where bodies lie in a store: each fork pays for what is loaded
 
 MOST_OPEN = 256
 _CHUNK = 1 << 20
@@ -33,10 +36,10 @@ _Identity = tuple[int, int, int, int]
 class Bodies:
     """The bodies of one task: a few open files, and the first thing that was wrong with any of them."""
 
-    def __init__(self, bodies: Sequence[Body], store: Store | None = None) -> None:
+    def __init__(self, bodies: Sequence[Body], store: "Store | None" = None) -> None:
         self.bodies = bodies
         self._far = {
-            number: FarBody(store, body.object, body.length)
+            number: store.body(body.object, body.length)
             for number, body in enumerate(bodies)
             if body.file is None and store is not None
         }

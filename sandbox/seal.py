@@ -4,17 +4,16 @@ import base64
 import contextlib
 import io
 import os
-import secrets
-import uuid
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sandbox.crypt4gh import HEADER_LENGTH, Sealed, pad, padded_length_of, seal_stream
-from sandbox.far import Store
 from sandbox.fields import WORK
+
+if TYPE_CHECKING:
+    from sandbox.far import Store
 
 Role = Literal["output", "stdout", "stderr"]
 T = TypeVar("T")
@@ -77,7 +76,7 @@ def seal_objects(plains: Sequence[Plain], bodies: Path, recipient: bytes, *, pad
     for first in range(0, len(plains), _BATCH):
         part = plains[first : first + _BATCH]
         with Folder(bodies) as folder:
-            fresh = [(plain, uuid.uuid4().hex) for plain in part]
+            fresh = [(plain, os.urandom(16).hex()) for plain in part]
             files = [folder.create(name) for _, name in fresh]
 
             def seal(number: int, part: Sequence[Plain] = part, files: Sequence[int] = files) -> Sealed:
@@ -97,6 +96,8 @@ def seal_objects(plains: Sequence[Plain], bodies: Path, recipient: bytes, *, pad
 def _in_threads(seal: Callable[[int], T], count: int) -> list[T]:
     if count < 2 or _THREADS < 2:
         return [seal(number) for number in range(count)]
+    from concurrent.futures import ThreadPoolExecutor  # each fork pays for what is loaded
+
     with ThreadPoolExecutor(min(_THREADS, count)) as pool:  # ciphers, digests and files work outside Python's lock
         return list(pool.map(seal, range(count)))
 
@@ -109,7 +110,7 @@ def _writer(fd: int) -> Callable[[memoryview], None]:
     return write
 
 
-def seal_to_store(plains: Sequence[Plain], store: Store, recipient: bytes, *, padded: bool) -> list[SealedOutput]:
+def seal_to_store(plains: Sequence[Plain], store: "Store", recipient: bytes, *, padded: bool) -> list[SealedOutput]:
     """Seal each on its way into the object store, as `seal_objects` does into a folder."""
 
     def seal(number: int) -> SealedOutput:
@@ -128,7 +129,7 @@ def seal_files(plains: Sequence[Plain], folder: Path, recipient: bytes) -> list[
         name = (
             plain.path.removeprefix(f"{WORK}/").removeprefix(".strongroom/").lstrip("/").replace("/", "__") + ".c4gh"
         )
-        fresh = folder / f".{secrets.token_hex(8)}"
+        fresh = folder / f".{os.urandom(8).hex()}"
         with plain.open() as source, open(fresh, "xb") as file:
             file.seek(HEADER_LENGTH)
             sealed = seal_stream(source.readinto, file.write, recipient)

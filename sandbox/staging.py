@@ -4,7 +4,7 @@ import io
 from functools import partial
 from pathlib import Path
 
-from sandbox import far, mounts, outside
+from sandbox import mounts
 from sandbox.inputs import Bodies
 from sandbox.mounts import MountError, Stage
 from sandbox.spec import Outside, Spec
@@ -34,6 +34,8 @@ def fetch(spec: Spec, place: Stage, private_key: bytes) -> int:
     wanted = [given for given in spec.inputs if isinstance(given, Outside)]
     if spec.outside is None or not wanted:
         return 0
+    from sandbox import far, outside  # each fork pays for what is loaded
+
     size = sum(given.most for given in wanted)
     _check_memory(size)
     mounts.make_room(place, size=size, files=len(wanted))

@@ -14,15 +14,14 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from sandbox import cgroups, collect, executors, far, kernel, keys, mounts, rehearsal, seal, staging, wire
+from sandbox import cgroups, collect, executors, kernel, keys, mounts, rehearsal, seal, staging, wire
 from sandbox.body import BodyError
 from sandbox.bubblewrap import NoBubblewrap, find_bubblewrap
 from sandbox.collect import TooMuch
 from sandbox.denials import Witness
 from sandbox.executors import DispatcherGone, Ended, Room
-from sandbox.far import Store
 from sandbox.fields import WORK, SpecError
 from sandbox.fuse import MAX_READ, View
 from sandbox.inputs import Bodies
@@ -38,6 +37,9 @@ from sandbox.spec import Executor, Inline, KeyFile, ObjectStore, Spec, parse_spe
 from sandbox.steps import WallsError
 from sandbox.telling import Told, told
 from sandbox.walls import open_walls
+
+if TYPE_CHECKING:
+    from sandbox.far import Store
 
 
 @dataclass
@@ -118,7 +120,7 @@ def _attempt(raw: bytes, channel: socket.socket, ready: Ready, *, own: AttemptKe
     folders = {path: os.open(staged, opening) for path, staged in stage.folders.items()}
     group.limit(spec.limits, scratch_in_memory=space.in_memory)
     unlocked = source.unlock()
-    store = far.at(spec.bodies.socket) if isinstance(spec.bodies, ObjectStore) else None
+    store = _store(spec.bodies.socket) if isinstance(spec.bodies, ObjectStore) else None
     bodies = Bodies(unlocked.bodies, store)
     with _ends_when_told(channel) if store is not None or spec.outside is not None else contextlib.nullcontext():
         work = _lay_inputs(spec, stage, bodies, private_key=unlocked.private_key)
@@ -137,6 +139,12 @@ def _attempt(raw: bytes, channel: socket.socket, ready: Ready, *, own: AttemptKe
             result.cause, result.exit_code, result.reason = "disk_full", None, TOO_MUCH
     space.close()
     return result
+
+
+def _store(socket: Path) -> "Store":
+    from sandbox import far  # the zygote has it already where all bodies are far
+
+    return far.at(socket)
 
 
 def _cpu_seconds(group: cgroups.Group) -> float:
@@ -235,7 +243,7 @@ class _Left:
     ended: Sequence[Ended]
     recipient: bytes
     source: Keys
-    store: Store | None  # None where bodies lie in a folder
+    store: "Store | None"  # None where bodies lie in a folder
 
 
 def _take(result: Result, spec: Spec, left: _Left) -> None:

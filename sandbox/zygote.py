@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import importlib
 import os
 import signal
 import socket
@@ -46,14 +47,15 @@ class Zygote:
         self.process.wait()
 
 
-def start(*, niceness: int = 0) -> Zygote:
+def start(*, niceness: int = 0, afar: bool = False) -> Zygote:
     """Start a zygote; it dies with this process, which alone holds the other end of its control socket.
 
-    All that comes of it has its `niceness`: 0 to 19, of which 19 gives way to everything else.
+    All that comes of it has its `niceness`: 0 to 19, of which 19 gives way to everything else. `afar`:
+    the bodies of its attempts lie in a store, so what reads them there is loaded once.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        command = [sys.executable, "-P", "-m", "sandbox.zygote", str(theirs.fileno()), str(niceness)]
+        command = [sys.executable, "-P", "-m", "sandbox.zygote", str(theirs.fileno()), str(niceness), str(int(afar))]
         # An empty environment: nothing of the dispatcher's is to be read in /proc/*/environ.
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env={}, stdin=subprocess.DEVNULL)
     return Zygote(process, ours)
@@ -123,5 +125,7 @@ def _be_supervisor(control: socket.socket, line: socket.socket, zygote: int) -> 
 
 if __name__ == "__main__":
     os.nice(int(sys.argv[2]))
+    if int(sys.argv[3]):
+        importlib.import_module("sandbox.far")
     # No PDEATHSIG here: it would fire when the thread that called `start` ends. The socket's end is as sure.
     serve(socket.socket(fileno=int(sys.argv[1])))

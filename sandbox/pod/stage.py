@@ -15,7 +15,7 @@ from sandbox import crypt4gh, outside
 from sandbox.arriving import Arriving
 from sandbox.body import Body, BodyError
 from sandbox.door import Door, DoorClosed, DoorRefused, Papers
-from sandbox.far import FarBody, Store
+from sandbox.far import Store
 from sandbox.fields import SpecError
 from sandbox.grants import Claim, Grant, GrantError, open_grant
 from sandbox.keys import KeysError, bodies_of
@@ -129,7 +129,7 @@ class Stage:
         with tree.laid(body.path, mtime=body.mtime) as file:
             if store is not None:
                 arriving = Arriving(body, lambda piece: tree.write_all(file, piece))
-                FarBody(store, body.object, body.length).fetch(arriving.write)
+                store.body(body.object, body.length).fetch(arriving.write)
                 return arriving.end()
 
             def fetch() -> None:

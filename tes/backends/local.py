@@ -27,9 +27,10 @@ class Local:
     name = "local"
     keeps = False
 
-    def __init__(self, signer: Path) -> None:
+    def __init__(self, signer: Path, *, afar: bool = False) -> None:
         self._signer = signer
-        self._zygote: Zygote = start(niceness=BEHIND)
+        self._afar = afar
+        self._zygote: Zygote = start(niceness=BEHIND, afar=afar)
         self._lock = threading.Lock()
         self._channels: dict[str, socket.socket] = {}
         self._launches: dict[int, Launch] = {}  # by the supervisor's pid
@@ -89,7 +90,7 @@ class Local:
             if self._zygote is zygote and zygote.process.poll() is not None:
                 log.error("zygote.lost")
                 zygote.close()
-                self._zygote = start(niceness=BEHIND)
+                self._zygote = start(niceness=BEHIND, afar=self._afar)
         self.sweep()
 
     def _converse(self, channel: socket.socket, launch: Launch, tell: Tell) -> Report:
