@@ -36,7 +36,12 @@ PLACE = (orm.load_only(Task.id, Task.number, Task.state, Task.name, Task.person,
 # Made once: each move of a task is asked for.
 _MOVED = (
     sa.select(Task)
-    .where(Task.run == sa.bindparam("run"), Task.seq > sa.bindparam("since"))
+    .where(
+        Task.run == sa.bindparam("run"),
+        Task.seq > sa.bindparam("since"),
+        # Who made a task knows that it waits: its first move is news.
+        sa.or_(Task.state != TaskState.QUEUED.value, Task.attempts > 0),
+    )
     .order_by(Task.seq)
     .options(orm.load_only(Task.id, Task.seq, Task.state, Task.started, Task.ended))
 )

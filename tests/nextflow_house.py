@@ -1,6 +1,7 @@
 """Nextflow blind in its real walls, its real gateway, and in place of TES a stand-in that runs tasks on plaintext."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import subprocess
@@ -10,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import yaml
+from in_process_tes import InProcess
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -29,6 +30,7 @@ from wes import engines, gateway
 from wes.manifest import Manifest, parse_manifest
 from wes.store import Run, RunFile, files_of
 from wes.stubs import opened, rounded, write_stub
+from wes.tes_door import BASE
 
 IMAGES = {"genomics": "sha256:" + "b" * 64}
 LIMITS = Limits(1 << 30, 1, 100, 1 << 30, 60, 1 << 30, 10_000, 1 << 20)
@@ -104,13 +106,12 @@ class House:
         shutil.rmtree(folders.work, ignore_errors=True)
         folders.work.mkdir()
         engine.write_config(folders, self._config(parameters), launch)
-        transport = httpx.ASGITransport(self._tes())
         with opened(folders.work) as tree:
             with transaction(self.database) as session:
                 for path, row in files_of(session, self.run_id).items():
                     if row.rule is None:
                         write_stub(tree, path, size=row.stub_size, mtime_ns=row.mtime_ns)
-            async with httpx.AsyncClient(transport=transport, base_url="http://tes") as client:
+            async with contextlib.aclosing(InProcess(self._tes())) as client:
                 border = gateway.Gateway(
                     self.run_id, "cohort", coarse=False, images=IMAGES, engine=self.database, tree=tree, tes=client,
                     settings=self.settings, job_of=engine.job_of(self.manifest, self.settings, {}),
@@ -196,9 +197,9 @@ class House:
             })  # fmt: skip
 
         return Starlette(routes=[
-            Route(f"{gateway.BASE}/tasks", create, methods=["POST"]),
-            Route(f"{gateway.BASE}/tasks/{{task:str}}:cancel", cancel, methods=["POST"]),
-            Route(f"{gateway.BASE}/changes", changes, methods=["GET"]),
+            Route(f"{BASE}/tasks", create, methods=["POST"]),
+            Route(f"{BASE}/tasks/{{task:str}}:cancel", cancel, methods=["POST"]),
+            Route(f"{BASE}/changes", changes, methods=["GET"]),
         ])  # fmt: skip
 
     async def _work(self, task: dict[str, Any]) -> None:

@@ -3,15 +3,15 @@
 import asyncio
 import contextlib
 
-import httpx
-
 from archive import decisions
 from strongroom import audit
 from strongroom.database import transaction
+from strongroom.errors import StrongroomError
 from strongroom.queue import Context
-from wes import gateway, remote_jobs
+from wes import remote_jobs
 from wes.runs import TERMINAL, RunState
 from wes.store import find, move
+from wes.tes_door import SOCKET, TesDoor
 
 ACTOR = "wes.supervisor"
 
@@ -24,12 +24,12 @@ async def cancel(context: Context, run_id: str) -> None:
 
 async def cancel_tasks(context: Context, run_id: str) -> None:
     """Return when no task of the run is alive."""
-    async with gateway.tes_client(context.settings.sockets / gateway.TES_SOCKET) as tes:
+    async with contextlib.aclosing(TesDoor(context.settings.sockets / SOCKET)) as tes:
         while True:
-            with contextlib.suppress(httpx.HTTPError, OSError, ValueError, KeyError):
+            with contextlib.suppress(StrongroomError, OSError, ValueError, KeyError):
                 away = await asyncio.to_thread(_cancel_remote, context, run_id)
-                answer = await tes.post(f"{gateway.BASE}/runs/{run_id}:cancel")
-                if answer.json()["live"] + away == 0:
+                answer = await tes.ask("POST", f"/runs/{run_id}:cancel")
+                if answer["live"] + away == 0:
                     return
             await asyncio.sleep(0.1)
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import httpx
 import structlog
 
 from airlock.contract import ENGINE, Contract, log_path
@@ -41,7 +40,7 @@ async def sealed(border: Gateway, path: Path) -> OfferedFile | None:
     }
     try:
         ended = await border.run_own(task, key=digest({"run": border.run, "log": text}), patience=PATIENCE)
-    except (StrongroomError, httpx.HTTPError) as error:
+    except StrongroomError as error:
         log.error("run.log_not_sealed", run=border.run, detail=type(error).__name__)
         return None
     made = (ended or {}).get("printed", {}).get("stdout") if ended and ended["state"] == "COMPLETE" else None

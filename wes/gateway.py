@@ -3,14 +3,12 @@
 import asyncio
 import contextlib
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import sqlalchemy as sa
 import structlog
 import uvicorn
@@ -33,14 +31,14 @@ from wes.glimpses import NONE, Glimpses, Left
 from wes.remote import RemoteRule, check_job
 from wes.rules import Held, Job
 from wes.store import RunTask, files_of, tasks_of
+from wes.tes_door import BASE, TesDoor
 
 ACTOR = "wes.gateway"
-BASE, TES_SOCKET = "/ga4gh/tes/v1", "api.sock"
 MOST_BODY = 8 << 20
 MOST_JOBS = 100_000
-PATIENCE = 90.0  # seconds that an engine waits for a server that died; less than engines wait for their gateway
 NO_CONTRACT = Contract(())
 MOST_FILES = 1_000_000
+NOTED_AFTER = 0.5  # seconds
 ENDED = frozenset({"COMPLETE", "EXECUTOR_ERROR", "SYSTEM_ERROR", "CANCELED", "PREEMPTED"})
 log = structlog.get_logger()
 
@@ -55,7 +53,7 @@ class Gateway:
     images: dict[str, str]
     engine: sa.Engine
     tree: int  # directory file descriptor of the stub tree
-    tes: httpx.AsyncClient
+    tes: TesDoor
     settings: Settings
     job_of: JobOf  # what its engine may ask for (T18, T19)
     remote: Mapping[str, RemoteRule] = field(default_factory=dict)  # rules whose tasks run at another site
@@ -71,6 +69,7 @@ class Gateway:
     of_rule: Counter[str] = field(default_factory=Counter)  # how many there are
     early: dict[str, dict[str, Any]] = field(default_factory=dict)  # ends of tasks that are no jobs here yet
     moved: list[dict[str, Any]] = field(default_factory=list)  # what the engine is told, in order
+    noted: dict[str, float] = field(default_factory=dict)  # jobs that moved, since when; not written down yet
     left: dict[str, Left] = field(default_factory=dict)  # what lists told, for engines that start again
     waiting: asyncio.Condition = field(default_factory=asyncio.Condition)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -116,12 +115,12 @@ class Gateway:
         if task in self.jobs and self.jobs[task].rule in self.remote:
             await run_in_threadpool(self._cancel_remote, task)
         elif task in self.jobs:
-            await self._tes_again("POST", f"{BASE}/tasks/{task}:cancel")
+            await self.tes.ask_again("POST", f"/tasks/{task}:cancel")
 
     async def run_own(self, task: dict[str, Any], *, key: str, patience: float) -> dict[str, Any] | None:
         """Have TES run a task of ours beside the engine's jobs; return its end, None if it has none in time."""
         headers = {"Idempotency-Key": key, "Strongroom-Run": self.run, "Strongroom-Coarse": "no"}
-        made = await self._tes_again("POST", f"{BASE}/tasks", json=task, headers=headers)
+        made = await self.tes.ask_again("POST", "/tasks", json=task, headers=headers)
         end = asyncio.get_running_loop().time() + patience
         while asyncio.get_running_loop().time() < end:
             # It is no job here, so `follow` leaves what it hears of it there.
@@ -159,18 +158,19 @@ class Gateway:
 
     async def follow(self) -> None:
         """Follow the run's tasks for ever, at other sites too; each that ended is settled before the engine hears."""
-        since, wait = 0, 1 if self.remote else 10
+        since = 0
         while True:
+            wait = NOTED_AFTER if self.noted else 1 if self.remote else 10
             try:
-                answer = await self._tes(
-                    "GET", f"{BASE}/changes", params={"run": self.run, "since": since, "wait": wait}
-                )
-            except (httpx.HTTPError, Unavailable):
+                asked = {"run": self.run, "since": since, "wait": wait}
+                answer = await self.tes.ask("GET", "/changes", params=asked)
+            except Unavailable:
                 await asyncio.sleep(0.2)
                 continue
             away = await run_in_threadpool(self._remote_changes) if self.remote else []
             for change in [*answer["tasks"], *away]:
                 await self._settle(change)
+            await self._write_notes()
             since = answer["seq"]
 
     def made(self) -> dict[str, str]:
@@ -205,7 +205,18 @@ class Gateway:
                 await run_in_threadpool(self._show_again, row.task)
             await self.tell(row.task, row.state, row.exit_code)
         elif change["state"] != row.state:
-            await run_in_threadpool(settlement.note, self.engine, row, change)
+            settlement.copy(row, change)
+            self.noted.setdefault(row.task, asyncio.get_running_loop().time())
+
+    async def _write_notes(self) -> None:
+        """Write down the jobs that moved a while ago and have not ended: most end before, and are written once."""
+        moment = asyncio.get_running_loop().time()
+        self.noted = {task: since for task, since in self.noted.items() if self.jobs[task].state not in ENDED}
+        due = [task for task, since in self.noted.items() if moment - since >= NOTED_AFTER]
+        for task in due:
+            del self.noted[task]
+        if due:
+            await run_in_threadpool(settlement.note, self.engine, [self.jobs[task] for task in due])
 
     def _wants(self, row: RunTask) -> bool:
         return self.keeps_tree or row.task in self.asked
@@ -233,7 +244,7 @@ class Gateway:
         if job.rule in self.remote:
             made = await run_in_threadpool(self._create_remote, job, f"{job.key}-{repeat}", task["name"])
         else:
-            made = await self._tes_again("POST", f"{BASE}/tasks", json=task, headers=headers)
+            made = await self.tes.ask_again("POST", "/tasks", json=task, headers=headers)
         row = await run_in_threadpool(
             settlement.record, self.engine, self.run, job, task=made["id"], repeat=repeat, index=index
         )
@@ -274,28 +285,6 @@ class Gateway:
             audit.append(session, Entry(Event.RUN_FREE_COMMAND, ACTOR, self.run, self.project, {"rule": job.rule}))
         self.free.add(job.rule)
 
-    async def _tes_again(self, method: str, path: str, **how: Any) -> dict[str, Any]:
-        """Say what may be said twice until TES answers: a server that died is back before an engine gives up."""
-        end = asyncio.get_running_loop().time() + PATIENCE
-        while True:
-            try:
-                return await self._tes(method, path, **how)
-            except (httpx.HTTPError, Unavailable):
-                if asyncio.get_running_loop().time() > end:
-                    raise
-                await asyncio.sleep(0.2)
-
-    async def _tes(self, method: str, path: str, **how: Any) -> dict[str, Any]:
-        answer = await self.tes.request(method, path, **how)
-        if answer.status_code >= 500:
-            raise Unavailable("TES does not answer.")
-        if answer.status_code >= 400:
-            refusal = StrongroomError(str(answer.json().get("msg", "refused")))
-            refusal.status = answer.status_code
-            raise refusal
-        body: dict[str, Any] = answer.json()
-        return body
-
 
 def application(gateway: Gateway) -> Starlette:
     """Return the HTTP face of a gateway."""
@@ -326,8 +315,6 @@ def application(gateway: Gateway) -> Starlette:
                 return await endpoint(request)
             except StrongroomError as error:
                 return JSONResponse({"msg": error.sentence, "status_code": error.status}, error.status)
-            except httpx.HTTPError:
-                return JSONResponse({"msg": "TES does not answer.", "status_code": 503}, 503)
 
         return answer
 
@@ -378,9 +365,3 @@ def server(gateway: Gateway, socket_path: Path) -> Server:
         timeout_keep_alive=3600,
     )
     return Server(config)
-
-
-def tes_client(socket_path: Path) -> httpx.AsyncClient:
-    """Return a client of TES's private door; who we are, the kernel says."""
-    transport = httpx.AsyncHTTPTransport(uds=os.fspath(socket_path), retries=2)
-    return httpx.AsyncClient(transport=transport, base_url="http://tes", timeout=40)

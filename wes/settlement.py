@@ -44,11 +44,11 @@ def record(engine: sa.Engine, run: str, job: Job, *, task: str, repeat: int, ind
     return row
 
 
-def note(engine: sa.Engine, row: RunTask, change: dict[str, Any]) -> None:
-    """Write down that a job moved without ending."""
+def note(engine: sa.Engine, rows: Collection[RunTask]) -> None:
+    """Write down that jobs moved without ending."""
     with transaction(engine) as session:
-        _copy(row, change)
-        session.merge(row)
+        for row in rows:
+            session.merge(row)
 
 
 def settle(
@@ -56,7 +56,7 @@ def settle(
 ) -> dict[str, Held]:
     """Write down that a job ended, and show its files in the engine's tree; return the files that the run now has."""
     with transaction(engine) as session:
-        _copy(row, change)
+        copy(row, change)
         left = left_by(row, change)
         told = within(glimpses, row.rule, left)
         if told is not None:
@@ -170,7 +170,8 @@ def told_exit_code(state: str, exit_code: int | None) -> int | None:
     return exit_code if exit_code in KNOWN_EXITS and exit_code != 0 else 1
 
 
-def _copy(row: RunTask, change: dict[str, Any]) -> None:
+def copy(row: RunTask, change: dict[str, Any]) -> None:
+    """Note in memory that a job moved."""
     row.state, row.exit_code = change["state"], change["exit_code"]
     row.started, row.ended = _moment(change["started"]), _moment(change["ended"])
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable
 
 import structlog
+import uvloop
 from sqlalchemy import orm
 
 from airlock import intake
@@ -26,6 +27,7 @@ from wes.options import is_whole
 from wes.runs import RunState
 from wes.store import Run, files_of, find, move
 from wes.stubs import Obstructed, missing, opened, write_stub
+from wes.tes_door import SOCKET, TesDoor
 from wes.vetting import NotVetted
 
 ACTOR = "wes.supervisor"
@@ -43,7 +45,7 @@ def supervise(context: Context, run_id: str) -> None:
             return
         state = RunState(run.state)
     if state is RunState.CANCELING:
-        asyncio.run(ends.cancel(context, run_id))
+        uvloop.run(ends.cancel(context, run_id))
         return
     relaunches = 0
     while _launch(context, run_id, relaunches=relaunches):
@@ -62,17 +64,17 @@ def _launch(context: Context, run_id: str, *, relaunches: int) -> bool:
     except NotVetted as error:
         # Verified at submit and again at launch (T23).
         log.error("run.not_vetted", run=run_id, detail=error.detail)
-        asyncio.run(ends.cancel_tasks(context, run_id))
+        uvloop.run(ends.cancel_tasks(context, run_id))
         ends.end(context, run_id, RunState.SYSTEM_ERROR, reason="The workflow is not vetted any more.")
         return False
     try:
         seen = clear.seen(context, run_id, vetted.manifest.glimpses.clear)
     except clear.ClearRefused as error:
         log.error("run.clear_refused", run=run_id, detail=error.detail)
-        asyncio.run(ends.cancel_tasks(context, run_id))
+        uvloop.run(ends.cancel_tasks(context, run_id))
         ends.end(context, run_id, RunState.SYSTEM_ERROR, reason=error.sentence[:300])
         return False
-    return asyncio.run(_Supervision(context, run_id, vetted, seen, relaunches=relaunches).lead())
+    return uvloop.run(_Supervision(context, run_id, vetted, seen, relaunches=relaunches).lead())
 
 
 @queue.sweep
@@ -113,7 +115,7 @@ class _Supervision:
                 images=dict(self.vetted.statement.images),
                 engine=self.context.engine,
                 tree=tree,
-                tes=gateway.tes_client(self.sockets / gateway.TES_SOCKET),
+                tes=TesDoor(self.sockets / SOCKET),
                 settings=self.settings,
                 remote=self.vetted.manifest.remote,
                 job_of=self.engine.job_of(self.vetted.manifest, self.settings, run.config),

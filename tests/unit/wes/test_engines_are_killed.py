@@ -6,13 +6,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 import sqlalchemy as sa
 
 from strongroom.database import reading
 from tes.store import Task
-from wes import engines, gateway
+from wes import engines, gateway, tes_door
+from wes.tes_door import TesDoor
 
 sys.path.append(str(Path(__file__).parent))
 from test_gateway_follow import JOB, border, engine
@@ -34,28 +36,28 @@ def test_which_ends_are_kills(code: int, name: str | None) -> None:
     assert engines.killed_by(code) == name
 
 
-class Dying(httpx.AsyncBaseTransport):
+class Dying(TesDoor):
     """TES as its server dies: before a request reached it, after that, and while it starts."""
 
-    def __init__(self, living: httpx.AsyncBaseTransport, ends: list[str]) -> None:
+    def __init__(self, living: TesDoor, ends: list[str]) -> None:
         self.living, self.ends = living, ends
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        end = self.ends.pop(0) if request.method == "POST" and self.ends else ""
+    async def say(self, method: str, path: str, **how: Any) -> tuple[int, bytes]:
+        end = self.ends.pop(0) if method == "POST" and self.ends else ""
         if end == "before":
-            raise httpx.ConnectError("nobody listens")
+            raise ConnectionRefusedError("nobody listens")
         if end == "starting":
-            return httpx.Response(503)
-        answer = await self.living.handle_async_request(request)
+            return 503, b""
+        answer = await self.living.say(method, path, **how)
         if end == "after":
-            raise httpx.ReadError("reset")
+            raise aiohttp.ServerDisconnectedError("reset")
         return answer
 
 
 def test_a_job_is_created_once_however_often_the_server_dies(engine: sa.Engine, tmp_path: Path) -> None:
     async def story() -> None:
         async with border(engine, tmp_path) as made:
-            made.tes._transport = Dying(made.tes._transport, ["before", "after", "starting", "after"])
+            made.tes = Dying(made.tes, ["before", "after", "starting", "after"])
             task = await made.create(JOB)
             with reading(engine) as session:
                 assert list(session.scalars(sa.select(Task.id))) == [task] == list(made.jobs)
@@ -68,15 +70,15 @@ def test_a_server_that_does_not_come_back_is_told_to_the_engine(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gateway, "PATIENCE", 0.5)
+    monkeypatch.setattr(tes_door, "PATIENCE", 0.5)
     told: list[Any] = []
 
     async def story() -> None:
         async with border(engine, tmp_path) as made:
-            made.tes._transport = Dying(made.tes._transport, ["before"] * 1000)
+            made.tes = Dying(made.tes, ["before"] * 1000)
             door = httpx.ASGITransport(gateway.application(made))
             async with httpx.AsyncClient(transport=door, base_url="http://gateway") as asking:
-                told.append(await asking.post(f"{gateway.BASE}/tasks", json=JOB))
+                told.append(await asking.post(f"{tes_door.BASE}/tasks", json=JOB))
             assert made.jobs == {}
 
     asyncio.run(story())

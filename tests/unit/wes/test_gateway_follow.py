@@ -1,12 +1,13 @@
 """What becomes of a run's tasks reaches its engine once, whoever died in between: a real TES, a real gateway."""
 
 import asyncio
+import contextlib
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -23,6 +24,9 @@ from tes.tasks import TaskState
 from wes import gateway, rules
 from wes.store import Run
 from wes.stubs import opened
+
+sys.path.append(str(Path(__file__).parents[2]))
+from in_process_tes import InProcess
 
 RUN = "a" * 32
 IMAGES = {"genomics": "sha256:" + "b" * 64}
@@ -102,7 +106,7 @@ async def border(engine: sa.Engine, folder: Path, *, keeps_tree: bool = True) ->
     with opened(folder / "tree") as tree:
         async with (
             tes.api.watch_bell(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(as_a_service), base_url="http://tes") as client,
+            contextlib.aclosing(InProcess(as_a_service)) as client,
         ):
             made = gateway.Gateway(
                 RUN,
