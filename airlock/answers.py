@@ -11,6 +11,8 @@ from airlock.checks.cells import MOST_CELLS, Cells
 from airlock.checks.cells import Cell as Count
 from airlock.checks.codes import Code, Severity
 from airlock.checks.findings import MAX_FINDINGS
+from airlock.checks.sites import MOST as MOST_HASHES
+from airlock.checks.sites import Sketch
 from airlock.checks.texts import TEXTS
 from airlock.intake_files import Verdict
 from strongroom.errors import StrongroomError
@@ -29,6 +31,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Number = Annotated[int, Field(ge=0, le=MOST_NUMBER)]
 Cell = Annotated[str, Field(max_length=1000)]
 Row = Annotated[list[Cell], Field(max_length=100)]
@@ -154,7 +157,7 @@ class Counts(_Part):
     rounded: bool
     complete: bool
     cells: Annotated[
-        list[tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")], Number, Number, Number]],
+        list[tuple[Hash, Number, Number, Number]],
         Field(max_length=MOST_CELLS),
     ]
 
@@ -178,6 +181,7 @@ class Answer(_Part):
     clean: bool
     view: View | None = None
     cells: Counts | None = None
+    sites: Annotated[list[Hash], Field(max_length=MOST_HASHES)] | None = None
     members: Annotated[str, Field(pattern=r"^([0-9a-f]{2}){0,7500}$")] | None = None
 
     @model_validator(mode="after")
@@ -186,6 +190,16 @@ class Answer(_Part):
         if Severity[self.verdict.name] < worst or (not self.complete and self.verdict is not Verdict.BLOCK):
             raise ValueError("a verdict milder than its findings")
         return self
+
+
+def counts(answer: Answer) -> Cells | None:
+    """Return the counts of a table as the checks' own type."""
+    return answer.cells.told() if answer.cells else None
+
+
+def sketch(answer: Answer) -> Sketch | None:
+    """Return the places of a file as the checks' own type, in order and each once, whatever the answer holds."""
+    return None if answer.sites is None else Sketch(tuple(sorted({int(number, 16) for number in answer.sites})))
 
 
 def parse_answer(report: dict[str, Any], *, kind: str) -> Answer:

@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlalchemy import orm
 
-from airlock import cohorts, conflicts, history
+from airlock import cohorts, conflicts, history, site_growth
 from airlock.checks.cells import Cells
+from airlock.checks.sites import Sketch
 from airlock.cohorts import Judged
 from airlock.history import Near
 from airlock.intake_files import Verdict, worst
@@ -28,9 +29,10 @@ S = RequestState
 
 @dataclass(frozen=True)
 class Earlier:
-    """What is held against earlier releases once more: counts by file, and the cohorts of the run."""
+    """What is held against earlier releases once more: counts and places by file, and the cohorts of the run."""
 
     counts: dict[str, Cells]
+    sites: dict[str, Sketch]
     cohorts: Judged
 
 
@@ -80,7 +82,9 @@ def give_back(context: Context, request: str, earlier: Earlier) -> None:
 def _told(
     session: orm.Session, file: RequestFile, lineage: list[str], earlier: Earlier
 ) -> tuple[list[Near], list[dict[str, Any]]]:
-    least = parse_policy(session.get_one(IntakeFile, file.file).policy).min_count
+    policy = parse_policy(session.get_one(IntakeFile, file.file).policy)
     cells = earlier.counts.get(file.file)
-    near = history.near_ones(session, lineage, cells, least=least)
-    return near, [*history.findings(near, cells), *earlier.cohorts.findings]
+    near = history.near_ones(session, lineage, cells, least=policy.min_count)
+    own = site_growth.together(earlier.sites.values()) if file.file in earlier.sites else None  # they leave at once
+    grown = site_growth.findings(session, lineage, own, most=policy.max_sites)
+    return near, [*history.findings(near, cells), *earlier.cohorts.findings, *grown]

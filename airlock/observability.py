@@ -20,6 +20,7 @@ STEWARDS_ONLY = frozenset(
         Code.COHORTS_NOT_EXAMINED,
         Code.COHORT_BUDGET,
         Code.UNKNOWN_MEMBERS,
+        Code.SITE_BUDGET,
         Code.KNOWN_PERSON,
     }
 )

@@ -12,9 +12,21 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import orm
 
-from airlock import cohorts, crates, giving_back, history, ingress, inspections, letting_in, rules, stops, taking
-from airlock.answers import InspectionFailed
-from airlock.checks.cells import Cells
+from airlock import (
+    answers,
+    cohorts,
+    crates,
+    giving_back,
+    history,
+    ingress,
+    inspections,
+    letting_in,
+    rules,
+    site_growth,
+    stops,
+    taking,
+)
+from airlock.answers import Answer, InspectionFailed
 from airlock.cohorts import Judged
 from airlock.giving_back import Earlier, NearEarlierRelease
 from airlock.moves import SYSTEM, append, asked, asker, cast, find, move, reviewed, votes_that_count
@@ -87,7 +99,7 @@ def release(context: Context, request: str) -> None:
         if order.dataset is not None:
             letting_in.admit(context, order.request, order.question, dataset=order.dataset)
             return
-        earlier = Earlier(count(context, order), judge(context, request))
+        earlier = _earlier(read_again(context, order), judge(context, request))
         answer = ask(context.settings.sockets / "broker.sock", order.question)
         exported = [_exported(answer, file, lengths[file.file]) for file in order.files]
         try:
@@ -188,13 +200,18 @@ def check_bytes(settings: Settings, file: Approved) -> int:
     return length
 
 
-def count(context: Context, order: Order) -> dict[str, Cells]:
-    """Return the counts of each table that leaves, read once more from the reviewed bytes."""
+def read_again(context: Context, order: Order) -> dict[str, Answer]:
+    """Return what an inspection says of the reviewed bytes of each file that has figures, read once more."""
     with reading(context.engine) as session:
         rows = [session.get_one(IntakeFile, file.file) for file in order.files]
-        asked = {row.id: taking.inspection_of(session, row) for row in rows if taking.is_table(row)}
-    answered = {file: inspections.inspect(one, context.settings) for file, one in asked.items()}
-    return {file: answer.cells.told() for file, answer in answered.items() if answer.cells is not None}
+        asked = {row.id: taking.inspection_of(session, row) for row in rows if taking.has_figures(row)}
+    return {file: inspections.inspect(one, context.settings) for file, one in asked.items()}
+
+
+def _earlier(answered: dict[str, Answer], judged: Judged) -> Earlier:
+    counts = {file: cells for file, one in answered.items() if (cells := answers.counts(one)) is not None}
+    sites = {file: sketch for file, one in answered.items() if (sketch := answers.sketch(one)) is not None}
+    return Earlier(counts, sites, judged)
 
 
 def judge(context: Context, request: str) -> Judged:
@@ -250,6 +267,7 @@ def finish(context: Context, order: Order, exported: list[Exported], earlier: Ea
             )
             if file.file in earlier.counts:
                 history.remember(session, lineage, earlier.counts[file.file], request=row.id, file=file.file)
+        site_growth.remember(session, lineage, site_growth.together(earlier.sites.values()))
         cohorts.remember(session, row.run, earlier.cohorts, request=row.id)
         row.next_try, row.trouble = None, None
         append(

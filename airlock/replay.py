@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import orm
 
-from airlock import cohorts, history, inspections, rules, taking
+from airlock import answers as said_of
+from airlock import cohorts, history, inspections, rules, site_growth, taking
 from airlock.answers import Answer
 from airlock.inspections import Inspection
 from airlock.intake_files import Verdict, worst
@@ -64,9 +65,10 @@ def judged(
     of_persons = cohorts.judge(session, row.run, policy).findings
     replayed = []
     for question, said in answers:
-        cells = said.cells.told() if said.cells else None
+        cells = said_of.counts(said)
         near = history.near_ones(session, lineage, cells, least=policy.min_count, but=row.id)
-        told = [*history.findings(near, cells), *of_persons]
+        grown = site_growth.findings(session, lineage, said_of.sketch(said), most=policy.max_sites)
+        told = [*history.findings(near, cells), *of_persons, *grown]
         after = worst([said.verdict, *(Verdict(f["severity"]) for f in told)])
         codes = sorted({*(f.code.value for f in said.findings), *(f["code"] for f in told)})
         replayed.append(Replayed(question.path, question.before, after.value, tuple(codes)))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import orm
 
-from airlock import answers, cohorts, conflicts, history, inspections, members, submission
+from airlock import answers, cohorts, conflicts, history, inspections, members, site_growth, submission
 from airlock.answers import Answer, InspectionFailed
 from airlock.fixing import root_of
 from airlock.inspections import CleanCopy, Inspection
@@ -119,9 +119,10 @@ def keep_verdict(context: Context, lease: Lease, answer: Answer) -> None:
         row = _leased(session, lease, IntakeState.REPACKED)
         if row is not None:
             run = session.get_one(IntakeRun, row.run)
-            cells = answer.cells.told() if answer.cells else None
+            cells = answers.counts(answer)
             near = history.near_ones(session, run.lineage, cells, least=policy.min_count)
-            row.findings = [*answers.stored(answer), *history.findings(near, cells), *judged.findings]
+            grown = site_growth.findings(session, run.lineage, answers.sketch(answer), most=policy.max_sites)
+            row.findings = [*answers.stored(answer), *history.findings(near, cells), *judged.findings, *grown]
             conflicts.remember(session, row, conflicts.of(row, near, judged.against))
             verdict = worst([answer.verdict, *(Verdict(f["severity"]) for f in row.findings)])
             _settle(session, row, IntakeState.CHECKED, verdict)
@@ -184,6 +185,11 @@ def _is_ready(session: orm.Session, row: IntakeFile) -> bool:
 def is_table(row: IntakeFile) -> bool:
     """Say whether the contract promises a table: those of one run are compared with each other."""
     return row.promise.get("format") in ("tsv", "csv")
+
+
+def has_figures(row: IntakeFile) -> bool:
+    """Say whether the contract promises what is held against earlier releases by its figures or places."""
+    return is_table(row) or row.promise.get("format") == "vcf"
 
 
 def inspection_of(session: orm.Session, row: IntakeFile) -> Inspection:

@@ -11,6 +11,7 @@ import airlock.cohorts
 import airlock.conflicts
 import airlock.history
 import airlock.review_store
+import airlock.site_growth
 import airlock.store
 import archive.store
 import strongroom.audit

@@ -88,6 +88,7 @@ class Inspector:
     store: Folder
     findings: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     cells: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sites: dict[str, list[str]] = field(default_factory=dict)
     report: dict[str, Any] | None = None
     view: dict[str, Any] | None = None
     lists: dict[str, list[str]] = field(default_factory=dict)  # of members, by object
@@ -116,6 +117,7 @@ class Inspector:
             "clean": clean,
             "view": None,
             "cells": self.cells.get(name) if kind == "check" else None,
+            "sites": self.sites.get(name) if kind == "check" else None,
         }
         if kind == "members":
             bits = parse_people(message["request"]["people"]).listed(self.lists[message["object"]])

@@ -6,6 +6,7 @@ from typing import Any
 
 from .cells import Cells
 from .findings import Finding, Severity, bounded, verdict
+from .sites import Sketch
 from .thresholds import Policy
 
 SCHEMA = 1
@@ -14,7 +15,7 @@ MAX_ANSWER = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Findings, the worst of them as verdict, a few numbers; `view`, `cells` and `members` never for requesters."""
+    """Findings, the worst of them as verdict, a few numbers; the rest is never for requesters."""
 
     kind: str
     policy_version: int
@@ -25,6 +26,7 @@ class Answer:
     clean: bool = False
     view: dict[str, Any] | None = None
     cells: Cells | None = None
+    sites: Sketch | None = None
     members: bytes | None = None  # bits, as `People.listed` gives them
 
     @property
@@ -48,6 +50,7 @@ class Answer:
             "clean": self.clean,
             "view": self.view,
             "cells": None if self.cells is None else self.cells.as_json(),
+            "sites": None if self.sites is None else [f"{number:016x}" for number in self.sites.smallest],
             "members": None if self.members is None else self.members.hex(),
         }
 

@@ -57,6 +57,7 @@ class Code(Enum):
     COHORTS_NOT_EXAMINED = "cohorts-not-examined"
     COHORT_BUDGET = "cohort-budget"
     UNKNOWN_MEMBERS = "unknown-members"
+    SITE_BUDGET = "site-budget"
     CREDENTIAL = "credential"
     ROW_LEVEL = "row-level"
     COHORT_SIZE = "cohort-size"

@@ -12,6 +12,7 @@ from .fixes import Fix, fixed, promise_after
 from .formats import opening, second, table, writing
 from .people import NOBODY, People
 from .promise import Promise, Promised
+from .sites import sketch_of
 from .subject import Bundle, Check, Model, Picture, Prose, Sites, Subject, Table
 from .thresholds import Policy
 
@@ -57,6 +58,7 @@ def inspect(
         complete=finished,
         facts=facts(model, opened.stored),
         cells=cells_of(model, rule, policy) if must_be_clean and isinstance(model, Table) else None,
+        sites=sketch_of(model) if must_be_clean else None,
     )
 
 

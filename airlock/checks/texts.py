@@ -158,6 +158,11 @@ TEXTS: dict[Code, Text] = {
         "So many different cohorts of this data were released that one more is too many.",
         "Use the persons of an earlier release.",
     ),
+    Code.SITE_BUDGET: _block(
+        _V,
+        "With earlier releases of the same data, so many places of the genome would be out that they tell who is in.",
+        "Release fewer places, or those that left before.",
+    ),
     Code.UNKNOWN_MEMBERS: _warn(
         _V,
         "Whose data is behind this file, or behind an earlier release, is not known: they count as differing by one.",
