@@ -30,6 +30,7 @@ MOST_OF_A_USER = 512  # stubs at a time: nobody on the node may use up our threa
 PATIENCE = 50.0  # seconds that a dispatcher may be away while somebody waits for its answer; the waiter waits 60
 LAST_WORDS = 3.0  # seconds for a supervisor that is told to end
 AGAIN = 0.5
+LASTING = 0.3  # seconds that an attempt runs before it is worth a word
 
 
 @dataclass(frozen=True)
@@ -143,20 +144,28 @@ class Agent:
                 join.leave(code)
 
     def _run(self, join: Join) -> int:
-        begun = self._begin(join)
-        if begun is None:
-            return NO_ANSWER
+        """Run the stub's attempt, and those that its job takes on; return the last one's exit code."""
+        begun, code = self._begin(join), NO_ANSWER
+        while begun is not None:
+            code, begun = self._one(join, begun)
+        return code
+
+    def _one(self, join: Join, begun: Message) -> tuple[int, Message | None]:
+        """Run one attempt; return the exit code that says how it was, and the next one's spec and pass."""
         pid, channel = self._zygote.launch(begun["spec"].encode())
-        mine = {"attempt": join.attempt, "pass": begun["pass"]}
+        attempt = str(begun.get("attempt", join.attempt))
+        mine = {"attempt": attempt, "pass": begun["pass"]}
         with channel, self._alive(pid, channel, mine) as living:
             join.when_gone(living.end)
             result = self._converse(living)
             living.wait()
         if result is None:
             supervisor.sweep()
-            return NO_ANSWER
-        self._spool.put(join.attempt, {"pass": begun["pass"], "result": result})
-        return OVER if (result.get("cause"), result.get("exit_code")) == ("exited", 0) else ENDED_BADLY
+            return NO_ANSWER, None
+        more = {} if join.gone.is_set() else {"more": True, "user": join.user}
+        answer = self._spool.put(attempt, {"pass": begun["pass"], "result": result}, more=more)
+        code = OVER if (result.get("cause"), result.get("exit_code")) == ("exited", 0) else ENDED_BADLY
+        return code, (answer or {}).get("next")
 
     def _begin(self, join: Join) -> Message | None:
         """Return spec and pass; None if the stub is gone before there is an answer."""
@@ -189,11 +198,12 @@ class Agent:
             return None  # killed, by us or by somebody
 
     def _tell_started(self, message: Message, living: Living) -> None:
-        while not living.over.is_set():
+        # Of what is over by then its result says all.
+        while not living.over.wait(LASTING):
             try:
                 self._door.ask(message)
             except DoorClosed:
-                living.over.wait(AGAIN)
+                continue
             except DoorRefused:
                 return
             else:

@@ -25,8 +25,11 @@ class Spool:
         self._waiting = threading.Event()
         self._waiting.set()  # an earlier life may have left some
 
-    def put(self, attempt: str, said: Message) -> None:
-        """Have a result, with its attempt's pass, on disk before anybody is told; `run` tells it until it's heard."""
+    def put(self, attempt: str, said: Message, *, more: Message) -> Message | None:
+        """Have a result, with its attempt's pass, on disk before anybody is told; `run` tells it until it's heard.
+
+        Return the answer; `more` is said this once alone, and None returned when it was not heard.
+        """
         path, draft = self._folder / f"{attempt}.json", self._folder / f".{attempt}"
         with open(draft, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             json.dump(said, file)
@@ -34,8 +37,10 @@ class Spool:
             os.fsync(file.fileno())
         draft.rename(path)
         _sync(self._folder)
-        if not self._tell(path):
+        answer = self._told(path, more)
+        if answer is None:
             self._waiting.set()
+        return answer
 
     def run(self) -> None:
         """Tell what waits, for ever."""
@@ -43,28 +48,30 @@ class Spool:
             self._waiting.wait()
             self._waiting.clear()
             left = [path for path in sorted(self._folder.iterdir()) if _NAME.fullmatch(path.name)]
-            if not all([self._tell(path) for path in left]):
+            if None in [self._told(path, {}) for path in left]:
                 threading.Event().wait(EVERY)
                 self._waiting.set()
 
-    def _tell(self, path: Path) -> bool:
-        """Return whether this need not be told again."""
+    def _told(self, path: Path, more: Message) -> Message | None:
+        """Return the answer, empty for one that is not wanted; None if it must be told again."""
+        answer: Message = {}
         try:
             said = json.loads(path.read_text())
-            self._door.ask({"verb": "result", "attempt": path.stem, "pass": said["pass"], "result": said["result"]})
+            result = {"attempt": path.stem, "pass": said["pass"], "result": said["result"]}
+            answer = self._door.ask({"verb": "result", **result, **more})
         except DoorClosed:
-            return False
+            return None
         except FileNotFoundError:
-            return True  # told by the other thread
+            return {}  # told by the other thread
         except DoorRefused as error:
             if error.status >= 500:
-                return False
+                return None
             sys.stderr.write(f"agent: the result of {path.stem} is not wanted: {error}\n")
         except (KeyError, TypeError, ValueError):
             sys.stderr.write(f"agent: {path.name} in the spool is no result\n")
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
-        return True
+        return answer
 
 
 def _sync(folder: Path) -> None:

@@ -93,6 +93,13 @@ class Slurm(_Part):
         Path("/usr/local/lib/strongroom/joiner"), description="On nodes: the program that a job's script becomes."
     )
     agent: Path = Field(Path("/run/strongroom"), description="On nodes: the agent's folder, with its sockets.")
+    carry_minutes: int = Field(
+        5,
+        ge=0,
+        le=1440,
+        description="For so long after its begin a job takes further tasks of its project on, of the same size and "
+        "wishes, and asks for so much more time; 0: a job a task.",
+    )
     pause_seconds: float = Field(0.5, gt=0, description="Pause between two questions for the states of all jobs.")
 
     @model_validator(mode="after")

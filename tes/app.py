@@ -52,7 +52,7 @@ def _scheduler(settings: Settings, pledges: Pledges) -> Scheduler:
         case "slurm":
             from tes.backends.slurm.jobs import open_jobs
 
-            return open_jobs(settings, pledges.projects)
+            return open_jobs(settings, pledges.owners)
         case "kubernetes":
             from tes.backends.kubernetes.pods import open_pods
 

@@ -29,8 +29,10 @@ from tes.tasks import AGAIN, Cause, TaskState
 
 MOST_AT_ONCE = 64
 FEW = 4  # plans that are read before it is known whether they fit
-# A task that ends sooner is written down once, as one that ran and ended.
-RUNNING_AFTER = 0.1  # seconds
+# A task that ends sooner is written down once, as one that ran and ended. On a cluster nobody looks that closely.
+RUNNING_AFTER, RUNNING_AFTER_FAR = 0.1, 0.5  # seconds
+# A cluster takes longer than this to start anything, and what comes meanwhile is written down together.
+GATHERED = 0.06  # seconds
 log = structlog.get_logger()
 _TASKS = Task.metadata.tables["tasks"]
 # Made once: they are asked at every ring.
@@ -68,6 +70,7 @@ class Dispatcher:
             outside=asked,
         )
         self._bell = settings.sockets / "dispatcher.bell"
+        self._running_after = RUNNING_AFTER_FAR if backend.keeps else RUNNING_AFTER
         self._running: dict[str, str] = {}  # task -> attempt
         # What backends told and is not written down yet: since when walls are up, by task; ends, by attempt.
         self._up: dict[str, float] = {}
@@ -103,7 +106,9 @@ class Dispatcher:
     def _rest(self, bell: Bell) -> None:
         end = time.monotonic() + 1
         while time.monotonic() < end and not self._long_up():
-            if bell.wait(RUNNING_AFTER if self._running else 1):
+            if bell.wait(self._running_after if self._running else 1):
+                if self.backend.keeps:
+                    time.sleep(GATHERED)
                 break
         bell.quiet()
 
@@ -202,7 +207,7 @@ class Dispatcher:
 
     def _long_up(self) -> list[str]:
         moment = time.monotonic()
-        return [task for task, since in self._up.copy().items() if moment - since >= RUNNING_AFTER]
+        return [task for task, since in self._up.copy().items() if moment - since >= self._running_after]
 
     def _stop(self, task: str) -> bool:
         """Have the attempt of this task killed; say whether there is any."""

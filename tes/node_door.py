@@ -127,15 +127,16 @@ class NodeDoor:
         self._remote.walls_up(self._mine(message))
         return {}
 
-    def _result(self, _line: Line, message: Message) -> Message:
+    def _result(self, line: Line, message: Message) -> Message:
         result = message.get("result")
         if not isinstance(result, dict):
             raise BadRequest("result: what the supervisor said.")
-        attempt = _attempt(message)
-        if self._pledges.signing_key(attempt) is None:
+        attempt, more = _attempt(message), message.get("more") is True
+        if more or self._pledges.signing_key(attempt) is None:
             self._mine(message)  # before a claim no signature tells whose words these are
-        self._remote.result(attempt, result)
-        return {}
+        proof = Proof(self._node_of(line), _text(message, "user")) if more else None
+        following = self._remote.result(attempt, result, more=proof)
+        return {} if following is None else {"next": following}
 
     def _url_to_read(self, _line: Line, message: Message) -> Message:
         return carrying.url_to_read(self._settings, message, inputs=self._inputs(message))

@@ -3,8 +3,9 @@
 import hashlib
 import hmac
 import secrets
+from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,42 +19,74 @@ from tes.claims import FIELDS
 from tes.store import Attempt
 
 ACTOR = "tes.dispatcher"
+MOST_PASSES = 4096
+# A launch is long, and nobody here changes it.
+_SHORT = [orm.load_only(Attempt.id, Attempt.ended, Attempt.begun, Attempt.claim)]
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose job an attempt has: its project, and the attempt whose name the job has."""
+
+    project: str
+    job_of: str
 
 
 @dataclass(frozen=True)
 class Pledges:
-    """The rows of attempts, as the door for nodes needs them."""
+    """The rows of attempts, as the door for nodes needs them; what never changes is remembered."""
 
     engine: sa.Engine
+    _passes: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
-    def projects(self, attempts: Collection[str]) -> Mapping[str, str]:
-        """Return the project of each of these attempts."""
+    def owners(self, attempts: Collection[str]) -> Mapping[str, Owner]:
+        """Return whose jobs these attempts have."""
         with reading(self.engine) as session:
-            rows = session.execute(sa.select(Attempt.id, Attempt.project).where(Attempt.id.in_(attempts)))
-            return {attempt: project for attempt, project in rows}
+            rows = session.execute(
+                sa.select(Attempt.id, Attempt.project, Attempt.begun).where(Attempt.id.in_(attempts))
+            )
+            return {attempt: Owner(project, (begun or {}).get("job_of", attempt)) for attempt, project, begun in rows}
+
+    def hand_in(self, attempt: str) -> None:
+        """Note that a scheduler is about to be told of this attempt: from then on only it knows."""
+        with transaction(self.engine) as session:
+            row = _open(session, attempt)
+            row.begun = row.begun or {"handed_in": True}
+
+    def is_handed_in(self, attempt: str) -> bool:
+        """Say whether a scheduler may know of this attempt."""
+        return bool(self._begun(attempt))
 
     def is_begun(self, attempt: str) -> bool:
         """Say whether a node fetched the spec of this attempt."""
-        with reading(self.engine) as session:
-            begun = session.scalar(sa.select(Attempt.begun).where(Attempt.id == attempt))
-            return begun is not None
+        return "node" in self._begun(attempt)
 
-    def begin(self, attempt: str, node: str) -> str:
-        """Note that a node takes this attempt, and return its pass; whoever comes second is refused."""
+    def _begun(self, attempt: str) -> Mapping[str, Any]:
+        with reading(self.engine) as session:
+            return session.scalar(sa.select(Attempt.begun).where(Attempt.id == attempt)) or {}
+
+    def begin(self, attempt: str, node: str, *, job_of: str | None = None) -> str:
+        """Note that a node takes this attempt, and return its pass; whoever comes second is refused.
+
+        `job_of`: the attempt whose job takes it on.
+        """
         taken = secrets.token_hex(32)
+        digest = _sha256(taken)
         with transaction(self.engine) as session:
             row = _open(session, attempt)
-            if row.begun is not None:
+            if "node" in (row.begun or {}):
                 # A scheduler may start a job twice; the second finds the lease taken and ends.
                 raise Conflict("This attempt was begun before.")
-            row.begun = {"node": node, "pass_sha256": _sha256(taken)}
+            row.begun = {"node": node, "pass_sha256": digest, "job_of": job_of or attempt}
+        self._passes[attempt] = digest
+        if len(self._passes) > MOST_PASSES:
+            self._passes.popitem(last=False)
         return taken
 
     def check_pass(self, attempt: str, given: object) -> None:
         """Raise `NotAllowed` unless `given` is the pass that the node of this attempt was handed."""
-        with reading(self.engine) as session:
-            begun = session.scalar(sa.select(Attempt.begun).where(Attempt.id == attempt)) or {}
-        if not isinstance(given, str) or not hmac.compare_digest(str(begun.get("pass_sha256")), _sha256(given)):
+        known = self._passes.get(attempt) or str(self._begun(attempt).get("pass_sha256"))
+        if not isinstance(given, str) or not hmac.compare_digest(known, _sha256(given)):
             raise NotAllowed("This is not the pass of that attempt.")
 
     def launch(self, attempt: str) -> Mapping[str, Any]:
@@ -85,7 +118,7 @@ class Pledges:
 
 
 def _open(session: orm.Session, attempt: str) -> Attempt:
-    row = session.get(Attempt, attempt, with_for_update=True)
+    row = session.get(Attempt, attempt, with_for_update=True, options=_SHORT)
     if row is None or row.ended is not None:
         raise NotFound("There is no such attempt, or it is over.")
     return row

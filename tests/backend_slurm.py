@@ -74,7 +74,7 @@ class SlurmPlace:
     def begin_life(self) -> None:
         """Be a dispatcher's part anew, with nothing but the rows."""
         settings, pledges = self.house.settings, self.house.pledges
-        self.scheduler = open_jobs(settings, pledges.projects)
+        self.scheduler = open_jobs(settings, pledges.owners)
         self.backend = Remote(self.scheduler, pledges, self.house.signer, stuck_seconds=3)
 
     def open_door(self) -> None:

@@ -3,7 +3,7 @@
 import base64
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from strongroom.database import Base, now, open_database, transaction
 from strongroom.errors import NotAllowed
 from tes.backends import Launch, Tell
 from tes.backends.remote import Remote
-from tes.backends.schedulers import Proof, SchedulerUnavailable, Seen
+from tes.backends.schedulers import Carried, Proof, SchedulerUnavailable, Seen
 from tes.pledges import Pledges
 from tes.reports import Report
 from tes.store import Attempt, Task
@@ -35,6 +35,8 @@ class Words:
         self.forgotten: list[str] = []
         self.fail: list[Exception] = []
         self.silent = False
+        self.carries = True
+        self.carried: list[tuple[str, str]] = []
 
     def place(self, launch: Launch) -> None:
         if self.fail:
@@ -58,6 +60,20 @@ class Words:
         if proof != HERE:
             raise NotAllowed("elsewhere")
         return "n1"
+
+    def shape(self, launch: Launch) -> Hashable | None:
+        return launch.plan.get("shape")
+
+    def carry(self, done: str, launch: Launch, proof: Proof) -> Carried | None:
+        if proof != HERE:
+            raise NotAllowed("elsewhere")
+        if self.fail:
+            raise self.fail.pop(0)
+        if not self.carries:
+            return None
+        self.carried.append((done, launch.attempt))
+        self.said[launch.attempt] = RUNNING
+        return Carried("n1", done)
 
     def pause(self) -> None:
         time.sleep(0.005)

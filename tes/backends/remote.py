@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,9 @@ from sandbox.signing import NotSigned
 from strongroom.errors import Conflict, NotAllowed, NotFound
 from tes import claims
 from tes.backends import Launch, Tell
+from tes.backends.held import Held
 from tes.backends.schedulers import (
+    Carried,
     Proof,
     Scheduler,
     SchedulerRefused,
@@ -49,6 +51,7 @@ class Live:
     cancel_asked: bool = False
     stopped: float = 0.0
     result: Report | None = None
+    shape: Hashable | None = None  # of its job, where one job may run several attempts
 
 
 class Remote:
@@ -64,20 +67,23 @@ class Remote:
         self._stuck = stuck_seconds
         self._lock = threading.Lock()
         self._live: dict[str, Live] = {}
+        self._held = Held()
         self._pool = ThreadPoolExecutor(PLACING, thread_name_prefix="place")
 
     # What the dispatcher asks
 
     def submit(self, launch: Launch, tell: Tell) -> None:
-        """Hand the attempt to the scheduler, from a thread of a pool."""
-        live = self._add(Live(launch, tell))
-        self._pool.submit(self._place, live)
+        """Hand the attempt to the scheduler, from a thread of a pool, or hold it until there is room."""
+        self._take_in(self._add(Live(launch, tell)))
 
     def resume(self, launch: Launch, tell: Tell) -> None:
-        """Take up an attempt: whether it was handed in, only the scheduler knows."""
-        # Never placed again: what it does not know of within a minute is lost, and its task gets another attempt.
+        """Take up an attempt: whether it is in, only the scheduler knows; one that was held is held again."""
         begun = self._pledges.is_begun(launch.attempt)
-        self._add(Live(launch, tell, placed=True, begun=begun))
+        if self._shape(launch) is not None and not self._pledges.is_handed_in(launch.attempt):
+            self._take_in(self._add(Live(launch, tell)))
+        else:
+            # Never placed again: what it does not know of within a minute is lost, and its task gets another attempt.
+            self._add(Live(launch, tell, placed=True, begun=begun))
 
     def cancel(self, attempt: str) -> None:
         """Have the scheduler kill it, again every few seconds until it is gone."""
@@ -85,7 +91,13 @@ class Remote:
         if live is None:
             return
         live.cancel_asked = True
-        if time.monotonic() - live.stopped > STOP_AGAIN:
+        with self._lock:
+            held = self._held.holds(attempt)
+            if held:
+                self._held.remove(attempt)
+        if held:  # nobody but us ever heard of it
+            self._pool.submit(self._end, live, report(Cause.CANCELED, "The task was canceled."))
+        elif time.monotonic() - live.stopped > STOP_AGAIN:
             live.stopped = time.monotonic()
             self._pool.submit(self._tried, self._scheduler.stop, attempt)
 
@@ -108,9 +120,7 @@ class Remote:
         except NotAllowed:
             self._alarm(attempt, proof)
             raise
-        taken = self._pledges.begin(attempt, node)
-        live.begun = True
-        return {"spec": live.launch.spec.decode(), "pass": taken, "plan": live.launch.plan}
+        return self._begun(live, Carried(node, attempt))
 
     def claim(self, attempt: str, claim: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the work order for a claim; it is remembered first, so that its result is known after a restart."""
@@ -133,22 +143,83 @@ class Remote:
             live.started = True
             live.tell.started()
 
-    def result(self, attempt: str, result: Mapping[str, Any]) -> None:
-        """Take the signed result of an attempt; of one that is over already it is not wanted any more."""
+    def result(
+        self, attempt: str, result: Mapping[str, Any], *, more: Proof | None = None
+    ) -> Mapping[str, Any] | None:
+        """Take the signed result of an attempt; of one that is over already it is not wanted any more.
+
+        To whom its job still runs for (`more`), return what `begin` would of another attempt, if one waits for it.
+        """
         live = self._live.get(attempt)
         if live is None:
-            return
+            return None
         try:
             words = own_words(result, self._pledges.signing_key(attempt))
         except NotSigned as error:
             log.error("result.forged", attempt=attempt, alarm=True)
             raise NotAllowed("This is not signed with the key that the attempt claimed with.") from error
-        if believed(words, cancel_asked=live.cancel_asked):
-            self._end(live, words)
-        else:
+        if words["cause"] != Cause.SYSTEM:
+            self.walls_up(attempt)  # a node does not say so of what is over soon
+        if not believed(words, cancel_asked=live.cancel_asked):
             live.result = words
+            return None
+        if not self._over(live, words):
+            return None
+        try:
+            return self._carried_on(live, more) if more is not None else None
+        finally:
+            self._forget(live)
 
     # How it works
+
+    def _shape(self, launch: Launch) -> Hashable | None:
+        try:
+            return self._scheduler.shape(launch)
+        except SchedulerRefused:
+            return None  # it will say so when it is handed in
+
+    def _take_in(self, live: Live) -> None:
+        live.shape = self._shape(live.launch)
+        if live.shape is None:
+            self._pool.submit(self._place, live)
+            return
+        with self._lock:
+            self._held.add(live.launch.attempt, live.shape, time.monotonic())
+        self._let_in()
+
+    def _let_in(self) -> None:
+        """Hand in what is held no longer."""
+        with self._lock:
+            going = [self._live[one] for one in self._held.let_in(time.monotonic()) if one in self._live]
+        for live in going:
+            self._pool.submit(self._place, live)
+
+    def _begun(self, live: Live, where: Carried) -> Mapping[str, Any]:
+        attempt = live.launch.attempt
+        taken = self._pledges.begin(attempt, where.node, job_of=where.job_of)
+        live.begun = True
+        return {"attempt": attempt, "spec": live.launch.spec.decode(), "pass": taken, "plan": live.launch.plan}
+
+    def _carried_on(self, live: Live, proof: Proof) -> Mapping[str, Any] | None:
+        """Return another attempt for the job of one that is over, oldest first; None lets the job end."""
+        with self._lock:
+            attempt = self._held.take(live.shape) if live.shape is not None and not live.cancel_asked else None
+            following = self._live.get(attempt) if attempt is not None else None
+        if following is None or attempt is None:
+            return None
+        try:
+            where = self._scheduler.carry(live.launch.attempt, following.launch, proof)
+            if where is not None:
+                following.placed, following.seen_since = True, time.monotonic()
+                return self._begun(following, where)
+        except NotAllowed:
+            self._alarm(attempt, proof)
+        except (NotFound, SchedulerUnavailable) as error:
+            log.warning("job.not_carried_on", attempt=attempt, detail=error.detail)
+        with self._lock:
+            if attempt in self._live:
+                self._held.put_back(attempt)
+        return None
 
     def _add(self, live: Live) -> Live:
         with self._lock:
@@ -173,6 +244,8 @@ class Remote:
                 if live.cancel_asked:
                     self._scheduler.stop(attempt)
                 else:
+                    if live.shape is not None:
+                        self._pledges.hand_in(attempt)
                     self._scheduler.place(live.launch)
                 live.seen_since = time.monotonic()
                 live.placed = True
@@ -190,6 +263,7 @@ class Remote:
         orphans, wait = time.monotonic() + ORPHANS_EVERY, 0.0
         while True:
             try:
+                self._let_in()
                 self._look()
                 if time.monotonic() > orphans:
                     orphans = time.monotonic() + ORPHANS_EVERY
@@ -234,11 +308,22 @@ class Remote:
                 self._end(live, said)
 
     def _end(self, live: Live, said: Report) -> None:
+        if self._over(live, said):
+            self._forget(live)
+
+    def _over(self, live: Live, said: Report) -> bool:
+        """Tell the one report, and return when it is written down; say whether this was it."""
+        with self._lock:
+            if self._live.pop(live.launch.attempt, None) is None:
+                return False
+        live.tell.ended(said)
+        return True
+
+    def _forget(self, live: Live) -> None:
         attempt = live.launch.attempt
         with self._lock:
-            if self._live.pop(attempt, None) is None:
-                return  # one report, and this was not the first
-        live.tell.ended(said)
+            self._held.remove(attempt)
+        self._let_in()
         self._pool.submit(self._tried, self._scheduler.forget, attempt)
 
     def _tried(self, act: Callable[[str], None], attempt: str) -> None:

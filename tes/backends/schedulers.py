@@ -1,6 +1,6 @@
 """The contract of a scheduler: what clusters differ in, and what the record and a cluster's word come to."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -42,11 +42,20 @@ class Proof:
     token: str | None = None
 
 
+@dataclass(frozen=True)
+class Carried:
+    """Where a job took another attempt on: its node, and the attempt whose name the job has."""
+
+    node: str
+    job_of: str
+
+
 class Scheduler(Protocol):
     """Obligations: (1) `place` may be told twice of one attempt, and has it once: it looks before it hands in again;
     (2) a call raises `SchedulerUnavailable` when the answer is not known, `SchedulerRefused` only for a no; (3)
     `look` answers for all attempts in one question, and leaves out what it knows nothing of; (4) `prove` returns for
-    nobody but who is where the scheduler put this very attempt; (5) each call may come from any thread."""
+    nobody but who is where the scheduler put this very attempt, and `carry` lets none run anywhere else; (5) each
+    call may come from any thread."""
 
     name: str
 
@@ -64,6 +73,15 @@ class Scheduler(Protocol):
 
     def prove(self, attempt: str, proof: Proof) -> str:
         """Return the node that an attempt runs on if `proof` is from there; raises `NotAllowed` (T1)."""
+
+    def shape(self, launch: Launch) -> Hashable | None:
+        """Return what attempts have in common that one job may run one after the other; None: each has its own."""
+
+    def carry(self, done: str, launch: Launch, proof: Proof) -> Carried | None:
+        """Have the job of an attempt that is over run another of its shape, where `proof` is from; None: no more.
+
+        Raises `NotAllowed` for who is not where that job runs (T1).
+        """
 
     def pause(self) -> None:
         """Return when it is time to look again."""

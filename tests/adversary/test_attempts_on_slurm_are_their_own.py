@@ -28,6 +28,7 @@ from sandbox.spec import spec_digest
 from strongroom.audit import AuditEvent
 from strongroom.database import reading
 from tes import node_keys
+from tes.backends import held
 
 OWNER, STRANGER = USERS
 DOORS: list[Door] = []
@@ -285,3 +286,36 @@ def test_t1_one_user_does_not_take_all_the_agents_threads(place: SlurmPlace) -> 
     finally:
         for line in lines:
             line.close()
+
+
+@pytest.mark.parametrize(
+    ("node", "user", "spoiled"),
+    [("n2", OWNER, False), ("n1", STRANGER, False), (None, OWNER, False), ("n1", OWNER, True)],
+    ids=["another node", "another user", "no certificate", "another pass"],
+)
+def test_t1_more_is_given_to_the_place_of_the_job_alone(
+    place: SlurmPlace, monkeypatch: pytest.MonkeyPatch, node: str | None, user: str, spoiled: bool
+) -> None:
+    monkeypatch.setattr(held, "FIRST", 1)
+    monkeypatch.setattr(place.backend, "_held", held.Held())  # earlier tests left some that nobody ends
+    with waiting(place) as told:
+        following = place.submit(shell("exit 4"), plan={"backend_parameters": {"constraint": "n1"}})
+        begun, own = begin(place, told), AttemptKey()
+        door_of(place, "n1").ask(claim_of(told, begun, own))
+        said = {"type": "result", "cause": "exited", "exit_code": 0, "reason": None, "outputs": []}
+        taken = "0" * 64 if spoiled else begun["pass"]
+        asked = {"verb": "result", "attempt": told.attempt, "pass": taken, "result": own.signed(said)}
+        door = door_of(place, node)
+        if spoiled:
+            with pytest.raises(DoorRefused) as refused:
+                door.ask({**asked, "more": True, "user": user})
+            assert refused.value.status == 403
+            assert not told.over.is_set()
+            assert "next" not in door.ask({**asked, "pass": begun["pass"]})
+        else:
+            assert "next" not in door.ask({**asked, "more": True, "user": user})
+            assert refusals(place, following.attempt) == [{"kind": "task", "node": node or "unknown"}]
+        assert told.ends() == ("exited", 0)
+        assert "next" not in door_of(place, "n1").ask({**asked, "pass": begun["pass"], "more": True, "user": OWNER})
+    assert following.ends() == ("exited", 4)
+    assert place.house.claims.count(following.attempt) == 1

@@ -30,7 +30,7 @@ def job(launch: Launch, *, user: str, site: Slurm) -> Job:
         script=_script(launch.attempt, site),
         cpus=max(1, math.ceil(launch.plan["cores"])),
         memory_mb=max(LEAST_MB, math.ceil(_memory(launch.plan) / (1 << 20))),
-        options=_within(wishes, math.ceil(launch.plan["seconds"] / 60) + MARGIN),
+        options=_within(wishes, math.ceil(launch.plan["seconds"] / 60) + MARGIN, carries=site.carry_minutes),
         comment=f"attempt {launch.attempt}",
     )
 
@@ -47,6 +47,8 @@ def _memory(plan: Mapping[str, Any]) -> int:
     return int(plan["memory"]) + (0 if plan.get("scratch_on_disk") else int(plan["scratch"]))
 
 
-def _within(wishes: Options, minutes: int) -> Options:
-    """Return the wishes with a time limit: the task's own, or what it asked for if that is less."""
-    return Options(**{**vars(wishes), "minutes": min(minutes, wishes.minutes or minutes)})
+def _within(wishes: Options, minutes: int, *, carries: int) -> Options:
+    """Return the wishes with a time limit: the task's and what its job carries; less if it asked for less."""
+    if wishes.minutes is not None:
+        return Options(**{**vars(wishes), "minutes": min(minutes, wishes.minutes)})
+    return Options(**{**vars(wishes), "minutes": minutes + carries})

@@ -56,7 +56,7 @@ def eventually_empty(folder: Path) -> None:
 
 
 def test_a_result_that_is_heard_leaves_nothing(dispatcher: Dispatcher, tmp_path: Path) -> None:
-    spool_of(tmp_path, dispatcher).put(ATTEMPT, SAID)
+    spool_of(tmp_path, dispatcher).put(ATTEMPT, SAID, more={})
     assert dispatcher.heard == [{"verb": "result", "attempt": ATTEMPT, **SAID}]
     assert files(tmp_path) == []
 
@@ -65,7 +65,7 @@ def test_a_result_that_is_heard_leaves_nothing(dispatcher: Dispatcher, tmp_path:
 def test_a_result_that_is_not_heard_is_told_again(dispatcher: Dispatcher, tmp_path: Path, silence: Exception) -> None:
     dispatcher.answers = [silence, silence]
     spool = spool_of(tmp_path, dispatcher)
-    spool.put(ATTEMPT, SAID)
+    spool.put(ATTEMPT, SAID, more={})
     assert files(tmp_path) == [f"{ATTEMPT}.json"]
     told_for_ever(spool)
     eventually_empty(tmp_path)
@@ -74,7 +74,7 @@ def test_a_result_that_is_not_heard_is_told_again(dispatcher: Dispatcher, tmp_pa
 
 def test_what_an_earlier_life_left_is_told(dispatcher: Dispatcher, tmp_path: Path) -> None:
     dispatcher.answers = [DoorClosed("away")]
-    spool_of(tmp_path, dispatcher).put(ATTEMPT, SAID)
+    spool_of(tmp_path, dispatcher).put(ATTEMPT, SAID, more={})
     told_for_ever(spool_of(tmp_path, dispatcher))
     eventually_empty(tmp_path)
     assert dispatcher.heard[0]["result"] == RESULT
@@ -82,7 +82,7 @@ def test_what_an_earlier_life_left_is_told(dispatcher: Dispatcher, tmp_path: Pat
 
 def test_what_nobody_wants_is_not_told_for_ever(dispatcher: Dispatcher, tmp_path: Path) -> None:
     dispatcher.answers = [DoorRefused("This is not signed with the key that the attempt claimed with.", 403)]
-    spool_of(tmp_path, dispatcher).put(ATTEMPT, SAID)
+    spool_of(tmp_path, dispatcher).put(ATTEMPT, SAID, more={})
     assert files(tmp_path) == []
     assert dispatcher.heard == []
 
@@ -103,6 +103,16 @@ def test_what_is_no_result_is_put_away_and_drafts_are_not_told(dispatcher: Dispa
 
 def test_nobody_else_reads_results(dispatcher: Dispatcher, tmp_path: Path) -> None:
     dispatcher.answers = [DoorClosed("away")]
-    spool_of(tmp_path, dispatcher).put(ATTEMPT, SAID)
+    spool_of(tmp_path, dispatcher).put(ATTEMPT, SAID, more={})
     assert (tmp_path / "spool").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "spool" / f"{ATTEMPT}.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_asked_for_beside_a_result_is_asked_once(dispatcher: Dispatcher, tmp_path: Path) -> None:
+    dispatcher.answers = [DoorClosed("away")]
+    spool, more = spool_of(tmp_path, dispatcher), {"more": True, "user": "job1"}
+    assert spool.put(ATTEMPT, SAID, more=more) is None
+    told_for_ever(spool)
+    eventually_empty(tmp_path)
+    assert spool.put(ATTEMPT, SAID, more=more) == {"ok": True}
+    assert [message.get("more") for message in dispatcher.heard] == [None, True]

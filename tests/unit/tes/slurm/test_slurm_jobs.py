@@ -1,6 +1,7 @@
 """How attempts become jobs, and what is believed of a cluster's answers; the cluster stands in memory here."""
 
 import dataclasses
+import time
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +13,11 @@ from pydantic import ValidationError
 from strongroom.clusters import Slurm
 from strongroom.errors import NotAllowed
 from tes.backends import Launch
-from tes.backends.schedulers import Proof, SchedulerRefused, SchedulerUnavailable, Seen
+from tes.backends.schedulers import Carried, Proof, SchedulerRefused, SchedulerUnavailable, Seen
 from tes.backends.slurm import scripts
 from tes.backends.slurm.client import Job, JobState, SlurmRefused, SlurmUnavailable
 from tes.backends.slurm.jobs import Jobs
+from tes.pledges import Owner
 from tes.tasks import Cause, TaskState
 
 ATTEMPT, OTHER = "a" * 32, "b" * 32
@@ -80,18 +82,20 @@ def a_launch(attempt: str = ATTEMPT, project: str = "cohort", **plan: Any) -> La
 
 def jobs_on(slurmctld: Cluster, *, settles: float = 0.0, projects: Mapping[str, str] | None = None) -> Jobs:
     known = projects or {}
-    return Jobs(slurmctld, SITE, lambda wanted: {a: known[a] for a in wanted if a in known}, settles=settles)
+    return Jobs(
+        slurmctld, SITE, lambda wanted: {a: Owner(known[a], a) for a in wanted if a in known}, settles=settles
+    )
 
 
 @pytest.mark.parametrize(
     ("plan", "asked"),
     [
-        ({}, {"cpus": 2, "memory_mb": 96, "minutes": 4}),
-        ({"scratch_on_disk": True, "memory": 1}, {"cpus": 2, "memory_mb": 16, "minutes": 4}),
-        ({"cores": 0.2, "seconds": 3600}, {"cpus": 1, "memory_mb": 96, "minutes": 62}),
+        ({}, {"cpus": 2, "memory_mb": 96, "minutes": 9}),
+        ({"scratch_on_disk": True, "memory": 1}, {"cpus": 2, "memory_mb": 16, "minutes": 9}),
+        ({"cores": 0.2, "seconds": 3600}, {"cpus": 1, "memory_mb": 96, "minutes": 67}),
         ({"backend_parameters": {"time": "1"}}, {"cpus": 2, "memory_mb": 96, "minutes": 1}),
         ({"backend_parameters": {"time": "9-00:00:00"}}, {"cpus": 2, "memory_mb": 96, "minutes": 4}),
-        ({"backend_parameters": {"qos": "not-allowed"}}, {"cpus": 2, "memory_mb": 96, "minutes": 4}),
+        ({"backend_parameters": {"qos": "not-allowed"}}, {"cpus": 2, "memory_mb": 96, "minutes": 9}),
     ],
 )
 def test_a_job_asks_for_what_its_task_needs(plan: dict[str, Any], asked: dict[str, int]) -> None:
@@ -259,3 +263,65 @@ def test_what_is_forgotten_is_asked_about_no_more(slurmctld: Cluster) -> None:
     assert jobs.look([]) == {}
     assert jobs.everything() == ()
     assert jobs._known == {}
+
+
+def test_what_one_job_may_run_has_one_shape(slurmctld: Cluster) -> None:
+    jobs = jobs_on(slurmctld)
+    same = jobs.shape(a_launch())
+    assert same == jobs.shape(a_launch(OTHER, cores=2, inputs=["x"]))
+    others = [a_launch(project="other"), a_launch(cores=3), a_launch(memory=128 * MIB), a_launch(seconds=900)]
+    others.append(a_launch(backend_parameters={"partition": "long"}))
+    assert len({same, *map(jobs.shape, others)}) == 1 + len(others)
+    assert jobs.shape(a_launch(backend_parameters={"time": "1"})) is None
+    assert jobs.shape(a_launch(project="unknown")) is None
+    alone = Jobs(slurmctld, SITE.model_copy(update={"carry_minutes": 0}), lambda _: {})
+    assert alone.shape(a_launch()) is None
+
+
+def running(slurmctld: Cluster) -> Jobs:
+    jobs = jobs_on(slurmctld)
+    jobs.place(a_launch())
+    jobs.prove(ATTEMPT, Proof("n2", "job1"))
+    return jobs
+
+
+@pytest.mark.parametrize("proof", [Proof("n3", "job1"), Proof("n2", "job2"), Proof(None, "job1"), Proof("n2")])
+def test_t1_a_job_carries_on_at_its_own_place_only(slurmctld: Cluster, proof: Proof) -> None:
+    jobs = running(slurmctld)
+    with pytest.raises(NotAllowed):
+        jobs.carry(ATTEMPT, a_launch(OTHER), proof)
+    assert jobs.carry(ATTEMPT, a_launch(OTHER), Proof("n2", "job1")) == Carried("n2", ATTEMPT)
+
+
+def test_t1_a_job_that_is_over_carries_nothing_on(slurmctld: Cluster) -> None:
+    jobs = running(slurmctld)
+    slurmctld.become(1, state="COMPLETED")
+    jobs._answered = (float("-inf"), {})  # what SLURM said a while ago proves nothing
+    assert jobs.carry(ATTEMPT, a_launch(OTHER), Proof("n2", "job1")) is None
+
+
+def test_a_job_that_grew_old_or_was_stopped_or_never_seen_carries_nothing_on(slurmctld: Cluster) -> None:
+    jobs, place = running(slurmctld), Proof("n2", "job1")
+    assert jobs.carry(OTHER, a_launch("c" * 32), place) is None
+    jobs._known[ATTEMPT].begun = time.monotonic() - 60 * SITE.carry_minutes - 1
+    assert jobs.carry(ATTEMPT, a_launch(OTHER), place) is None
+    jobs._known[ATTEMPT].begun = time.monotonic()
+    jobs.stop(ATTEMPT)
+    assert jobs.carry(ATTEMPT, a_launch(OTHER), place) is None
+
+
+def test_a_late_cancel_does_not_reach_who_has_the_job_now(slurmctld: Cluster) -> None:
+    jobs = running(slurmctld)
+    jobs.carry(ATTEMPT, a_launch(OTHER), Proof("n2", "job1"))
+    jobs.stop(ATTEMPT)
+    assert slurmctld.cancelled == []
+    jobs.forget(ATTEMPT)
+    assert jobs.look([OTHER])[OTHER].word == "RUNNING"
+    jobs.stop(OTHER)
+    assert slurmctld.cancelled == [(1, "job1")]
+
+
+def test_after_a_restart_a_carried_attempt_is_found_by_the_name_of_its_job(slurmctld: Cluster) -> None:
+    running(slurmctld)
+    again = Jobs(slurmctld, SITE, lambda wanted: {one: Owner("cohort", ATTEMPT) for one in wanted})
+    assert again.look([OTHER])[OTHER].word == "RUNNING"
