@@ -52,4 +52,4 @@ def test_at_least_95_of_100_cases_give_the_suites_own_results() -> None:
 
 
 def test_the_page_says_what_is_so() -> None:
-    assert PAGE.read_text() == page(), "python -P tests/conformance/snakemake_suite/page.py writes it"
+    assert PAGE.read_text() == page(), "with PYTHONPATH=tests/conformance/snakemake_suite its page.py writes it"
