@@ -18,10 +18,13 @@ OURS = ("inputs", "policy")
 _IN_SHELL = re.compile(r"\{config\[([A-Za-z0-9_]+)\]")
 
 
-def draft(outline: Outline, said: Mapping[str, Any], *, folder: Sequence[str], version: str) -> dict[str, Any]:
+def draft(
+    outline: Outline, said: Mapping[str, Any], *, folder: Sequence[str], version: str, opened: Iterable[str] = ()
+) -> dict[str, Any]:
     """Return a manifest: what `said` says is kept, `commands` is always drafted anew.
 
-    `folder` are the last two names of the workflow's folder: NAME and VERSION, if they are well formed.
+    `opened` are the input slots that a dry run's own code opened; `folder` are the
+    last two names of the workflow's folder: NAME and VERSION, if they are well formed.
     """
     drafted = head(folder, engine={"name": "snakemake", "version": version}, entry="Snakefile") | {
         "images": images(outline),
@@ -29,7 +32,7 @@ def draft(outline: Outline, said: Mapping[str, Any], *, folder: Sequence[str], v
         "parameters": parameters(outline),
         "targets": "full",
     }
-    clear = sheets.draft(outline, said.get("inputs") or drafted["inputs"], said.get("clear") or [])
+    clear = sheets.draft(outline, said.get("inputs") or drafted["inputs"], said.get("clear") or [], opened=opened)
     drafted["inputs"] = sheets.narrowed(drafted["inputs"], clear)
     kept = {name: said.get(name, value) for name, value in drafted.items()} | ({"clear": clear} if clear else {})
     rest = {name: value for name, value in said.items() if name not in (*kept, "commands", "outputs")}

@@ -60,6 +60,7 @@ class Gateway:
     contract: Contract = NO_CONTRACT
     keeps_tree: bool = True  # else a launch sees stubs only of what it asked for
     asked: set[str] = field(default_factory=set)  # tasks that this launch of the engine asked for
+    own: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)  # by task: its folder, and names there
     free: set[str] = field(default_factory=set)  # rules whose free commands are written down already
     laid: Mapping[str, str] = field(default_factory=dict)  # files of the vetted folder in the work folder
     glimpses: Glimpses = NONE
@@ -99,6 +100,8 @@ class Gateway:
         async with self.lock:
             row = self._known(job) or await self._create(job)
             self.asked.add(row.task)
+            if job.own is not None:
+                self.own[row.task] = job.own
             if job.passed:
                 self.files |= await run_in_threadpool(
                     settlement.pass_on, self.engine, self.tree, self.run, job.passed

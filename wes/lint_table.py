@@ -200,6 +200,14 @@ TABLE: Final[dict[str, Entry]] = {
         "The engine would read a file; of a dataset's file it reads a stub's zeros.",
         "Read it in a process; a sample sheet is a parameter, or a grant of the manifest under clear.",
     ),
+    "engine-writes": Entry(
+        E,
+        "What the workflow's own code writes is no file of the run: no task gets it, and it is lost.",
+        "Write it in a process, which takes what `collect()` brings together.",
+    ),
+    "channel-endless": Entry(
+        E, "This channel never ends, and so the run would not.", "Take inputs from params.inputs."
+    ),
     "engine-process": Entry(L, "The engine would start a process; it sees no data.", "Do it in a process's script."),
     "engine-eval": Entry(
         L, "Text is run as code, or code changes what is compiled; who knows what it does.", "Write the code itself."

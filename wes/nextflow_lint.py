@@ -33,10 +33,16 @@ EVALUATES = re.compile(
     re.DOTALL,
 )
 NETWORK = re.compile(
-    r"[Cc]hannel\.(?:fromSRA|fromQuery)|new (?:java\.net\.)?(?:URL|URI|Socket|ServerSocket)|"
+    r"[Cc]hannel\.(?:fromSRA|fromQuery|fromLineage)|new (?:java\.net\.)?(?:URL|URI|Socket|ServerSocket)|"
     r"new (?:groovyx\.net\.http\.)?\w*(?:HTTP|Http)\w*|.*\.(?:toURL|openConnection|openStream)",
     re.DOTALL,
 )
+WRITES = re.compile(
+    r"(?:.*\.)?collectFile|.*\.(?:copyTo|moveTo|mklink|setText|setBytes|withWriter|newWriter|newOutputStream)|"
+    r"new (?:java\.\w+\.)?(?:FileWriter|FileOutputStream|PrintWriter)",
+    re.DOTALL,
+)
+ENDLESS = re.compile(r"[Cc]hannel\.(?:watchPath|interval)")
 FETCHES = re.compile(r"@(?:groovy\.lang\.)?Grab\w*|(?:groovy\.grape\.)?Grape\.grab|addPlugin")
 TRANSFORMS = re.compile(r"@(?:groovy\.transform\.)?(?:ASTTest|AnnotationCollector|TypeChecked|CompileStatic)")
 
@@ -99,6 +105,10 @@ def _call(call: Noted) -> Iterator[Finding]:
         yield found("engine-eval")
     elif NETWORK.fullmatch(call.name):
         yield found("engine-network")
+    elif WRITES.fullmatch(call.name):
+        yield found("engine-writes")
+    elif ENDLESS.fullmatch(call.name):
+        yield found("channel-endless")
     elif STARTS.fullmatch(call.name):
         yield found("engine-process")
     elif EVALUATES.fullmatch(call.name):

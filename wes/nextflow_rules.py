@@ -66,7 +66,10 @@ def job_of(
         key = digest({"run": run, "rule": rule, "task": task})
     except (ValueError, RecursionError) as error:
         raise BadRequest("a job: plain JSON was expected, without NaN or halves of letters.") from error
-    return Job(rule, key, task, (), (), passed=_passed(staged, patterns, folder, files), free=free)
+    named = frozenset(f"{folder}/{one}" for one in patterns if not _chooses(one))
+    return Job(
+        rule, key, task, (), (), passed=_passed(staged, patterns, folder, files), free=free, own=(folder, named)
+    )
 
 
 def wrapper(script: str, folder: str, staged: Mapping[str, str]) -> str:
@@ -178,6 +181,10 @@ def expanded(pattern: str) -> Iterator[str]:
             # TES tells files and folders apart where a name is plain; whoever declared this one did not.
             named = one if has_wildcards(one) else f"[{one[0]}]{one[1:]}"
             yield from (named + "/*" * depth for depth in range(DEEPEST + 1))
+
+
+def _chooses(pattern: str) -> bool:
+    return has_wildcards(pattern) or "{" in pattern
 
 
 def _deep(pattern: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,24 @@ def plan(
     """Return what a dry run would make of stubs at `inputs` with these parameters; the workflow's code is run."""
     if engine != "snakemake":
         raise BadRequest("A dry run is of Snakemake's workflows.")
+    return _planned(_dry(settings, folder, "snakemake", entry=entry, config=config, inputs=inputs))
+
+
+def opened(
+    settings: Settings, folder: Path, *, entry: str, config: dict[str, Any], inputs: list[str]
+) -> tuple[frozenset[str], bool]:
+    """Return which of `inputs` the workflow's own code opens in a dry run, and whether that came to its end."""
+    raw = _dry(settings, folder, "strongroom_outline.opened", entry=entry, config=config, inputs=inputs)
+    try:
+        said = json.loads(raw)
+        return frozenset(inputs) & {str(one) for one in said["opened"][:MOST_PLANNED]}, said["whole"] is True
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return frozenset(), False
+
+
+def _dry(
+    settings: Settings, folder: Path, module: str, *, entry: str, config: dict[str, Any], inputs: list[str]
+) -> bytes:
     _check(folder, entry)
     with copied(settings, folder) as top:
         for path in inputs:
@@ -71,10 +90,10 @@ def plan(
             stub.parent.mkdir(parents=True, exist_ok=True)
             stub.write_bytes(bytes(100))
         (top / "workflow" / ".config.yaml").write_text(yaml.safe_dump(config))
-        command = [*PYTHON, "snakemake", "-s", f"/run/workflow/{entry}", "-d", "/run/work"]
+        command = [*PYTHON, module, "-s", f"/run/workflow/{entry}", "-d", "/run/work"]
         command += ["--configfile", "/run/workflow/.config.yaml", "--summary", "--nolock"]
         command += ["--profile", "none", "--workflow-profile", "none"]
-        return _planned(read_inside(settings, top, command, environment=ENVIRONMENT))
+        return read_inside(settings, top, command, environment=ENVIRONMENT)
 
 
 def _check(folder: Path, entry: str) -> None:

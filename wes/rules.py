@@ -53,6 +53,7 @@ class Job:
     directories: tuple[str, ...]
     passed: Mapping[str, str] = field(default_factory=dict)  # outputs that are files of the run already
     free: bool = False  # a command that no template of the manifest binds (T18)
+    own: tuple[str, frozenset[str]] | None = None  # its folder, and the names there that its task does not choose
 
 
 def job_of(

@@ -80,13 +80,22 @@ def ungranted(outline: Outline | NextflowOutline, manifest: Manifest | None) -> 
 
 
 def draft(
-    outline: Outline | NextflowOutline, inputs: Iterable[Mapping[str, Any]], said: Iterable[Mapping[str, Any]] = ()
+    outline: Outline | NextflowOutline,
+    inputs: Iterable[Mapping[str, Any]],
+    said: Iterable[Mapping[str, Any]] = (),
+    *,
+    opened: Iterable[str] = (),
 ) -> list[dict[str, Any]]:
-    """Return the `clear` section: what `said` grants, and an entry for each other slot that the engine reads."""
+    """Return the `clear` section: what `said` grants, and an entry for each other slot that the engine reads.
+
+    `opened` are the slots of which a dry run opened files, by whatever way its code came to them.
+    """
     kept = [dict(one) for one in said]
     known = {str(one.get("input")) for one in kept}
     found, slots = looks(outline), {str(one.get("name")): one for one in inputs}
-    read = dict.fromkeys(slot for look in found if look.reads for slot in look.slots if slot in slots)
+    by_code = (slot for look in found if look.reads for slot in look.slots)
+    packed = {slot for one in outline.calls if one.name.split(".", maxsplit=1)[0] in _PACKED for slot in one.slots}
+    read = dict.fromkeys(one for one in (*by_code, *(set(opened) - packed)) if one in slots)
     most = _lines(one for name, one in slots.items() if name not in read)
     for slot in [one for one in read if one not in known][: max(0, MOST_CLEAR - len(kept))]:
         said_of = [text for look in found if slot in look.slots for text in look.separators]

@@ -209,7 +209,7 @@ class _Supervision:
             if self.canceled or self.lost:
                 return code
             code = await self._leave_nothing(code, border, following)
-            if code == 0 and await asyncio.to_thread(self._log_is_promised):
+            if code == 0 and await asyncio.to_thread(self._log_is_promised, border):
                 await self._seal_log(border, watching)
             return code
         finally:
@@ -254,7 +254,7 @@ class _Supervision:
         if self.log is None and not self.lost:  # no task outlives its run
             await ends.cancel_tasks(self.context, self.run_id)
 
-    def _log_is_promised(self) -> bool:
+    def _log_is_promised(self, border: gateway.Gateway) -> bool:
         """Say whether the engine's log goes to the airlock: of a whole run whose engine saw nothing of data."""
         with reading(self.context.engine) as session:
             run = find(session, self.run_id)
@@ -264,6 +264,7 @@ class _Supervision:
                 and run.data_dependent is None
                 and is_whole(self.options)
                 and engine_log.is_promised(self.vetted.manifest.contract)
+                and (self.engine.keeps_tree or not engine_log.saw_names(files_of(session, run.id), border.own))
             )
 
     async def _listen(self, events: asyncio.StreamReader) -> None:
@@ -326,17 +327,24 @@ class _Supervision:
     def _complete(self) -> None:
         with transaction(self.context.engine) as session:
             run = find(session, self.run_id)
-            if run is None or RunState(run.state) is not RunState.RUNNING:
-                return
-            moved = move(run, RunState.COMPLETE, actor=ACTOR)
-            audit.append(session, moved, *decisions.close(session, run.id, "complete"))
-            gone = settlement.sweep(session, run, self.removed)
-            if gone is not None:
-                audit.append(session, gone)
-            if not run.quiet:  # T6: nothing of it may leave, and an airlock that knows it would tell how it ended
-                self._offer(session, run)
+            state = None if run is None else RunState(run.state)
+            if run is not None and state is RunState.RUNNING:
+                self._write_complete(session, run)
+        if state is RunState.CANCELING:  # since its engine ended well; none of its tasks is left
+            ends.end(self.context, self.run_id, RunState.CANCELED, reason=None)
+        if state is not RunState.RUNNING:
+            return
         with reading(self.context.engine) as session:
             intake.wake(session, self.run_id)
+
+    def _write_complete(self, session: orm.Session, run: Run) -> None:
+        moved = move(run, RunState.COMPLETE, actor=ACTOR)
+        audit.append(session, moved, *decisions.close(session, run.id, "complete"))
+        gone = settlement.sweep(session, run, self.removed)
+        if gone is not None:
+            audit.append(session, gone)
+        if not run.quiet:  # T6: nothing of it may leave, and an airlock that knows it would tell how it ended
+            self._offer(session, run)
 
     def _offer(self, session: orm.Session, run: Run) -> None:
         """Hand the run's files to the airlock: it takes what the contract names, and leaves the rest inside (T16)."""

@@ -72,6 +72,7 @@ def draft(settings: Settings, folder: Path, target: Path, *, versions: dict[str,
     else:
         outline = outlining.outline(settings, folder, engine=engine, entry=str(said.get("entry", "Snakefile")))
         drafted = draft_manifest.draft(outline, said, folder=names, version=versions[engine])
+        drafted = _as_opened(settings, folder, outline, said, drafted)
         if not drafted["outputs"]:
             drafted["outputs"] = _outputs(settings, folder, outline, drafted)
         found = lint(outline, None, {})
@@ -96,6 +97,29 @@ def _engine(folder: Path, said: dict[str, Any]) -> str:
         return str(known["name"])
     is_nextflow = (folder / "main.nf").is_file() and not (folder / "Snakefile").is_file()
     return "nextflow" if is_nextflow else "snakemake"
+
+
+def _as_opened(
+    settings: Settings, folder: Path, found: Outline, said: dict[str, Any], drafted: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the draft with a grant for what a dry run opened as well, and say where it opened nothing."""
+    config, inputs = draft_manifest.rehearsal(drafted)
+    try:
+        paths, whole = outlining.opened(settings, folder, entry=drafted["entry"], config=config, inputs=inputs)
+    except StrongroomError:
+        return drafted  # the dry run for the contract says why
+    slots = {path.split("/")[1] for path in paths}
+    engine = drafted["engine"]["version"]
+    again = draft_manifest.draft(
+        found, said, folder=folder.absolute().parts[-2:], version=engine, opened=sorted(slots)
+    )
+    unopened = [str(one["input"]) for one in again.get("clear", ()) if one["input"] not in slots]
+    if whole and unopened:
+        out.print(
+            f"The dry run opened no file of {plain(', '.join(unopened))}: take the grant under clear out, "
+            "unless other parameters lead there."
+        )
+    return again
 
 
 def _outputs(settings: Settings, folder: Path, found: Outline, drafted: dict[str, Any]) -> list[dict[str, Any]]:

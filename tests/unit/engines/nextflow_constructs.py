@@ -1,5 +1,7 @@
 """The documented constructs of DSL2, each as a workflow of its own that publishes what it computed."""
 
+from nextflow_more_constructs import more
+
 # Name: (processes and the body of a workflow, files that it publishes). A process copies text through cat, so that
 # what arrives in a file says which values and files the engine brought together.
 _SAY = """
@@ -355,6 +357,7 @@ CONSTRUCTS["output_block"] = (
     + "workflow OUTPUT_BLOCK {\n    main:\n    BLOCK(Channel.of(1, 2))\n    emit:\n    said = BLOCK.out\n}\n",
     {"in/1.txt", "in/2.txt"},
 )
+CONSTRUCTS |= more(_say, _values, FILES)
 NAMES = {"globs": "GLOBBED", "assets": "ASSETED"}
 
 

@@ -146,6 +146,18 @@ CASES = [
         )
     ),
     ("engine-reads", "def read(path) {\n    return path.text\n}\n", "def read(path) {\n    return path.name\n}\n"),
+    *(
+        ("engine-writes", f"workflow {{ {text} }}\n", "workflow { Channel.of('a').collect() }\n")
+        for text in (
+            "Channel.of('a').collectFile(name: 'x.txt')",
+            "Channel.of('a') | collectFile(name: 'x.txt')",
+            "file('x').copyTo('y')",
+            "new FileWriter('x')",
+        )
+    ),
+    ("channel-endless", "workflow { Channel.watchPath('x/*') }\n", "workflow { Channel.fromPath('x/*') }\n"),
+    ("channel-endless", "workflow { Channel.interval('1s') }\n", "workflow { Channel.of(1) }\n"),
+    ("engine-network", "workflow { Channel.fromLineage(label: 'x') }\n", "workflow { Channel.of(1) }\n"),
     ("engine-process", "workflow { println 'id'.execute() }\n", "workflow { println 'id' }\n"),
     ("engine-process", "workflow { new ProcessBuilder('id') }\n", "workflow { println 'id' }\n"),
     ("engine-eval", "workflow { evaluate('1') }\n", "workflow { println 1 }\n"),

@@ -69,6 +69,21 @@ def test_what_is_taken_lies_in_the_tasks_own_folder() -> None:
         assert output["url"] == f"strongroom://run/{RUN}/{FOLDER}"
 
 
+@pytest.mark.parametrize(
+    ("patterns", "named"),
+    [
+        (["a.txt", "b"], {"a.txt", "b"}),
+        (["*.txt", "a.txt"], {"a.txt"}),
+        (["{a,b}.txt"], set()),
+        (["[ab].txt"], set()),
+    ],
+)
+def test_t4_names_that_a_task_chooses_are_told_from_those_that_are_declared(
+    patterns: list[str], named: set[str]
+) -> None:
+    assert ask(outputs=patterns).own == (FOLDER, {f"{FOLDER}/{one}" for one in named})
+
+
 def test_the_key_is_the_same_whatever_an_engine_calls_the_job() -> None:
     assert ask().key == ask(name="other", tags={"rule": "QC", "job": "99"}).key
     assert ask().key != ask(executors=executor(script="#!/bin/bash -ue\nfalse\n")).key

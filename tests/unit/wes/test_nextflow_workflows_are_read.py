@@ -293,9 +293,11 @@ def test_the_documented_constructs_raise_no_false_alarm(tmp_path: Path, monkeypa
     seen_by = lint(
         seen, manifest(inputs=[{"name": "files", "pattern": "*"}], outputs=[{"release": "inside"}], **drafted), IMAGES
     )
-    # What these say is so: a template is free, resources are computed, an executor and a configuration are named.
+    # What these say is so: a template is free, resources are computed, an executor and a configuration are named,
+    # words are split, conda and options of a container are passed over.
     assert {one.code for one in seen_by} == {
-        "process-free", "resources-computed", "directive-ignored", "config-own"
+        "process-free", "resources-computed", "directive-ignored", "config-own", "engine-reads", "conda",
+        "container-options",
     } | ({"output-none"} if any(not one.outputs for one in seen.processes) else set())  # fmt: skip
     assert [one for one in seen_by if one.severity is Severity.ERROR] == []
 

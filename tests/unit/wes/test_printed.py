@@ -1,5 +1,6 @@
 """Which of what tasks printed is offered to the airlock."""
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,10 +14,11 @@ from airlock.contract import ContractRefused, parse_contract
 from airlock.intake import OfferedFile, releasing_rule
 from airlock.policy import project_policy
 from strongroom.database import Base, now, open_database, reading, transaction
+from strongroom.settings import Settings
 from wes import engine_log
 from wes.engine_log import is_promised
 from wes.printed import MOST_LOGS, offered
-from wes.store import Run, RunTask, find
+from wes.store import Run, RunFile, RunTask, find
 
 sys.path.append(str(Path(__file__).parent))
 from runs_scene import a_run, add
@@ -112,6 +114,41 @@ def test_the_end_of_a_long_log_is_sealed_by_whole_lines(
     monkeypatch.setattr(engine_log, "MOST_BYTES", 50)
     (tmp_path / "log").write_bytes(text)
     assert engine_log._last(tmp_path / "log") == last
+
+
+FOLDER, OWN = "work/ab/cd", ("work/ab/cd", frozenset({"work/ab/cd/a.txt"}))
+
+
+@pytest.mark.parametrize(
+    ("files", "saw"),
+    [
+        ({"inputs/x.txt": (None, None)}, False),
+        ({f"{FOLDER}/a.txt": ("t", "COPY"), "results/of-one.txt": ("t", "COPY")}, False),  # published by the engine
+        ({"work/ef/01/given.txt": ("t", "COPY")}, False),  # passed on by another task
+        ({f"{FOLDER}/b.txt": ("t", "COPY")}, True),
+        ({f"{FOLDER}/a.txt/b.txt": ("t", "COPY")}, True),  # it was a folder
+        ({"work/ef/01/a.txt": ("of an earlier launch", "COPY")}, True),
+    ],
+)
+def test_t4_a_name_that_a_task_chose_is_seen(files: dict[str, tuple[str | None, str | None]], saw: bool) -> None:
+    rows = {path: RunFile(path=path, task=task, rule=rule) for path, (task, rule) in files.items()}
+    assert engine_log.saw_names(rows, {"t": OWN}) is saw
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("Launching `/run/workflow/main.nf` in /run/work/work", True),
+        ("1 0 254:0 /srv/strongroom/runs/0a/work /run/work rw", False),
+        ("1 0 254:0 /strongroom/runs/0a/work /run/work rw", False),  # a disk of its own, at /srv
+        (f"Linux version {os.uname().release} (builder)", False),
+        ("see /run/workflow/strongroom and /srv/strongrooms", True),
+    ],
+)
+def test_lines_about_the_host_are_left_out(line: str, left: bool) -> None:
+    found = engine_log.of_host(Settings(home=Path("/srv/strongroom")))
+    kept = ["first", *([line] if left else []), "last"]
+    assert engine_log._without(f"first\n{line}\nlast\n", found).splitlines() == kept
 
 
 def test_so_many_and_no_more(engine: sa.Engine) -> None:
