@@ -6,10 +6,9 @@ from typing import Any
 from sqlalchemy import orm
 
 from access.rules import check_may_sign_policy, may_see_all_projects
+from access.two_persons import countersign, facts_of, proposed
 from strongroom.audit import Entry, Event, append
-from strongroom.canonical import digest
-from strongroom.database import now
-from strongroom.errors import BadRequest, Conflict, NotFound
+from strongroom.errors import NotFound
 from strongroom.projects import (
     PLATFORM,
     POLICY_ROLES,
@@ -29,21 +28,11 @@ def propose(
     """Write down the next version, complete and no laxer than the platform's floor; it waits for a second person."""
     row = _signable(session, actor, project)
     limits = completed(thresholds, floor_of(floor, row.min_count))
-    earlier = policies_of(session, project)
-    made = ProjectPolicy(
-        project=project,
-        version=1 + max([UNSIGNED, row.policy_version, *(one.version for one in earlier)]),
-        thresholds=limits,
-        sha256=digest(limits),
-        proposed_by=actor,
-        proposed=now(),
-        signed_by=None,
-        signed=None,
-    )
+    least = max(UNSIGNED, row.policy_version)
+    made = ProjectPolicy(project=project, **proposed(actor, limits, policies_of(session, project), least=least))
     session.add(made)
     session.flush()
-    facts = {"version": made.version, "thresholds": limits, "sha256": made.sha256}
-    append(session, Entry(Event.POLICY_PROPOSED, actor, project, project, facts))
+    append(session, Entry(Event.POLICY_PROPOSED, actor, project, project, facts_of(made)))
     return made
 
 
@@ -51,17 +40,10 @@ def sign(session: orm.Session, actor: str, project: str, version: int, *, sha256
     """Put the newest version in force, as a second person who says by its digest which thresholds they read."""
     row = _signable(session, actor, project)
     newest = next(iter(policies_of(session, project)), None)
-    if newest is None or newest.version < version:
-        raise NotFound("There is no such version of this project's policy.")
-    if newest.version != version or newest.signed_by is not None:
-        raise Conflict("This version is in force already, or a newer one was proposed; read the newest.")
-    if newest.proposed_by == actor:
-        raise Conflict("Who proposed a policy does not sign it too; another person must.")
-    if newest.sha256 != sha256:
-        raise BadRequest("sha256: this version holds other thresholds; read it again.")
-    newest.signed_by, newest.signed = actor, now()
+    facts = countersign(newest, actor, version, sha256=sha256)
+    assert newest is not None
     row.policy_version = version
-    append(session, Entry(Event.POLICY_SIGNED, actor, project, project, {"version": version, "sha256": sha256}))
+    append(session, Entry(Event.POLICY_SIGNED, actor, project, project, facts))
     return newest
 
 

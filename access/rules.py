@@ -4,7 +4,7 @@ import re
 from collections.abc import Set as AbstractSet
 
 from strongroom.errors import BadRequest, Conflict, NotAllowed
-from strongroom.projects import PLATFORM, PLATFORM_ROLES, POLICY_ROLES, Role
+from strongroom.projects import FLOOR_ROLES, PLATFORM, PLATFORM_ROLES, POLICY_ROLES, Role
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _PERSON = re.compile(r"[!-?A-~]{1,120}@[a-z0-9][a-z0-9-]{0,62}")
@@ -56,6 +56,14 @@ def check_may_sign_policy(roles: AbstractSet[Role], *, ever_researcher: bool) ->
         raise NotAllowed("Who is or was a researcher of a project does not decide on its policy; ask its DAC.")
     if roles.isdisjoint(POLICY_ROLES):
         raise NotAllowed("Only DAC members and senior stewards propose and sign policies; ask one.")
+
+
+def check_may_set_floors(roles: AbstractSet[Role], *, ever_researcher: bool) -> None:
+    """Raise `NotAllowed` unless one who holds `roles` on the platform may propose or sign a dataset's floors (J8)."""
+    if roles.isdisjoint(FLOOR_ROLES):
+        raise NotAllowed("Only DAC members propose and sign the floors of a dataset; ask one.")
+    if ever_researcher:
+        raise NotAllowed("Who is or was a researcher of a project with this dataset does not decide on its floors.")
 
 
 def check_place(role: Role, project: str) -> None:

@@ -67,7 +67,7 @@ class ProjectSeen(BaseModel):
 
 
 class NewPolicy(_Sent):
-    """Thresholds for a project; those that are not named are the platform's own."""
+    """Thresholds for a project or a dataset; those that are not named are the platform's own."""
 
     thresholds: dict[str, int] = Field(max_length=50)
 
@@ -78,10 +78,9 @@ class PolicySignature(_Sent):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class PolicySeen(BaseModel):
-    """One version of a project's policy; it is in force, or was, if a second person signed it."""
+class ThresholdsSeen(BaseModel):
+    """One version of signed thresholds; it is in force, or was, if a second person signed it."""
 
-    project: str
     version: int
     thresholds: dict[str, int]
     sha256: str
@@ -90,6 +89,18 @@ class PolicySeen(BaseModel):
     signed_by: str | None
     signed: datetime | None
     in_force: bool
+
+
+class PolicySeen(ThresholdsSeen):
+    """One version of a project's policy, complete."""
+
+    project: str
+
+
+class FloorsSeen(ThresholdsSeen):
+    """One version of a dataset's floors, which projects may only make stricter."""
+
+    dataset: str
 
 
 class Granted(BaseModel):

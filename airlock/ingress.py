@@ -41,7 +41,7 @@ def open_ingress(
         datasets=[],
         lineage=[],
         contract_version=0,
-        policy_version=policy_of(session, open_project(session, project), settings).version,
+        policy_version=policy_of(session, open_project(session, project), settings, datasets=()).version,
         left_inside=0,
         brought_into=dataset,
         created=now(),
@@ -73,7 +73,7 @@ def bring(
     """Take a sealed file that was uploaded and have it checked, as it is: what was approved is what tasks read."""
     rules.check_may_request(asker(session, person, held.project), held.person)
     check_not_closed(session, held)
-    policy = policy_of(session, open_project(session, held.project), settings)
+    policy = policy_of(session, open_project(session, held.project), settings, datasets=held.datasets)
     file = quarantine.waiting(session, ingress=held.run, object_id=object_id)
     there = files_of_run(session, held.run)
     if len(there) >= MOST_FILES:

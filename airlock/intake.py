@@ -1,7 +1,7 @@
 """The airlock's door for `wes`: takes what the contract of a COMPLETE run releases, and leaves the rest inside."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -10,12 +10,14 @@ from sqlalchemy import orm
 from airlock import cohorts
 from airlock.contract import Contract, ContractRefused, OutputRule, check_no_laxer
 from airlock.intake_files import IntakeState
-from airlock.policy import Policy, project_policy, signed_policy
+from airlock.policy import Policy, above, project_policy, signed_policy
 from airlock.release_requests import RequestState
 from airlock.store import IntakeFile, IntakeRun, Release, ReleasedFile, ReleaseRequest, files_of_run
+from archive.ancestry import ancestry
 from strongroom import audit, queue
 from strongroom.audit import Entry, Event
 from strongroom.database import now
+from strongroom.floors import floors_in_force
 from strongroom.projects import Project, policy_in_force
 from strongroom.settings import Settings
 
@@ -44,13 +46,19 @@ class Whereabouts:
     link: str | None
 
 
-def policy_of(session: orm.Session, project: Project, settings: Settings) -> Policy:
-    """Return the thresholds in force for a project: those that two persons signed, never below the floor."""
+def policy_of(session: orm.Session, project: Project, settings: Settings, *, datasets: Collection[str]) -> Policy:
+    """Return the thresholds in force for what a project makes of `datasets`: those that two persons signed for it.
+
+    They are never laxer than the platform's floor, nor than what a DAC set for one of the data or an ancestor (T7).
+    """
     least = max(project.min_count, settings.airlock.min_count)
     signed = policy_in_force(session, project.id)
-    if signed is None:
-        return project_policy(version=project.policy_version, min_count=least)
-    return signed_policy(signed.thresholds, version=signed.version, min_count=least)
+    policy = (
+        project_policy(version=project.policy_version, min_count=least)
+        if signed is None
+        else signed_policy(signed.thresholds, version=signed.version, min_count=least)
+    )
+    return above(policy, floors_in_force(session, ancestry(session, datasets)))
 
 
 def offer(

@@ -1,6 +1,6 @@
 """Says which thresholds a project's outputs are held to: the platform's floor, made stricter or left alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ __all__ = [
     "FLOOR",
     "Policy",
     "PolicyLaxer",
+    "above",
     "check_no_laxer",
     "parse_policy",
     "project_policy",
@@ -35,6 +36,11 @@ def signed_policy(signed: Mapping[str, int], *, version: int, min_count: int) ->
     return Policy(version=version, **thresholds.strictest(signed, thresholds.floor_of(min_count)))
 
 
+def above(policy: Policy, floors: Sequence[Mapping[str, int]]) -> Policy:
+    """Return the policy with the strictest of it and of all these floors of datasets for each threshold (T7)."""
+    return replace(policy, **thresholds.strictest(_limits(policy), *floors))
+
+
 def stricter_policy(limits: Mapping[str, Any], floor: Policy = FLOOR) -> Policy:
     """Return the floor with these thresholds in place of its own; raise for an unknown or a laxer one."""
     try:
@@ -47,5 +53,8 @@ def stricter_policy(limits: Mapping[str, Any], floor: Policy = FLOOR) -> Policy:
 
 def check_no_laxer(policy: Policy, floor: Policy = FLOOR) -> None:
     """Raise unless each threshold of `policy` is at least as strict as the floor's."""
-    least = {name: value for name, value in asdict(floor).items() if name != "version"}
-    thresholds.check_no_laxer(asdict(policy), least)
+    thresholds.check_no_laxer(asdict(policy), _limits(floor))
+
+
+def _limits(policy: Policy) -> dict[str, int]:
+    return {name: value for name, value in asdict(policy).items() if name != "version"}

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from archive import rules
+from archive.ancestry import ancestry
 from archive.keys.purposes import Purpose
 from archive.keys.rights import check_usable
 from archive.keys.standing import dataset_facts
@@ -148,9 +149,7 @@ def usable(session: orm.Session, dataset: str, *, project: str) -> Usable:
 
 def lineage(session: orm.Session, names: Collection[str]) -> list[str]:
     """Return these datasets and all that they were derived from, without those whose data is nobody's."""
-    known = set(names)
-    for ancestors in session.scalars(sa.select(Dataset.ancestors).where(Dataset.id.in_(known))):
-        known |= set(ancestors)
+    known = ancestry(session, names)
     nobodys = sa.select(Dataset.id).where(Dataset.id.in_(known), Dataset.min_population == 0)
     return sorted(known - set(session.scalars(nobodys)))
 

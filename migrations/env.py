@@ -16,6 +16,7 @@ import airlock.store
 import archive.store
 import strongroom.audit
 import strongroom.contacts
+import strongroom.floors
 import strongroom.notices
 import strongroom.projects
 import strongroom.sessions
@@ -23,7 +24,14 @@ import tes.store
 import wes.store
 from strongroom.database import Base, UtcTime, open_database
 
-FLOOR = (strongroom.audit, strongroom.contacts, strongroom.notices, strongroom.projects, strongroom.sessions)
+FLOOR = (
+    strongroom.audit,
+    strongroom.contacts,
+    strongroom.floors,
+    strongroom.notices,
+    strongroom.projects,
+    strongroom.sessions,
+)
 ROOMS = (access.store, airlock.review_store, airlock.store, archive.store, tes.store, wes.store)
 
 

@@ -23,6 +23,8 @@ class Event(StrEnum):
     PROJECT_CREATED = "project.created"
     POLICY_PROPOSED = "policy.proposed"
     POLICY_SIGNED = "policy.signed"
+    FLOORS_PROPOSED = "floors.proposed"
+    FLOORS_SIGNED = "floors.signed"
     MEMBERSHIP_GRANTED = "membership.granted"
     TOKEN_MINTED = "token.minted"  # noqa: S105
     SESSION_BEGUN = "session.begun"

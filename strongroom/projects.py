@@ -7,8 +7,9 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from strongroom.database import Base, Json, UtcTime, now
+from strongroom.database import Base, UtcTime, now
 from strongroom.errors import NotAllowed, NotFound
+from strongroom.signed import SignedThresholds, newest_signed
 
 
 class Role(StrEnum):
@@ -27,6 +28,7 @@ PLATFORM = "*"  # the project of roles that are not held in one project: vetters
 PLATFORM_ROLES = frozenset({Role.VETTER, Role.OPERATOR, Role.AUDITOR, Role.DAC_MEMBER, Role.SENIOR_STEWARD})
 
 POLICY_ROLES = frozenset({Role.DAC_MEMBER, Role.SENIOR_STEWARD})  # who proposes and signs a project's policy
+FLOOR_ROLES = frozenset({Role.DAC_MEMBER})  # who proposes and signs the floors of a dataset
 
 
 class Project(Base):
@@ -44,19 +46,12 @@ class Project(Base):
     needs_training: orm.Mapped[bool] = orm.mapped_column(default=False)
 
 
-class ProjectPolicy(Base):
-    """One version of a project's thresholds: proposed by one person, in force once another one signed it (J6)."""
+class ProjectPolicy(SignedThresholds, Base):
+    """One version of all thresholds of a project."""
 
     __tablename__ = "project_policies"
 
     project: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("projects.id"), primary_key=True)
-    version: orm.Mapped[int] = orm.mapped_column(primary_key=True, autoincrement=False)
-    thresholds: orm.Mapped[dict[str, int]] = orm.mapped_column(Json)
-    sha256: orm.Mapped[str] = orm.mapped_column(sa.String(64))
-    proposed_by: orm.Mapped[str] = orm.mapped_column(sa.String(200))
-    proposed: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
-    signed_by: orm.Mapped[str | None] = orm.mapped_column(sa.String(200))
-    signed: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
 
 
 class Training(StrEnum):
@@ -119,7 +114,7 @@ def policies_of(session: orm.Session, project: str) -> list[ProjectPolicy]:
 
 def policy_in_force(session: orm.Session, project: str) -> ProjectPolicy | None:
     """Return the newest version that two persons signed; None where nobody signed one."""
-    return next((row for row in policies_of(session, project) if row.signed_by is not None), None)
+    return newest_signed(policies_of(session, project))
 
 
 def roles_of(session: orm.Session, person: str, project: str) -> frozenset[Role]:

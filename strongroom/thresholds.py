@@ -66,10 +66,15 @@ def is_complete(signed: Collection[str]) -> bool:
     return set(FLOOR) - LATER <= set(signed) <= set(FLOOR)
 
 
-def strictest(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    """Return the stricter of both for each threshold of either."""
-    pick = {name: max if name in MORE_IS_STRICTER else min for name in {*one, *other}}
-    return {name: pick[name](one.get(name, other.get(name, 0)), other.get(name, one.get(name, 0))) for name in pick}
+def is_floors(signed: Collection[str]) -> bool:
+    """Say whether a dataset's floors name thresholds, at least one, and nothing else."""
+    return bool(signed) and set(signed) <= set(FLOOR)
+
+
+def strictest(*many: Mapping[str, int]) -> dict[str, int]:
+    """Return the strictest of all for each threshold that any of them names."""
+    pick = {name: max if name in MORE_IS_STRICTER else min for one in many for name in one}
+    return {name: most(one[name] for one in many if name in one) for name, most in pick.items()}
 
 
 def floor_of(*counts: int) -> dict[str, int]:
@@ -79,15 +84,31 @@ def floor_of(*counts: int) -> dict[str, int]:
 
 def completed(raw: Mapping[str, Any], floor: Mapping[str, int]) -> dict[str, int]:
     """Return all thresholds, those of the floor where `raw` names none; raise for an unknown or a laxer one."""
+    check_known(raw)
+    asked = {**floor, **raw}
+    check_no_laxer(asked, floor)
+    return asked
+
+
+def check_known(raw: Mapping[str, Any]) -> None:
+    """Raise unless each name is a threshold's and each value a whole number in range."""
     unknown = sorted(str(name)[:40] for name in set(raw) - set(FLOOR))
     if unknown:
         raise BadRequest(f"thresholds: there is no threshold {unknown[0]}; known are {', '.join(sorted(FLOOR))}.")
     for name, value in raw.items():
         if type(value) is not int or not 0 <= value <= LARGEST:
             raise BadRequest(f"thresholds.{name}: a whole number from 0 to {LARGEST}.")
-    asked = {**floor, **raw}
-    check_no_laxer(asked, floor)
-    return asked
+
+
+def some_floors(raw: Mapping[str, Any], floor: Mapping[str, int]) -> dict[str, int]:
+    """Return the floors of a dataset, none laxer than the platform's; raise for none, an unknown or a laxer one."""
+    check_known(raw)
+    if not raw:
+        raise BadRequest("thresholds: name at least one; with the platform's own number it adds nothing.")
+    for name in laxer({**floor, **raw}, floor):
+        way = "raise" if name in MORE_IS_STRICTER else "lower"
+        raise PolicyLaxer(f"A dataset's floors may only {way} {name}; the platform's own is {floor[name]}.")
+    return dict(raw)
 
 
 def check_no_laxer(asked: Mapping[str, int], least: Mapping[str, int]) -> None:

@@ -215,7 +215,7 @@ class Scene:
                 lineage=lineage,
                 coarse=coarse,
                 contract=contract,
-                policy=intake.policy_of(session, project, self.settings),
+                policy=intake.policy_of(session, project, self.settings, datasets=["hapmap"]),
                 files=offered,
             )
         if taken:

@@ -70,7 +70,7 @@ def _hand_over(session: orm.Session, context: Context, found: Finished) -> None:
         lineage=datasets.lineage(session, row.datasets),
         coarse=True,  # T3: whatever the dataset is, nothing is told before release
         contract=vetted.profile.contract,
-        policy=intake.policy_of(session, project, context.settings),
+        policy=intake.policy_of(session, project, context.settings, datasets=row.datasets),
         files=[
             intake.OfferedFile(path=one.path, object=one.object, rule=RULE, task=row.task) for one in found.outputs
         ],

@@ -155,10 +155,11 @@ def admit(
     _check_marked(vetted, chosen)
     files = {slot.name: [c.path for c in chosen if c.slot == slot.name] for slot in vetted.manifest.slots}
     properties = vetted.manifest.parameters.get("properties") or {}
+    policy = intake.policy_of(session, project, settings, datasets=[one.id for one in datasets])
     config = {
         **resolve(properties, check_parameters(vetted.manifest, asked), files),
         "inputs": files,
-        "policy": {"min_count": intake.policy_of(session, project, settings).min_count},
+        "policy": {"min_count": policy.min_count},
     }
     _check_room(session, person, project, settings)
     admitted = Admitted(project, vetted, tuple(chosen), tuple(datasets), config, options)

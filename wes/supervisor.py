@@ -368,6 +368,6 @@ class _Supervision:
             lineage=datasets.lineage(session, run.datasets),
             coarse=run.coarse,
             contract=contract,
-            policy=intake.policy_of(session, project, self.settings),
+            policy=intake.policy_of(session, project, self.settings, datasets=run.datasets),
             files=offered,
         )

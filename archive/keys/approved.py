@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from archive import decisions
 from archive.facts import ObjectFacts
 from archive.keys.appetite import check_judged_under
 from archive.keys.ballots import (
@@ -25,6 +26,7 @@ from archive.keys.ballots import (
 )
 from archive.keys.desk import Believed, Desk
 from archive.keys.orders import object_id
+from archive.keys.purposes import UPLOAD
 from archive.keys.rights import check_usable
 from archive.keys.standing import dataset_facts, is_open, stored_objects
 from archive.store import StoredObject
@@ -64,10 +66,10 @@ def read_approved(desk: Desk, message: Message, *, may_pass: MayPass) -> Approve
             before = _lines(session, submitted.since)
             earlier = [line for line in before if line.subject == request and line.seq < seq]
         _check_votes(session, submitted, votes, later=later, earlier=earlier)
-        _check_policy(desk, session, submitted)
         rows = stored_objects(session, list(votes))
         objects = [desk.believed(row) for row in rows]
         may_pass(submitted, list(votes), [one.facts for one in objects])
+        _check_policy(desk, session, submitted, objects)
         _check_standing(session, submitted, objects)
     return Approved(submitted, rows, objects, lines[-1].seq)
 
@@ -143,18 +145,35 @@ def _check_votes(
         check_voted(submitted, name, named=lines, later=later, voters=voters, earlier=earlier)
 
 
-def _check_policy(desk: Desk, session: orm.Session, submitted: Submitted) -> None:
+def _check_policy(desk: Desk, session: orm.Session, submitted: Submitted, objects: Sequence[Believed]) -> None:
     def may_sign(person: str) -> bool:
         return projects.was_ever(
             session, person, submitted.project, projects.POLICY_ROLES
         ) and not projects.was_ever_researcher(session, person, submitted.project)
+
+    def may_set_floors(person: str) -> bool:
+        return projects.was_ever(session, person, projects.PLATFORM, projects.FLOOR_ROLES)
 
     check_judged_under(
         submitted,
         desk.log.policies(session, before=submitted.seq),
         least_count=desk.settings.airlock.min_count,
         may_sign=may_sign,
+        datasets=_sources(session, submitted.project, objects),
+        may_set_floors=may_set_floors,
     )
+
+
+def _sources(session: orm.Session, project: str, objects: Sequence[Believed]) -> set[str]:
+    """Return the datasets that files come from, with all ancestors: as signed for the files, and for their runs (T7).
+
+    What is brought in comes from none: floors are for what leaves.
+    """
+    made_here = [one.facts for one in objects if one.facts.kind != UPLOAD]
+    found = [decisions.decision_of(session, run) for run in {one.run for one in made_here if one.run is not None}]
+    named = {name for one in made_here for name in one.ancestors}
+    named |= {name for decision in found if decision is not None for name in decision.datasets}
+    return {*named, *dataset_facts(session, named, project=project)}
 
 
 def _check_standing(session: orm.Session, submitted: Submitted, objects: Sequence[Believed]) -> None:

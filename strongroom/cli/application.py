@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 
 import access.api
+import access.floors_api
 import access.keys
 import access.policy_api
 import airlock.api
@@ -68,6 +69,7 @@ def application(settings: Settings) -> FastAPI:
         airlock.beside_api.router,
         access.api.router,
         access.policy_api.router,
+        access.floors_api.router,
         sign_in.router,
         airlock.pages.router,
         airlock.review_pages.router,

@@ -1,4 +1,4 @@
-"""The verbs of `strongroom dataset`: create, share, add, list, from-run, delete."""
+"""The verbs of `strongroom dataset`: create, share, floors, sign-floors, add, list, from-run, delete."""
 
 import contextlib
 import os
@@ -17,8 +17,10 @@ from rich.table import Table
 from archive import ingest
 from sandbox.crypt4gh import body_length_of
 from strongroom.cli.client import SERVER, USAGE, AsJson, Client, Server, Token, err, out, print_json, stop
+from strongroom.cli.thresholds import read_thresholds, show_versions
 
-API = "/api/archive/v1"
+API, ACCESS = "/api/archive/v1", "/api/access/v1"
+NO_FLOORS = "Nobody has signed floors: projects with this data are held to their own policies."
 PIPE = Path("-")
 app = typer.Typer(help="Encrypted files that projects may use.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="DATASET")]
@@ -92,6 +94,42 @@ def allow_queries(
     with Client(server, token) as client:
         made = client.post(f"{API}/datasets/{dataset}:allow-queries", {"project": project, "queries": queries})
     _show(made, as_json, f"{project} may ask about {queries} more populations of {dataset} today.")
+
+
+@app.command()
+def floors(
+    dataset: Name,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="TOML with the thresholds that no project may be laxer in.")
+    ] = None,
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Show a dataset's floors, or propose the next version (DAC members)."""
+    with Client(server, token) as client:
+        if file is None:
+            show_versions(client.get(f"{ACCESS}/datasets/{dataset}/floors"), as_json, NO_FLOORS)
+            return
+        made = client.post(f"{ACCESS}/datasets/{dataset}/floors", {"thresholds": read_thresholds(file)})
+    sentence = f"Version {made['version']} waits for another DAC member, who reads and signs it:"
+    command = f"strongroom dataset sign-floors {dataset} {made['version']} --sha256 {made['sha256']}"
+    _show(made, as_json, f"{sentence}\n{command}")
+
+
+@app.command("sign-floors")
+def sign_floors(
+    dataset: Name,
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1)],
+    sha256: Annotated[str, typer.Option("--sha256", help="The digest of the thresholds that you read.")],
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Put floors in force that somebody else proposed (DAC members)."""
+    with Client(server, token) as client:
+        made = client.post(f"{ACCESS}/datasets/{dataset}/floors/{version}:sign", {"sha256": sha256})
+    _show(made, as_json, f"Version {made['version']} of the floors of {dataset} is in force.")
 
 
 @app.command()

@@ -1,7 +1,6 @@
 """The verbs of `strongroom project`: create, list, member, certify, contact, policy, sign-policy."""
 
 import hashlib
-import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,9 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from strongroom.cli.client import SERVER, AsJson, Client, Server, Token, out, print_json, stop
+from strongroom.cli.thresholds import read_thresholds, show_versions
 from strongroom.projects import Role, Training
 
 API = "/api/access/v1"
+NOBODY = "Nobody has signed a policy: the platform's floor holds, with the project's own smallest count."
 app = typer.Typer(help="Projects and who is what in them.", no_args_is_help=True)
 
 
@@ -118,9 +119,9 @@ def policy(
     """Show a project's policies, or propose the next version (DAC members, senior stewards)."""
     with Client(server, token) as client:
         if file is None:
-            _show_policies(client.get(f"{API}/projects/{project}/policies"), as_json)
+            show_versions(client.get(f"{API}/projects/{project}/policies"), as_json, NOBODY)
             return
-        made = client.post(f"{API}/projects/{project}/policies", {"thresholds": _thresholds(file)})
+        made = client.post(f"{API}/projects/{project}/policies", {"thresholds": read_thresholds(file)})
     sentence = f"Version {made['version']} waits for another DAC member or senior steward, who reads and signs it:"
     command = f"strongroom project sign-policy {project} {made['version']} --sha256 {made['sha256']}"
     _show(made, as_json, f"{sentence}\n{command}")
@@ -139,28 +140,6 @@ def sign_policy(
     with Client(server, token) as client:
         made = client.post(f"{API}/projects/{project}/policies/{version}:sign", {"sha256": sha256})
     _show(made, as_json, f"Version {made['version']} of the policy of {project} is in force.")
-
-
-def _thresholds(file: Path) -> dict[str, Any]:
-    try:
-        found = tomllib.loads(file.read_text())
-    except (OSError, ValueError):
-        stop("--file names a file in TOML: a line for each threshold, as in min_count = 10.")
-    return found
-
-
-def _show_policies(rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        print_json(rows)
-        return
-    if not rows:
-        typer.echo("Nobody has signed a policy: the platform's floor holds, with the project's own smallest count.")
-    for row in rows:
-        state = "in force" if row["in_force"] else "superseded" if row["signed_by"] else "waits for a second person"
-        signed = f", signed by {row['signed_by']}" if row["signed_by"] else ""
-        typer.echo(f"Version {row['version']} ({state}): proposed by {row['proposed_by']}{signed}, {row['sha256']}")
-        for name, value in sorted(row["thresholds"].items()):
-            typer.echo(f"  {name} = {value}")
 
 
 def _show(value: Any, as_json: bool, sentence: str) -> None:

@@ -167,7 +167,9 @@ def take_in(room: KeyRoom, objects: list[str], names: list[str]) -> str:
             IntakeRun(**held, coarse=False, datasets=["calls"], lineage=["calls"], left_inside=0, created=now())
         )
         session.flush()
-        policy = intake.policy_of(session, session.get_one(Project, PROJECT), room.settings).as_json()
+        policy = intake.policy_of(
+            session, session.get_one(Project, PROJECT), room.settings, datasets=["calls"]
+        ).as_json()
         session.add_all(
             IntakeFile(
                 **held,

@@ -43,7 +43,9 @@ def sign(room: KeyRoom, **thresholds: int) -> int:
 def in_force(room: KeyRoom) -> dict[str, Any]:
     """Return what the airlock takes for the project's policy, from the tables as they are."""
     with transaction(room.engine) as session:
-        return intake.policy_of(session, session.get_one(Project, PROJECT), room.settings).as_json()
+        return intake.policy_of(
+            session, session.get_one(Project, PROJECT), room.settings, datasets=["calls"]
+        ).as_json()
 
 
 def submitted(room: KeyRoom, clean: str, policy: dict[str, int]) -> tuple[Request, dict[str, list[int]]]:

@@ -69,7 +69,7 @@ class Requests(RuleBasedStateMachine):
             session.add(IntakeRun(**held, coarse=True, datasets=[], lineage=[], left_inside=0, created=now()))
             session.flush()
             policy = submission.intake.policy_of(
-                session, session.get_one(projects.Project, PROJECT), self.settings
+                session, session.get_one(projects.Project, PROJECT), self.settings, datasets=()
             ).as_json()
             for name, path, verdict in ((GOOD, TSV, "pass"), (BLOCKED, VCF, "block")):
                 session.add(

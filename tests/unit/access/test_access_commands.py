@@ -18,17 +18,18 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from typer.testing import CliRunner
 
 from access.store import ResearcherKey
+from archive.store import Dataset
 from strongroom import notices  # noqa: F401  its table belongs to the database of this test
 from strongroom.audit import events
-from strongroom.cli import key, project
+from strongroom.cli import dataset, key, project
 from strongroom.cli.token import issue
-from strongroom.database import Base, open_database, reading
+from strongroom.database import Base, now, open_database, reading, transaction
 from strongroom.projects import Role
 from strongroom.settings import Settings, load
 
 SERVER = """
 import socket, sys
-from access import policy_api
+from access import floors_api, policy_api
 from access.api import router
 from strongroom.database import open_database
 from strongroom.http import new_app, run
@@ -38,11 +39,13 @@ settings = load()
 app = new_app("test", settings, engine=open_database(settings.database), issuers=trusted_issuers(settings))
 app.include_router(router)
 app.include_router(policy_api.router)
+app.include_router(floors_api.router)
 run(app, [socket.socket(fileno=int(sys.argv[1]))])
 """
 app = typer.Typer()
 app.add_typer(project.app, name="project")
 app.add_typer(key.app, name="key")
+app.add_typer(dataset.app, name="dataset")
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +124,30 @@ def test_two_persons_sign_a_policy_from_a_file(settings: Settings, server: str, 
     listed = _run(*asked, token=sen, server=server).stdout
     assert "Version 2 (in force): proposed by dan@development, signed by sen@development" in listed
     assert "min_count = 10" in listed
+
+
+def test_two_of_the_dac_sign_floors_from_a_file(settings: Settings, server: str, tmp_path: Path) -> None:
+    dan, dora = (issue(settings, name, role=Role.DAC_MEMBER, project=None) for name in ("dan", "dora"))
+    engine = open_database(settings.database)
+    with transaction(engine) as session:
+        about = {"observability": "open", "sensitivity": "standard", "created_by": "o@x", "policy_version": 1}
+        session.add(Dataset(id="calls", title="Calls", ancestors=[], created=now(), **about))
+    engine.dispose()
+    asked = ("dataset", "floors", "calls")
+    assert "Nobody has signed floors" in _run(*asked, token=dan, server=server).stdout
+    file = tmp_path / "floors.toml"
+    for bad in ("", "min_count = 4", "min_cuont = 10"):
+        file.write_text(bad)
+        assert _run(*asked, "--file", file, token=dan, server=server).exit_code == 1
+    file.write_text("min_count = 10\n")
+    command = _run(*asked, "--file", file, token=dan, server=server).stdout.splitlines()[-1].split()
+    assert command[:3] == ["strongroom", "dataset", "sign-floors"]
+    assert _run(*command[1:], token=dan, server=server).exit_code == 1
+    done = _run(*command[1:], token=dora, server=server)
+    assert (done.exit_code, "in force" in done.stdout) == (0, True), done.stderr
+    listed = _run(*asked, token=dora, server=server).stdout
+    assert "Version 1 (in force): proposed by dan@development, signed by dora@development" in listed
+    assert [line.strip() for line in listed.splitlines()[1:]] == ["min_count = 10"]
 
 
 def test_exit_codes_say_what_kind_of_refusal(server: str, bob: str) -> None:

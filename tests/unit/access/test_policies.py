@@ -56,7 +56,7 @@ def ask(app: FastAPI, name: str) -> Asking:
 
 def force(app: FastAPI) -> Policy:
     with transaction(app.state.engine) as session:
-        return intake.policy_of(session, session.get_one(Project, "p1"), app.state.settings)
+        return intake.policy_of(session, session.get_one(Project, "p1"), app.state.settings, datasets=())
 
 
 def test_the_floor_is_what_the_jail_falls_back_to() -> None:
@@ -70,6 +70,13 @@ def test_the_stricter_of_two_is_laxer_than_neither() -> None:
     assert not laxer(both, one)
     assert not laxer(both, other)
     assert (both["min_count"], both["min_dof"], both["max_rows"]) == (9, 30, 10)
+
+
+def test_the_strictest_of_many_takes_each_threshold_from_whom_it_is_strictest_in() -> None:
+    assert strictest() == {}
+    found = strictest({"min_count": 7, "max_rows": 9}, {"max_rows": 3}, {"min_count": 8, "max_cohorts": 5})
+    assert found == {"min_count": 8, "max_rows": 3, "max_cohorts": 5}
+    assert strictest({"max_rows": 9}, {}) == {"max_rows": 9}
 
 
 def test_two_persons_put_a_policy_in_force(app: FastAPI) -> None:
@@ -148,4 +155,4 @@ def test_a_floor_that_rises_later_holds_over_what_was_signed(app: FastAPI) -> No
     settings = app.state.settings
     higher = settings.model_copy(update={"airlock": settings.airlock.model_copy(update={"min_count": 15})})
     with transaction(app.state.engine) as session:
-        assert intake.policy_of(session, session.get_one(Project, "p1"), higher).min_count == 15
+        assert intake.policy_of(session, session.get_one(Project, "p1"), higher, datasets=()).min_count == 15

@@ -4,12 +4,22 @@ from typing import Any
 
 import pytest
 
-from archive.keys.appetite import CREATED, PROPOSED, SIGNED, check_judged_under, in_force
+from archive.keys.appetite import (
+    CREATED,
+    FLOORS_PROPOSED,
+    FLOORS_SIGNED,
+    PROPOSED,
+    SIGNED,
+    check_judged_under,
+    in_force,
+)
 from archive.keys.ballots import ExportRefused, Line, Submitted
 from strongroom.canonical import digest
 from strongroom.thresholds import FLOOR, MORE_IS_STRICTER, UNSIGNED
 
-DAN, SEN, SAM = "dan", "sen", "sam"
+DAN, SEN, SAM, DORA = "dan", "sen", "sam", "dora"
+OF_THE_DAC = frozenset({DAN, DORA})
+DATA = frozenset({"calls", "parent"})
 ENTITLED = frozenset({DAN, SEN})
 TEN = {**FLOOR, "min_count": 10}
 
@@ -23,9 +33,27 @@ def version(number: int, limits: dict[str, int], first: str = DAN, second: str =
     return [line(PROPOSED, first, thresholds=limits, **said), line(SIGNED, second, **said)]
 
 
-def judge(policy: dict[str, int], lines: list[Line], *, least: int = 5) -> None:
+def floors(number: int, limits: dict[str, int], *signers: str, dataset: str = "calls") -> list[Line]:
+    said = {"version": number, "sha256": digest(limits)}
+    first, second = signers or (DAN, DORA)
+    return [
+        line(FLOORS_PROPOSED, first, dataset, thresholds=limits, **said),
+        line(FLOORS_SIGNED, second, dataset, **said),
+    ]
+
+
+def judge(
+    policy: dict[str, int], lines: list[Line], *, least: int = 5, datasets: frozenset[str] = frozenset()
+) -> None:
     submitted = Submitted("r", "ruth", "p1", 1, b"k" * 32, {"o": "d"}, policy=policy, seq=9)
-    check_judged_under(submitted, lines, least_count=least, may_sign=ENTITLED.__contains__)
+    check_judged_under(
+        submitted,
+        lines,
+        least_count=least,
+        may_sign=ENTITLED.__contains__,
+        datasets=datasets,
+        may_set_floors=OF_THE_DAC.__contains__,
+    )
 
 
 def test_the_floor_holds_where_nobody_signed() -> None:
@@ -117,3 +145,39 @@ def test_what_the_log_cannot_say_stops_the_release(lines: list[Line]) -> None:
         with pytest.raises(ExportRefused):
             judge(policy, lines)
     judge({**FLOOR, "version": UNSIGNED}, [line(one.event, one.actor, "p2", **one.facts) for one in lines])
+
+
+def test_t7_no_threshold_is_laxer_than_the_floors_of_any_data_of_the_run() -> None:
+    lines = [*floors(1, {"max_rows": 100}), *floors(1, {"min_count": 20}, dataset="parent")]
+    lines += floors(1, {"min_count": 90}, dataset="elsewhere")
+    for lax in ({}, {"max_rows": 100}, {"min_count": 20}, {"max_rows": 101, "min_count": 20}):
+        with pytest.raises(ExportRefused, match="floors of its data"):
+            judge({**FLOOR, "version": UNSIGNED, **lax}, lines, datasets=DATA)
+    judge({**FLOOR, "version": UNSIGNED, "max_rows": 100, "min_count": 20}, lines, datasets=DATA)
+    judge({**FLOOR, "version": UNSIGNED}, lines)
+
+
+def test_the_newest_floors_count_and_a_proposal_alone_does_not() -> None:
+    lines = [*floors(1, {"min_count": 20}), *floors(2, {"min_count": 9})]
+    judge({**FLOOR, "version": UNSIGNED, "min_count": 9}, lines, datasets=DATA)
+    with pytest.raises(ExportRefused, match="floors of its data"):
+        judge({**FLOOR, "version": UNSIGNED, "min_count": 9}, lines[:3], datasets=DATA)
+    judge({**FLOOR, "version": UNSIGNED}, lines[:1], datasets=DATA)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        *(floors(1, {"min_count": 20}, *pair) for pair in [(DAN, DAN), (DAN, SEN), (SEN, DORA), (SAM, SAM)]),
+        floors(0, {"min_count": 20}),
+        floors(1, {}),
+        floors(1, {"min_cuont": 20}),
+        floors(1, {"min_count": True}),
+        floors(1, {"min_count": 20})[1:],
+        [*floors(2, {"min_count": 20}), *floors(1, {"min_count": 9})],
+    ],
+)
+def test_floors_that_the_log_cannot_say_stop_the_release(lines: list[Line]) -> None:
+    with pytest.raises(ExportRefused):
+        judge({**FLOOR, "version": UNSIGNED, "min_count": 50}, lines, datasets=DATA)
+    judge({**FLOOR, "version": UNSIGNED}, lines, datasets=frozenset({"elsewhere"}))
