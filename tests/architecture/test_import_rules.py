@@ -23,7 +23,7 @@ DOORS = {
     "access": set[str](),
     "airlock": {"airlock.intake", "airlock.contract", "airlock.policy", "airlock.delivery"},
     "archive": {"archive.decisions", "archive.bodies", "archive.datasets", "archive.inbox", "archive.queries"}
-    | {"archive.quarantine"},
+    | {"archive.quarantine", "archive.ancestry"},
     "tes": {"tes.federation", "tes.profiles", "tes.outside_inputs"},
     "wes": set[str](),
 }

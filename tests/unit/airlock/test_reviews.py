@@ -15,7 +15,6 @@ from airlock.review_store import Draw
 from airlock.store import IntakeFile, ReleaseRequest
 from strongroom.audit import Event
 from strongroom.database import now, transaction
-from strongroom.floors import DatasetFloors
 from strongroom.projects import Membership, Project, ProjectPolicy, Role
 from strongroom.thresholds import FLOOR
 
@@ -208,22 +207,6 @@ def test_a_policy_signed_since_the_scan_asks_for_another_scan(stage: Scene) -> N
     (frozen,) = [e for e in stage.events(Event.REQUEST_STATE) if e["facts"]["state"] == "SUBMITTED"]
     assert frozen["facts"]["policy"] == {**limits, "version": 2}
     assert frozen["facts"]["policy_version"] == 2
-
-
-def test_floors_of_its_data_signed_since_the_scan_ask_for_another_scan(stage: Scene) -> None:
-    request = stage.ready(stage.complete_run(ALL), TSV)
-    with transaction(stage.engine) as session:
-        signed = {"proposed_by": "dan@x", "proposed": now(), "signed_by": "dora@x", "signed": now()}
-        for dataset, limits in {"hapmap": {"min_count": 9}, "elsewhere": {"max_rows": 1}}.items():
-            session.add(DatasetFloors(dataset=dataset, version=1, thresholds=limits, sha256="0" * 64, **signed))
-    told = post(stage, "ruth", f"requests/{request['id']}:submit", {"key": FINGERPRINT}, status=409)
-    assert "scanned again" in str(told)
-    post(stage, "ruth", f"requests/{request['id']}:edit", {})
-    stage.work()
-    post(stage, "ruth", f"requests/{request['id']}:submit", {"key": FINGERPRINT})
-    (frozen,) = [e for e in stage.events(Event.REQUEST_STATE) if e["facts"]["state"] == "SUBMITTED"]
-    assert frozen["facts"]["policy"] == {**FLOOR, "min_count": 9, "version": 1}
-    assert stage.inspector.asked[-1]["request"]["policy"]["min_count"] == 9
 
 
 def test_who_asks_for_changes_says_which(stage: Scene) -> None:
