@@ -6,7 +6,6 @@ from access import floors
 from access.policy_api import Version
 from access.schemas import FloorsSeen, NewPolicy, PolicySignature
 from strongroom.database import reading, transaction
-from strongroom.floors import DatasetFloors
 from strongroom.http import SignedIn, SteppedUp
 from strongroom.signed import newest_signed
 
@@ -19,7 +18,7 @@ def list_floors(request: Request, dataset: str, who: SignedIn) -> list[FloorsSee
     with reading(request.app.state.engine) as session:
         rows = floors.shown(session, who.id, dataset)
         force = newest_signed(rows)
-        return [_seen(row, in_force=row is force) for row in rows]
+        return [FloorsSeen.of(row, in_force=row is force) for row in rows]
 
 
 @router.post("/datasets/{dataset}/floors", status_code=201)
@@ -27,7 +26,7 @@ def propose_floors(request: Request, dataset: str, new: NewPolicy, who: SteppedU
     """Propose the next version; DAC members."""
     floor = request.app.state.settings.airlock.min_count
     with transaction(request.app.state.engine) as session:
-        return _seen(floors.propose(session, who.id, dataset, new.thresholds, floor=floor), in_force=False)
+        return FloorsSeen.of(floors.propose(session, who.id, dataset, new.thresholds, floor=floor), in_force=False)
 
 
 @router.post("/datasets/{dataset}/floors/{version}:sign")
@@ -36,18 +35,4 @@ def sign_floors(
 ) -> FloorsSeen:
     """Put the newest version in force; another DAC member than who proposed it."""
     with transaction(request.app.state.engine) as session:
-        return _seen(floors.sign(session, who.id, dataset, version, sha256=signature.sha256), in_force=True)
-
-
-def _seen(row: DatasetFloors, *, in_force: bool) -> FloorsSeen:
-    return FloorsSeen(
-        dataset=row.dataset,
-        version=row.version,
-        thresholds=row.thresholds,
-        sha256=row.sha256,
-        proposed_by=row.proposed_by,
-        proposed=row.proposed,
-        signed_by=row.signed_by,
-        signed=row.signed,
-        in_force=in_force,
-    )
+        return FloorsSeen.of(floors.sign(session, who.id, dataset, version, sha256=signature.sha256), in_force=True)

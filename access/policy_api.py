@@ -8,7 +8,6 @@ from access import policies
 from access.schemas import NewPolicy, PolicySeen, PolicySignature
 from strongroom.database import reading, transaction
 from strongroom.http import SignedIn, SteppedUp
-from strongroom.projects import ProjectPolicy
 
 router = APIRouter(prefix="/api/access/v1", tags=["access"])
 Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -20,7 +19,7 @@ def list_policies(request: Request, project: str, who: SignedIn) -> list[PolicyS
     with reading(request.app.state.engine) as session:
         rows = policies.shown(session, who.id, project)
         force = next((row.version for row in rows if row.signed_by is not None), None)
-        return [_seen(row, in_force=row.version == force) for row in rows]
+        return [PolicySeen.of(row, in_force=row.version == force) for row in rows]
 
 
 @router.post("/projects/{project}/policies", status_code=201)
@@ -28,7 +27,7 @@ def propose_policy(request: Request, project: str, new: NewPolicy, who: SteppedU
     """Propose the next version; DAC members and senior stewards."""
     floor = request.app.state.settings.airlock.min_count
     with transaction(request.app.state.engine) as session:
-        return _seen(policies.propose(session, who.id, project, new.thresholds, floor=floor), in_force=False)
+        return PolicySeen.of(policies.propose(session, who.id, project, new.thresholds, floor=floor), in_force=False)
 
 
 @router.post("/projects/{project}/policies/{version}:sign")
@@ -37,18 +36,4 @@ def sign_policy(
 ) -> PolicySeen:
     """Put the newest version in force; another DAC member or senior steward than who proposed it."""
     with transaction(request.app.state.engine) as session:
-        return _seen(policies.sign(session, who.id, project, version, sha256=signature.sha256), in_force=True)
-
-
-def _seen(row: ProjectPolicy, *, in_force: bool) -> PolicySeen:
-    return PolicySeen(
-        project=row.project,
-        version=row.version,
-        thresholds=row.thresholds,
-        sha256=row.sha256,
-        proposed_by=row.proposed_by,
-        proposed=row.proposed,
-        signed_by=row.signed_by,
-        signed=row.signed,
-        in_force=in_force,
-    )
+        return PolicySeen.of(policies.sign(session, who.id, project, version, sha256=signature.sha256), in_force=True)

@@ -1,10 +1,12 @@
 """The wire types of /api/access/v1."""
 
 from datetime import datetime
+from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from strongroom.projects import Role, Training
+from strongroom.signed import SignedThresholds
 
 
 class _Sent(BaseModel):
@@ -89,6 +91,12 @@ class ThresholdsSeen(BaseModel):
     signed_by: str | None
     signed: datetime | None
     in_force: bool
+
+    @classmethod
+    def of(cls, row: SignedThresholds, *, in_force: bool) -> Self:
+        """Return a row as it is seen."""
+        seen = {name: getattr(row, name) for name in cls.model_fields if name != "in_force"}
+        return cls.model_validate({**seen, "in_force": in_force})
 
 
 class PolicySeen(ThresholdsSeen):

@@ -17,7 +17,7 @@ from rich.table import Table
 from archive import ingest
 from sandbox.crypt4gh import body_length_of
 from strongroom.cli.client import SERVER, USAGE, AsJson, Client, Server, Token, err, out, print_json, stop
-from strongroom.cli.thresholds import read_thresholds, show_versions
+from strongroom.cli.thresholds import read_thresholds, show_versions, waiting
 
 API, ACCESS = "/api/archive/v1", "/api/access/v1"
 NO_FLOORS = "Nobody has signed floors: projects with this data are held to their own policies."
@@ -112,9 +112,7 @@ def floors(
             show_versions(client.get(f"{ACCESS}/datasets/{dataset}/floors"), as_json, NO_FLOORS)
             return
         made = client.post(f"{ACCESS}/datasets/{dataset}/floors", {"thresholds": read_thresholds(file)})
-    sentence = f"Version {made['version']} waits for another DAC member, who reads and signs it:"
-    command = f"strongroom dataset sign-floors {dataset} {made['version']} --sha256 {made['sha256']}"
-    _show(made, as_json, f"{sentence}\n{command}")
+    _show(made, as_json, waiting(made, "DAC member", f"strongroom dataset sign-floors {dataset}"))
 
 
 @app.command("sign-floors")

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from strongroom.cli.client import SERVER, AsJson, Client, Server, Token, out, print_json, stop
-from strongroom.cli.thresholds import read_thresholds, show_versions
+from strongroom.cli.thresholds import read_thresholds, show_versions, waiting
 from strongroom.projects import Role, Training
 
 API = "/api/access/v1"
@@ -122,9 +122,7 @@ def policy(
             show_versions(client.get(f"{API}/projects/{project}/policies"), as_json, NOBODY)
             return
         made = client.post(f"{API}/projects/{project}/policies", {"thresholds": read_thresholds(file)})
-    sentence = f"Version {made['version']} waits for another DAC member or senior steward, who reads and signs it:"
-    command = f"strongroom project sign-policy {project} {made['version']} --sha256 {made['sha256']}"
-    _show(made, as_json, f"{sentence}\n{command}")
+    _show(made, as_json, waiting(made, "DAC member or senior steward", f"strongroom project sign-policy {project}"))
 
 
 @app.command("sign-policy")

@@ -18,6 +18,12 @@ def read_thresholds(file: Path) -> dict[str, Any]:
     return found
 
 
+def waiting(made: dict[str, Any], who: str, command: str) -> str:
+    """Return what a person who proposed a version reads: who signs it, and how."""
+    sentence = f"Version {made['version']} waits for another {who}, who reads and signs it:"
+    return f"{sentence}\n{command} {made['version']} --sha256 {made['sha256']}"
+
+
 def show_versions(rows: list[dict[str, Any]], as_json: bool, nobody: str) -> None:
     """Print all versions with their signers and numbers; `nobody` where there is none."""
     if as_json:
