@@ -64,8 +64,9 @@ def _is_key(name: str, cells: Sequence[str]) -> bool:
         return (unique > 0.5 or repeated) and not all("-" in value and len(value) < 8 for value in values)
     if has_public_keys(name):
         return False
-    keyed = sum(1 for value in values if is_coded(value) or _is_hash(value))
-    return len(values) >= _FEW and unique > 0.9 and keyed > 0.8 * len(values)
+    if len(values) < _FEW or unique <= 0.9:
+        return False
+    return sum(1 for value in values if is_coded(value) or _is_hash(value)) > 0.8 * len(values)
 
 
 def _columns_are_persons(table: Table) -> bool:
