@@ -27,7 +27,7 @@ define environment
 	umask 022; $(UV) pip sync -q --compile-bytecode --python $(1)/bin/python --require-hashes $(2)
 endef
 
-.PHONY: help setup demo test check bench serve docs kubernetes clean
+.PHONY: help setup demo test check bench fuzz serve docs kubernetes clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -56,6 +56,9 @@ check: .venv/made .venvs/docs/made ## Style, types, import rules, documents
 
 bench: setup ## Strongroom against bare tools: sandbox, tasks, SLURM, Kubernetes, Snakemake (half an hour)
 	$(BIN)/strongroom bench
+
+fuzz: .venv/made ## Damage the airlock's cases and have the checks judge them (ten minutes; SECONDS=60)
+	$(BIN)/python -P tests/fuzzing.py --seconds $(or $(SECONDS),600)
 
 docs: .venv/made .venvs/docs/made ## Write the generated pages and build the site into site/
 	$(BIN)/python docs/generated.py

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ..findings import Code, refuse
 
+_SHORTEST_HEADER = 10
 _GZIP = b"\x1f\x8b"
 _EXTRA, _NAME, _COMMENT = 4, 8, 16
 _BLOCK_FIELD = b"BC\x02\0"
@@ -54,7 +55,9 @@ def unpack(content: bytes, *, limit: int) -> bytes:
 
 def _check_header(member: bytes) -> None:
     """Refuse what the header of a gzip member may carry beside block gzip's own field and a plain name (RFC 1952)."""
-    flags, at = member[3], 10
+    if len(member) < _SHORTEST_HEADER:
+        raise refuse(Code.INSPECTION_FAILED)
+    flags, at = member[3], _SHORTEST_HEADER
     if flags & _EXTRA:
         length = int.from_bytes(member[10:12], "little")
         if length != len(_BLOCK_FIELD) + 2 or member[12:16] != _BLOCK_FIELD:

@@ -142,6 +142,14 @@ def test_a_gzip_bomb_is_stopped_at_the_budget(tmp_path: Path) -> None:
     assert [finding["code"] for finding in answer["findings"]] == ["too-large"]
 
 
+@pytest.mark.parametrize("kept", range(2, 11))
+def test_a_gzip_member_that_breaks_off_in_its_header_is_refused(tmp_path: Path, kept: int) -> None:
+    whole = gzip.compress(b"##fileformat=VCFv4.2\n")
+    answer = ask(tmp_path, whole[:kept], name="results/af.vcf.gz")
+    assert [finding["code"] for finding in answer["findings"]] == ["inspection-failed"]
+    assert answer["verdict"] == "block"
+
+
 def test_bytes_behind_a_gzip_member_are_found(tmp_path: Path) -> None:
     answer = ask(tmp_path, gzip.compress(CLEAN.encode()) + b"rows", name="results/x.tsv.gz")
     assert [finding["code"] for finding in answer["findings"]] == ["trailing-bytes"]
