@@ -138,10 +138,7 @@ class Remote:
 
     def walls_up(self, attempt: str) -> None:
         """Note that the task runs."""
-        live = self._known(attempt)
-        if not live.started:
-            live.started = True
-            live.tell.started()
+        _begin_to_run(self._known(attempt))
 
     def result(
         self, attempt: str, result: Mapping[str, Any], *, more: Proof | None = None
@@ -159,7 +156,7 @@ class Remote:
             log.error("result.forged", attempt=attempt, alarm=True)
             raise NotAllowed("This is not signed with the key that the attempt claimed with.") from error
         if words["cause"] != Cause.SYSTEM:
-            self.walls_up(attempt)  # a node does not say so of what is over soon
+            _begin_to_run(live)  # a node does not say so of what is over soon
         if not believed(words, cancel_asked=live.cancel_asked):
             live.result = words
             return None
@@ -333,3 +330,9 @@ class Remote:
             log.warning("scheduler.silent", scheduler=self.name, detail=error.detail)
         except Exception:
             log.exception("scheduler.failure", attempt=attempt)
+
+
+def _begin_to_run(live: Live) -> None:
+    if not live.started:
+        live.started = True
+        live.tell.started()
