@@ -108,9 +108,9 @@ def _extras(extra: bytes) -> Iterator[int]:
 
 
 def leads_out(name: str) -> bool:
-    """Return whether unpacking this name could write outside the folder."""
+    """Return whether unpacking this name could write outside the folder, or nowhere."""
     parts = name.split("/")
-    return name.startswith("/") or ".." in parts or "\\" in name or ":" in parts[0] or "\0" in name
+    return not name or name.startswith("/") or ".." in parts or "\\" in name or ":" in parts[0] or "\0" in name
 
 
 def read_zip(content: bytes, *, policy: Policy, budget: Budget, nest: Nest) -> Bundle:
@@ -120,7 +120,7 @@ def read_zip(content: bytes, *, policy: Policy, budget: Budget, nest: Nest) -> B
     members: list[Subject] = []
     finished = True
     for row, info in enumerate(archive.infolist(), start=1):
-        if info.is_dir():
+        if info.filename.endswith("/"):  # a name may be empty
             continue
         try:
             members.append(nest(info.filename, member(archive, info, budget=budget)))

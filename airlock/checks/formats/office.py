@@ -118,7 +118,7 @@ def _unpack(opened: zipfile.ZipFile, *, budget: Budget) -> tuple[dict[str, bytes
     named: dict[str, bytes] = {}
     broken: list[Finding] = []
     for row, info in enumerate(opened.infolist(), start=1):
-        if info.is_dir():
+        if info.filename.endswith("/"):
             continue
         try:
             named[info.filename] = archive.member(opened, info, budget=budget)

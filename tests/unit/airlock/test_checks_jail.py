@@ -1,11 +1,13 @@
 """The jail's door: one request in, one bounded answer out, whatever the file does."""
 
 import gzip
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +149,15 @@ def test_a_gzip_member_that_breaks_off_in_its_header_is_refused(tmp_path: Path, 
     whole = gzip.compress(b"##fileformat=VCFv4.2\n")
     answer = ask(tmp_path, whole[:kept], name="results/af.vcf.gz")
     assert [finding["code"] for finding in answer["findings"]] == ["inspection-failed"]
+    assert answer["verdict"] == "block"
+
+
+def test_a_member_of_a_zip_without_a_name_is_found(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("QQ.csv", "a,n\nx,50\n")
+    answer = ask(tmp_path, packed.getvalue().replace(b"QQ", b"\0Q"), name="results/x.zip", rule=None, raw=True)
+    assert "archive-path" in {finding["code"] for finding in answer["findings"]}
     assert answer["verdict"] == "block"
 
 
