@@ -12,11 +12,10 @@ from airlock.checks.promise import Promise, Promised, parse_promise
 from airlock.intake_files import IntakeState
 from airlock.moves import append, asker
 from airlock.release_requests import IN_REVIEW, RequestState
-from airlock.store import IntakeFile, IntakeRun, ReleasedFile, ReleaseRequest, RequestFile, files_of_run
+from airlock.store import IntakeFile, ReleasedFile, ReleaseRequest, RequestFile, files_of_run
 from strongroom.audit import Entry, Event
 from strongroom.database import now
 from strongroom.errors import BadRequest, Conflict, NotFound
-from strongroom.projects import open_project
 from strongroom.settings import Settings
 
 MOST_COPIES = 12  # of one table
@@ -35,8 +34,7 @@ def fix(session: orm.Session, file: str, person: str, wanted: Fix, *, settings: 
     rules.check_may_request(asker(session, person, given.project), given.person)
     if "brought" in given.promise:
         raise BadRequest("fix: what is brought in comes in as it is; bring another file.")
-    held = session.get_one(IntakeRun, given.run)
-    policy = intake.policy_of(session, open_project(session, given.project), settings, datasets=held.datasets)
+    policy = intake.policy_of_run(session, given.run, settings)
     output = session.get_one(IntakeFile, root_of(given))
     try:
         fixes = parse_fixes([*given.fixes, wanted.as_json()])

@@ -18,7 +18,7 @@ from strongroom import audit, queue
 from strongroom.audit import Entry, Event
 from strongroom.database import now
 from strongroom.floors import floors_in_force
-from strongroom.projects import Project, policy_in_force
+from strongroom.projects import Project, open_project, policy_in_force
 from strongroom.settings import Settings
 
 TAKE = "airlock.take"
@@ -59,6 +59,12 @@ def policy_of(session: orm.Session, project: Project, settings: Settings, *, dat
         else signed_policy(signed.thresholds, version=signed.version, min_count=least)
     )
     return above(policy, floors_in_force(session, ancestry(session, datasets)))
+
+
+def policy_of_run(session: orm.Session, run: str, settings: Settings) -> Policy:
+    """Return the thresholds in force for a run that was offered; raises `NotFound` if its project is not open."""
+    held = session.get_one(IntakeRun, run)
+    return policy_of(session, open_project(session, held.project), settings, datasets=held.datasets)
 
 
 def offer(

@@ -10,7 +10,7 @@ from sqlalchemy import orm
 
 from airlock.checks.codes import Code
 from airlock.checks.sites import NONE, Sketch
-from airlock.intake_files import Verdict
+from airlock.intake_files import Verdict, worst
 from airlock.store import Name
 from strongroom.database import Base, Json
 
@@ -35,9 +35,8 @@ def findings(session: orm.Session, lineage: Sequence[str], own: Sketch | None, *
     """Return what the places of a file come to with all that left; those that left before cost nothing."""
     if own is None:
         return []
-    told = [_severity(left, left | own, most) for left in _left(session, lineage)]
-    worst = Verdict.BLOCK if Verdict.BLOCK in told else Verdict.WARN if Verdict.WARN in told else None
-    return [] if worst is None else [{"code": Code.SITE_BUDGET.value, "severity": worst.value, "place": {}}]
+    told = worst(_severity(left, left | own, most) for left in _left(session, lineage))
+    return [] if told is Verdict.PASS else [{"code": Code.SITE_BUDGET.value, "severity": told.value, "place": {}}]
 
 
 def remember(session: orm.Session, lineage: Sequence[str], own: Sketch) -> None:

@@ -16,7 +16,6 @@ from airlock.intake_files import STEPS, IntakeState, Verdict
 from airlock.moves import SYSTEM, append, asked, asker, cast, move, reviewed, state_entry
 from airlock.observability import Scanned, scan_outcome
 from airlock.places import name_places
-from airlock.policy import Policy
 from airlock.release_requests import RequestState
 from airlock.store import (
     FileVote,
@@ -246,7 +245,7 @@ def _attach(
 
 def _scan(session: orm.Session, row: ReleaseRequest, *, actor: str, settings: Settings) -> list[Entry]:
     """Start the scan: what was inspected under the policy in force is not inspected again (decision 22)."""
-    policy = _in_force(session, row, settings)
+    policy = intake.policy_of_run(session, row.run, settings)
     row.policy_version = policy.version
     for file in files_of(session, row.id, with_supporting=True):
         _refresh(session.get_one(IntakeFile, file.file), policy.as_json(), version=policy.version)
@@ -319,16 +318,11 @@ def _hand_over(
 
 def _check_policy(session: orm.Session, row: ReleaseRequest, settings: Settings) -> dict[str, int]:
     """Return the thresholds that every file was judged under; raise if others are in force by now (T11)."""
-    policy = _in_force(session, row, settings)
+    policy = intake.policy_of_run(session, row.run, settings)
     judged = [session.get_one(IntakeFile, file.file).policy for file in files_of(session, row.id)]
     if row.policy_version != policy.version or any(one != policy.as_json() for one in judged):
         raise Conflict("The policy of the project or of its data has changed since the scan; have it scanned again.")
     return policy.as_json()
-
-
-def _in_force(session: orm.Session, row: ReleaseRequest, settings: Settings) -> Policy:
-    held = session.get_one(IntakeRun, row.run)
-    return intake.policy_of(session, open_project(session, row.project), settings, datasets=held.datasets)
 
 
 def _submitted(

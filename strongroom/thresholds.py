@@ -105,14 +105,12 @@ def some_floors(raw: Mapping[str, Any], floor: Mapping[str, int]) -> dict[str, i
     check_known(raw)
     if not raw:
         raise BadRequest("thresholds: name at least one; with the platform's own number it adds nothing.")
-    for name in laxer({**floor, **raw}, floor):
-        way = "raise" if name in MORE_IS_STRICTER else "lower"
-        raise PolicyLaxer(f"A dataset's floors may only {way} {name}; the platform's own is {floor[name]}.")
+    check_no_laxer({**floor, **raw}, floor, who="A dataset's floors")
     return dict(raw)
 
 
-def check_no_laxer(asked: Mapping[str, int], least: Mapping[str, int]) -> None:
+def check_no_laxer(asked: Mapping[str, int], least: Mapping[str, int], *, who: str = "A project") -> None:
     """Raise unless each threshold is at least as strict as the floor's."""
     for name in laxer(asked, least):
         way = "raise" if name in MORE_IS_STRICTER else "lower"
-        raise PolicyLaxer(f"A project may only {way} {name}; the platform's own is {least[name]}.")
+        raise PolicyLaxer(f"{who} may only {way} {name}; the platform's own is {least[name]}.")

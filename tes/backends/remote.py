@@ -78,11 +78,11 @@ class Remote:
 
     def resume(self, launch: Launch, tell: Tell) -> None:
         """Take up an attempt: whether it is in, only the scheduler knows; one that was held is held again."""
-        begun = self._pledges.is_begun(launch.attempt)
         if self._shape(launch) is not None and not self._pledges.is_handed_in(launch.attempt):
             self._take_in(self._add(Live(launch, tell)))
         else:
             # Never placed again: what it does not know of within a minute is lost, and its task gets another attempt.
+            begun = self._pledges.is_begun(launch.attempt)
             self._add(Live(launch, tell, placed=True, begun=begun))
 
     def cancel(self, attempt: str) -> None:
