@@ -67,8 +67,18 @@ def snakemake(workflow: Path, work: Path, config: Path, *, jobs: int, image: str
     )
 
 
-def nextflow(workflow: Path, entry: str, work: Path, parameters: dict[str, Any], *, image: str = "genomics") -> str:
-    """Run bare Nextflow in one of our images: its own local executor, nothing of ours; return what it printed."""
+# Nextflow 25.04.4 counts free CPUs in two threads without a lock: after hundreds of tasks one is lost now and then, and a
+# task that wants all of them waits for ever. With far more of them than there are, it never does.
+MANY_CPUS = "executor.cpus = 1000\nexecutor.memory = '1 TB'\nexecutor.queueSize = 2\n"
+
+
+def nextflow(
+    workflow: Path, entry: str, work: Path, parameters: dict[str, Any], *, image: str = "genomics", more: str = ""
+) -> str:
+    """Run bare Nextflow in one of our images: its own local executor, nothing of ours; return what it printed.
+
+    `more` is configuration of the run.
+    """
     jars = sorted(path for path in (load().wes.nextflow / "jars").iterdir() if path.name != OURS)
     binds = ["--ro-bind", str(rootfs(image) / "usr"), "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108
     for folder in ("bin", "sbin", "lib", "lib64"):
@@ -83,7 +93,7 @@ def nextflow(workflow: Path, entry: str, work: Path, parameters: dict[str, Any],
     binds += ["--ro-bind", str(workflow), "/run/workflow"]
     config = "".join(f"process.container = null\n{name}.enabled = false\n" for name in ("docker", "conda"))
     own = "includeConfig '/run/workflow/nextflow.config'\n" if (workflow / "nextflow.config").exists() else ""
-    (work / "bare.config").write_text(own + config)
+    (work / "bare.config").write_text(own + config + more)
     (work / "bare.json").write_text(json.dumps(parameters))
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "USER": "bare", "LANG": "C.UTF-8"}  # noqa: S108
     environment |= {"NXF_HOME": "/tmp/nextflow", "NXF_OFFLINE": "true", "NXF_DISABLE_CHECK_LATEST": "true"}  # noqa: S108

@@ -27,7 +27,7 @@ from tes.reports import Report
 from tes.store import Attempt, Task, next_seq
 
 PROJECT = "cohort"
-OURS = ("sandbox.pod seal", f"{LAUNCHER} ")  # what stands round a task in its pod
+OURS = ("sandbox.pod seal", f"{LAUNCHER} ", "runc")  # what stands round a task in its pod, and what is about to be it
 
 
 class Told:
