@@ -25,15 +25,15 @@ FLOOR = Policy(version=thresholds.UNSIGNED)
 
 
 def project_policy(*, version: int, min_count: int, floor: Policy = FLOOR) -> Policy:
-    """Return the project's policy: the floor with a higher smallest count; raise `PolicyLaxer` for a lower one."""
-    policy = replace(floor, version=version, min_count=min_count)
+    """Return the policy of a project that signed none, with its smallest count; raise `PolicyLaxer` for a lower one."""
+    policy = replace(floor, version=version, min_count=min_count, **thresholds.UNLESS_SIGNED)
     check_no_laxer(policy, floor)
     return policy
 
 
 def signed_policy(signed: Mapping[str, int], *, version: int, min_count: int) -> Policy:
     """Return what two persons signed for a project, or the floor as it is now where that is stricter."""
-    return Policy(version=version, **thresholds.strictest(signed, thresholds.floor_of(min_count)))
+    return Policy(version=version, **thresholds.strictest(thresholds.in_full(signed), thresholds.floor_of(min_count)))
 
 
 def above(policy: Policy, floors: Sequence[Mapping[str, int]]) -> Policy:

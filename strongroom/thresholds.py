@@ -44,8 +44,10 @@ MORE_IS_STRICTER = frozenset(
 )
 # Thresholds that came after the first policies were signed: where one is missing, the platform's own counts.
 LATER = frozenset({"block_unknown_members", "max_cohorts"})
+# What counts where two persons signed nothing else: whose members nobody knows is refused beside other releases (T7).
+UNLESS_SIGNED: Mapping[str, int] = {"block_unknown_members": 1}
 LARGEST = 2**40
-UNSIGNED = 1  # the version of a project whose policy nobody signed: the floor with its own smallest count
+UNSIGNED = 1  # the version of a project whose policy nobody signed
 
 
 class PolicyLaxer(BadRequest):
@@ -82,10 +84,20 @@ def floor_of(*counts: int) -> dict[str, int]:
     return {**FLOOR, "min_count": max(FLOOR["min_count"], *counts)}
 
 
+def unsigned(floor: Mapping[str, int]) -> dict[str, int]:
+    """Return the policy that counts where nobody signed one."""
+    return {**floor, **UNLESS_SIGNED}
+
+
+def in_full(signed: Mapping[str, int]) -> dict[str, int]:
+    """Return a signed policy with the thresholds that there were not when it was signed, where no floor has them."""
+    return {**UNLESS_SIGNED, **signed}
+
+
 def completed(raw: Mapping[str, Any], floor: Mapping[str, int]) -> dict[str, int]:
-    """Return all thresholds, those of the floor where `raw` names none; raise for an unknown or a laxer one."""
+    """Return all thresholds, those of an unsigned policy where `raw` names none; raise for an unknown or a laxer one."""
     check_known(raw)
-    asked = {**floor, **raw}
+    asked = {**unsigned(floor), **raw}
     check_no_laxer(asked, floor)
     return asked
 

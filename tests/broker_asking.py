@@ -15,7 +15,7 @@ from strongroom.canonical import canonical
 from strongroom.database import transaction
 from strongroom.errors import StrongroomError
 from strongroom.merkle import leaf_hash
-from strongroom.thresholds import FLOOR, UNSIGNED
+from strongroom.thresholds import FLOOR, UNSIGNED, unsigned
 
 PLAIN = b"chrom\taf\n22\t0.25\n"
 
@@ -31,7 +31,7 @@ class Request:
     submitted: int = -1
     turn: int = 1
     requester: str = RUTH
-    policy: dict[str, int] = field(default_factory=lambda: {**FLOOR, "version": UNSIGNED})
+    policy: dict[str, int] = field(default_factory=lambda: {**unsigned(FLOOR), "version": UNSIGNED})
 
     def __post_init__(self) -> None:
         self.id, self.recipient = uuid.uuid4().hex, Attempt()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from archive.keys.ballots import ExportRefused, Line, Submitted
 from strongroom.canonical import digest
-from strongroom.thresholds import UNSIGNED, floor_of, is_complete, is_floors, laxer, strictest
+from strongroom.thresholds import UNSIGNED, floor_of, in_full, is_complete, is_floors, laxer, strictest, unsigned
 
 PROPOSED, SIGNED, CREATED = "policy.proposed", "policy.signed", "project.created"
 FLOORS_PROPOSED, FLOORS_SIGNED = "floors.proposed", "floors.signed"
@@ -75,8 +75,7 @@ def check_judged_under(
     ]
     least = floor_of(least_count, *counts)
     signed = in_force(lines, submitted.project, may_sign=may_sign)
-    if signed is not None:
-        least = strictest(least, signed.thresholds)
+    least = unsigned(least) if signed is None else strictest(least, in_full(signed.thresholds))
     version = signed.version if signed is not None else UNSIGNED
     if submitted.policy.get("version") != version:
         raise ExportRefused("The request was judged under another policy than the one that was in force.")

@@ -16,7 +16,7 @@ from strongroom.canonical import digest
 from strongroom.database import transaction
 from strongroom.errors import Conflict, NotAllowed
 from strongroom.projects import Project, ProjectPolicy, Role
-from strongroom.thresholds import FLOOR, UNSIGNED
+from strongroom.thresholds import FLOOR, UNSIGNED, unsigned
 
 DAN, SEN = "dan@development", "sen@development"
 
@@ -102,7 +102,7 @@ def test_t11_a_policy_hidden_in_the_log_stops_every_release(room: KeyRoom) -> No
     sign(room, min_count=10)
     seq = audit_seq(room, Event.POLICY_SIGNED)
     clean = clean_copy(room)
-    floor = {**FLOOR, "version": UNSIGNED}
+    floor = {**unsigned(FLOOR), "version": UNSIGNED}
     # A copy of the event beside its body is believed by nobody.
     room.change(sa.update(AuditEvent).where(AuditEvent.seq == seq).values(event="file.viewed", subject="x"))
     asked, votes = submitted(room, clean, floor)

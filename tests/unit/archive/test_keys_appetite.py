@@ -15,13 +15,14 @@ from archive.keys.appetite import (
 )
 from archive.keys.ballots import ExportRefused, Line, Submitted
 from strongroom.canonical import digest
-from strongroom.thresholds import FLOOR, MORE_IS_STRICTER, UNSIGNED
+from strongroom.thresholds import FLOOR, MORE_IS_STRICTER, UNSIGNED, unsigned
 
 DAN, SEN, SAM, DORA = "dan", "sen", "sam", "dora"
 OF_THE_DAC = frozenset({DAN, DORA})
 DATA = frozenset({"calls", "parent"})
 ENTITLED = frozenset({DAN, SEN})
-TEN = {**FLOOR, "min_count": 10}
+ALONE = unsigned(FLOOR)
+TEN = {**ALONE, "min_count": 10}
 
 
 def line(event: str, actor: str, subject: str = "p1", **facts: Any) -> Line:
@@ -57,10 +58,10 @@ def judge(
 
 
 def test_the_floor_holds_where_nobody_signed() -> None:
-    judge({**FLOOR, "version": UNSIGNED}, [])
+    judge({**ALONE, "version": UNSIGNED}, [])
     for number in (0, 2):
         with pytest.raises(ExportRefused, match="another policy"):
-            judge({**FLOOR, "version": number}, [])
+            judge({**ALONE, "version": number}, [])
     with pytest.raises(ExportRefused, match="another policy"):
         judge({}, [])
 
@@ -68,28 +69,43 @@ def test_the_floor_holds_where_nobody_signed() -> None:
 @pytest.mark.parametrize("name", sorted(FLOOR))
 def test_no_threshold_is_laxer_than_the_floor_or_what_was_signed(name: str) -> None:
     step = -1 if name in MORE_IS_STRICTER else 1
-    for change in ({name: FLOOR[name] + step}, {name: None}):
-        policy = {key: value for key, value in {**FLOOR, "version": UNSIGNED, **change}.items() if value is not None}
+    for change in ({name: ALONE[name] + step}, {name: None}):
+        policy = {key: value for key, value in {**ALONE, "version": UNSIGNED, **change}.items() if value is not None}
         with pytest.raises(ExportRefused, match="laxer policy"):
             judge(policy, [])
-    stricter = {**FLOOR, name: FLOOR[name] - step}
+    stricter = {**ALONE, name: ALONE[name] - step}
     judge({**stricter, "version": UNSIGNED}, [])
     with pytest.raises(ExportRefused, match="laxer policy"):
-        judge({**FLOOR, "version": 2}, version(2, stricter))
+        judge({**ALONE, "version": 2}, version(2, stricter))
     judge({**stricter, "version": 2}, version(2, stricter))
 
 
 def test_the_floor_is_held_though_two_persons_signed_less() -> None:
-    lax = {**FLOOR, "min_dof": 1}
+    lax = {**ALONE, "min_dof": 1}
     with pytest.raises(ExportRefused, match="laxer policy"):
         judge({**lax, "version": 2}, version(2, lax))
+
+
+def test_t7_only_two_persons_let_results_go_whose_members_nobody_knows() -> None:
+    judge({**FLOOR, "version": 2}, version(2, dict(FLOOR)))
+    with pytest.raises(ExportRefused, match="laxer policy"):
+        judge({**FLOOR, "version": UNSIGNED}, [])
+    older = {name: value for name, value in FLOOR.items() if name != "block_unknown_members"}
+    with pytest.raises(ExportRefused, match="laxer policy"):
+        judge({**FLOOR, "version": 2}, version(2, older))
+    with pytest.raises(ExportRefused, match="floors of its data"):
+        judge(
+            {**FLOOR, "version": 2},
+            [*version(2, dict(FLOOR)), *floors(1, {"block_unknown_members": 1})],
+            datasets=DATA,
+        )
 
 
 def test_a_policy_of_before_a_threshold_was_there_counts_with_the_floors_own() -> None:
     older = {name: value for name, value in TEN.items() if name != "max_cohorts"}
     judge({**TEN, "version": 2}, version(2, older))
     with pytest.raises(ExportRefused, match="laxer policy"):
-        judge({**TEN, "max_cohorts": FLOOR["max_cohorts"] + 1, "version": 2}, version(2, older))
+        judge({**TEN, "max_cohorts": ALONE["max_cohorts"] + 1, "version": 2}, version(2, older))
     with pytest.raises(ExportRefused, match="cannot be read"):
         judge({**TEN, "version": 2}, version(2, {**TEN, "max_cohrots": 1}))
 
@@ -111,12 +127,12 @@ def test_two_different_entitled_persons_sign(first: str, second: str) -> None:
 
 
 def test_a_proposal_alone_changes_nothing() -> None:
-    judge({**FLOOR, "version": UNSIGNED}, version(2, TEN)[:1])
+    judge({**ALONE, "version": UNSIGNED}, version(2, TEN)[:1])
     assert in_force(version(2, TEN)[:1], "p1", may_sign=ENTITLED.__contains__) is None
 
 
 def test_the_newest_that_was_signed_counts() -> None:
-    twenty = {**FLOOR, "min_count": 20}
+    twenty = {**ALONE, "min_count": 20}
     lines = [*version(2, TEN), *version(3, twenty)]
     with pytest.raises(ExportRefused, match="another policy"):
         judge({**TEN, "version": 2}, lines)
@@ -130,21 +146,21 @@ def test_the_newest_that_was_signed_counts() -> None:
     [
         [version(2, TEN)[1]],  # signed, never proposed
         [*version(3, TEN), *version(2, TEN)],  # back to an older number
-        [*version(2, TEN), *version(2, FLOOR | {"min_count": 6})],
-        [version(2, TEN)[0], version(2, FLOOR | {"min_count": 6})[0]],
-        [version(2, TEN)[0], version(2, FLOOR | {"min_count": 6})[1]],  # signed for other thresholds
+        [*version(2, TEN), *version(2, ALONE | {"min_count": 6})],
+        [version(2, TEN)[0], version(2, ALONE | {"min_count": 6})[0]],
+        [version(2, TEN)[0], version(2, ALONE | {"min_count": 6})[1]],  # signed for other thresholds
         version(1, TEN),
         version(2, {"min_count": 10}),
-        version(2, {**FLOOR, "min_count": True}),
+        version(2, {**ALONE, "min_count": True}),
         [line(PROPOSED, DAN, version="2"), line(SIGNED, SEN, version="2")],
         [line(PROPOSED, DAN), line(SIGNED, SEN)],
     ],
 )
 def test_what_the_log_cannot_say_stops_the_release(lines: list[Line]) -> None:
-    for policy in ({**TEN, "version": 2}, {**FLOOR, "version": UNSIGNED}):
+    for policy in ({**TEN, "version": 2}, {**ALONE, "version": UNSIGNED}):
         with pytest.raises(ExportRefused):
             judge(policy, lines)
-    judge({**FLOOR, "version": UNSIGNED}, [line(one.event, one.actor, "p2", **one.facts) for one in lines])
+    judge({**ALONE, "version": UNSIGNED}, [line(one.event, one.actor, "p2", **one.facts) for one in lines])
 
 
 def test_t7_no_threshold_is_laxer_than_the_floors_of_any_data_of_the_run() -> None:
@@ -152,17 +168,17 @@ def test_t7_no_threshold_is_laxer_than_the_floors_of_any_data_of_the_run() -> No
     lines += floors(1, {"min_count": 90}, dataset="elsewhere")
     for lax in ({}, {"max_rows": 100}, {"min_count": 20}, {"max_rows": 101, "min_count": 20}):
         with pytest.raises(ExportRefused, match="floors of its data"):
-            judge({**FLOOR, "version": UNSIGNED, **lax}, lines, datasets=DATA)
-    judge({**FLOOR, "version": UNSIGNED, "max_rows": 100, "min_count": 20}, lines, datasets=DATA)
-    judge({**FLOOR, "version": UNSIGNED}, lines)
+            judge({**ALONE, "version": UNSIGNED, **lax}, lines, datasets=DATA)
+    judge({**ALONE, "version": UNSIGNED, "max_rows": 100, "min_count": 20}, lines, datasets=DATA)
+    judge({**ALONE, "version": UNSIGNED}, lines)
 
 
 def test_the_newest_floors_count_and_a_proposal_alone_does_not() -> None:
     lines = [*floors(1, {"min_count": 20}), *floors(2, {"min_count": 9})]
-    judge({**FLOOR, "version": UNSIGNED, "min_count": 9}, lines, datasets=DATA)
+    judge({**ALONE, "version": UNSIGNED, "min_count": 9}, lines, datasets=DATA)
     with pytest.raises(ExportRefused, match="floors of its data"):
-        judge({**FLOOR, "version": UNSIGNED, "min_count": 9}, lines[:3], datasets=DATA)
-    judge({**FLOOR, "version": UNSIGNED}, lines[:1], datasets=DATA)
+        judge({**ALONE, "version": UNSIGNED, "min_count": 9}, lines[:3], datasets=DATA)
+    judge({**ALONE, "version": UNSIGNED}, lines[:1], datasets=DATA)
 
 
 @pytest.mark.parametrize(
@@ -179,5 +195,5 @@ def test_the_newest_floors_count_and_a_proposal_alone_does_not() -> None:
 )
 def test_floors_that_the_log_cannot_say_stop_the_release(lines: list[Line]) -> None:
     with pytest.raises(ExportRefused):
-        judge({**FLOOR, "version": UNSIGNED, "min_count": 50}, lines, datasets=DATA)
-    judge({**FLOOR, "version": UNSIGNED}, lines, datasets=frozenset({"elsewhere"}))
+        judge({**ALONE, "version": UNSIGNED, "min_count": 50}, lines, datasets=DATA)
+    judge({**ALONE, "version": UNSIGNED}, lines, datasets=frozenset({"elsewhere"}))
