@@ -25,7 +25,7 @@ FLOOR = Policy(version=thresholds.UNSIGNED)
 
 
 def project_policy(*, version: int, min_count: int, floor: Policy = FLOOR) -> Policy:
-    """Return the policy of a project that signed none, with its smallest count; raise `PolicyLaxer` for a lower one."""
+    """Return what counts for a project that signed no policy; raise `PolicyLaxer` for a too small count."""
     policy = replace(floor, version=version, min_count=min_count, **thresholds.UNLESS_SIGNED)
     check_no_laxer(policy, floor)
     return policy

@@ -67,8 +67,8 @@ def snakemake(workflow: Path, work: Path, config: Path, *, jobs: int, image: str
     )
 
 
-# Nextflow 25.04.4 counts free CPUs in two threads without a lock: after hundreds of tasks one is lost now and then, and a
-# task that wants all of them waits for ever. With far more of them than there are, it never does.
+# Nextflow 25.04.4 counts free CPUs in two threads without a lock: after hundreds of tasks one is lost now and then,
+# and a task that wants all of them waits for ever. With far more of them than there are, it never does.
 MANY_CPUS = "executor.cpus = 1000\nexecutor.memory = '1 TB'\nexecutor.queueSize = 2\n"
 
 

@@ -95,7 +95,7 @@ def in_full(signed: Mapping[str, int]) -> dict[str, int]:
 
 
 def completed(raw: Mapping[str, Any], floor: Mapping[str, int]) -> dict[str, int]:
-    """Return all thresholds, those of an unsigned policy where `raw` names none; raise for an unknown or a laxer one."""
+    """Return all thresholds, an unsigned policy's where `raw` names none; raise for an unknown or a laxer one."""
     check_known(raw)
     asked = {**unsigned(floor), **raw}
     check_no_laxer(asked, floor)

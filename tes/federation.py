@@ -20,7 +20,7 @@ from strongroom.networks import FederatedClient
 from strongroom.settings import Tes
 from tes import admission, submission
 from tes.profiles import Ceiling, Template, image_digest, resources_of
-from tes.schemas import NewTask, View
+from tes.schemas import NewTask, Output, View
 from tes.store import FederatedTask, Task, last_attempt
 from tes.tasks import TERMINAL, TaskState
 
@@ -127,8 +127,11 @@ def admit(session: orm.Session, task: NewTask, admitted: Admitted, *, client: Fe
                 for one, identifier in zip(task.inputs or [], admitted.objects, strict=True)
             ],
             "outputs": [
-                one.model_copy(update={"url": f"strongroom://run/{admitted.run}{one.path.removeprefix(WORK)}"})
-                for one in task.outputs or []
+                Output(path=path, url=f"strongroom://run/{admitted.run}{path.removeprefix(WORK)}")
+                for path in [
+                    *(one.path for one in task.outputs or []),
+                    *(f"{WORK}/{one}" for one in admitted.template.members),
+                ]
             ],
             "resources": resources_of(task.resources, admitted.template.ceiling, caps),
         }

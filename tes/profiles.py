@@ -84,12 +84,16 @@ class Ceiling:
 
 @dataclass(frozen=True)
 class Template:
-    """What a signed profile lets run; `outputs` are paths relative to /run/work."""
+    """What a signed profile lets run; `outputs` and `members` are paths relative to /run/work.
+
+    A client names `outputs`. `members` list the persons whom they are about: every task leaves them, for us (T7).
+    """
 
     executors: tuple[Command, ...]
     inputs: tuple[Files, ...]
     outputs: tuple[str, ...]
     ceiling: Ceiling
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,9 @@ with open(target, "w") as out:
     out.write("group\\tpeople\\n")
     for group in ("a", "b"):
         out.write(group + "\\t" + str(sum(row[1] == group for row in rows)) + "\\n")
-with open("/run/work/results/inside.tsv", "w") as out:
-    out.write("\\n".join(row[0] for row in rows))
+for name in ("inside.tsv", "members.txt"):
+    with open("/run/work/results/" + name, "w") as out:
+        out.write("".join(row[0] + "\\n" for row in rows))
 print("somebody's name is on the standard output")
 """
 PROFILE: dict[str, Any] = {
@@ -80,6 +81,7 @@ PROFILE: dict[str, Any] = {
             "max_rows": 5,
         },
         {"match": "results/inside.tsv", "release": "inside"},
+        {"match": "results/members.txt", "release": "inside", "rule": "task", "members": True},
     ],
     "resources": {"cores": 1, "ram_gb": 0.5, "disk_gb": 0.1, "seconds": 600},
 }

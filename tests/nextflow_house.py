@@ -93,9 +93,7 @@ class House:
             (work / path).parent.mkdir(parents=True, exist_ok=True)
             (work / path).write_bytes(content)
         work.mkdir(exist_ok=True)
-        bare.nextflow(
-            self.workflow, self.manifest.entry, work, self._config(parameters or {}), more=bare.MANY_CPUS
-        )
+        bare.nextflow(self.workflow, self.manifest.entry, work, self._config(parameters or {}), more=bare.MANY_CPUS)
         return left(work)
 
     def _config(self, parameters: dict[str, Any]) -> dict[str, Any]:

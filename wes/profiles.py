@@ -74,8 +74,9 @@ def parse_profile(text: str, images: dict[str, str] | None = None) -> Profile:
         inputs=inputs,
         outputs=tuple(_match(one, "files", _PATH) for one in _list(raw.get("files", []), "files")),
         ceiling=_ceiling(raw.get("resources", {})),
+        members=tuple(rule.match for rule in contract.rules if rule.members),
     )
-    _check_promises(contract, template.outputs)
+    _check_promises(contract, template)
     return Profile(
         name=_match(raw.get("name"), "name", NAME),
         version=_match(raw.get("version"), "version", VERSION),
@@ -99,11 +100,17 @@ def needed_with(profile: Profile, path: str) -> tuple[str, ...]:
     return rule.promise.needs if rule is not None and rule.promise is not None else ()
 
 
-def _check_promises(contract: Contract, files: tuple[str, ...]) -> None:
-    if len(set(files)) < len(files):
+def _check_promises(contract: Contract, template: Template) -> None:
+    if len(set(template.outputs)) < len(template.outputs):
         raise _wrong("files", "each path once.")
     for n, rule in enumerate(contract.rules):
-        if rule.release is Release.AIRLOCK and rule.rule != RULE:
+        if rule.members and (not _PATH.fullmatch(rule.match) or contract.rule_for(rule.match) is not rule):
+            raise _wrong(f"outputs[{n}].match", "the one path of a list of members, which no rule before it fits.")
+        if rule.match in template.members and rule.match in template.outputs:
+            raise _wrong(
+                "files", f"without {rule.match}: every task leaves its list of members, and no client names it."
+            )
+        if (rule.release is Release.AIRLOCK or rule.members) and rule.rule != RULE:
             raise _wrong(f"outputs[{n}].rule", f"{RULE}, for a profile has one task.")
         if rule.stream:
             raise _wrong(f"outputs[{n}].stream", "not in a profile: what its task prints stays inside.")

@@ -13,6 +13,7 @@ import pytest
 from federation_scene import PROFILE, TES, Federated, labels, rsa_key
 from joserfc.jwk import ECKey
 
+from airlock.combinations import NAME
 from archive import ingest
 
 
@@ -333,3 +334,23 @@ def test_t3_until_release_a_client_sees_state_exit_0_or_1_and_minutes(
     assert federated.ask("GET", f"/tasks/{task}").json() == {"id": task, "state": state}
     text = federated.ask("GET", f"/tasks/{task}", view="FULL").text
     assert [word for word in ("standard output", "strongroom://object", "strongroom://run") if word in text] == []
+
+
+def test_t7_a_task_leaves_the_list_of_its_members_for_the_airlock_alone(federated: Federated) -> None:
+    task = federated.created(federated.task("members"))
+    assert "members.txt" not in str(federated.ended(task)["outputs"])
+    request = federated.request_of(task)
+    query = (
+        "select c.path, length(c.members), c.was_read from airlock_cohorts c join release_requests r on r.run = c.run"
+    )
+    ((path, length, was_read),) = federated.rows(f"{query} where r.id = ?", request)
+    assert (path, was_read) == ("results/members.txt", 1)
+    assert length == 40 * NAME  # one under the broker's key for each person in alpha.tsv
+    query = "select path from airlock_files where run = (select run from release_requests where id = ?)"
+    assert federated.rows(query, request) == [("results/counts.tsv",)]
+
+
+@pytest.mark.parametrize("path", ["/run/work/results/members.txt", "/run/work/results/mem*"])
+def test_t7_a_client_does_not_name_the_list(federated: Federated, path: str) -> None:
+    wanted = {"url": federated.outside.url("list"), "path": path}
+    refused(federated, federated.task(outputs=[*federated.task()["outputs"], wanted]), 403, "outputs[1].path")

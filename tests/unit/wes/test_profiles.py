@@ -42,6 +42,23 @@ def test_a_role_is_closed_to_files_of_other_sites_unless_it_was_signed_as_open()
             parse_profile(text(inputs=[{**role, "outside": wrong}]), {"genomics": IMAGE})
 
 
+def test_lists_of_members_are_no_output_that_a_client_names() -> None:
+    found = parse_profile(text(), {"genomics": IMAGE})
+    assert found.template.members == ("results/members.txt",)
+    assert "results/members.txt" not in found.template.outputs
+    assert not releasable(found, "results/members.txt")
+    members = {"match": "results/m.txt", "release": "inside", "rule": "task", "members": True}
+    first = {"match": "results/*.txt", "release": "inside"}
+    for changes, field in (
+        ({"outputs": [{**members, "match": "results/*.txt"}]}, r"outputs\[0\]\.match"),
+        ({"outputs": [first, members]}, r"outputs\[1\]\.match"),
+        ({"outputs": [{**members, "rule": "other"}]}, r"outputs\[0\]\.rule"),
+        ({"outputs": [members], "files": ["results/m.txt"]}, "files"),
+    ):
+        with pytest.raises(BadRequest, match=field):
+            parse_profile(text(**changes), {"genomics": IMAGE})
+
+
 def holes(**hole: Any) -> dict[str, Any]:
     return {"holes": {**PROFILE["holes"], "least": hole}}
 
