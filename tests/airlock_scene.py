@@ -38,9 +38,10 @@ from strongroom.doors import Caller, Message, listen, serve
 from strongroom.http import new_app
 from strongroom.identity import make_development_issuer, mint_token
 from strongroom.object_stores.folder import Folder
-from strongroom.projects import Membership, Project, Role
+from strongroom.projects import Membership, Project, ProjectPolicy, Role
 from strongroom.queue import Context
 from strongroom.settings import Settings
+from strongroom.thresholds import FLOOR
 
 PROJECT = "cohort"
 API = "/api/airlock/v1"
@@ -179,6 +180,14 @@ class Scene:
     def context(self) -> Context:
         """Return what jobs stand on."""
         return Context(self.settings, self.engine)
+
+    def signed_policy(self, **limits: int) -> dict[str, int]:
+        """Have two persons sign the next policy: the floor, which only warns of unknown members, and these limits."""
+        whole = {**FLOOR, **limits}
+        with transaction(self.engine) as session:
+            signed = {"proposed_by": "dan@x", "proposed": now(), "signed_by": "sen@x", "signed": now()}
+            session.add(ProjectPolicy(project=PROJECT, version=2, thresholds=whole, sha256="0" * 64, **signed))
+        return whole
 
     def ask(self, name: str) -> Asking:
         """Return an asker with a real token of NAME."""

@@ -66,6 +66,7 @@ class Crates:
 def released() -> Iterator[Crates]:
     """Set a scene in which two files were released and the head is signed."""
     with scene() as stage:
+        stage.signed_policy()  # several releases of one dataset without lists of members
         with transaction(stage.engine) as session:
             role = Membership(project=PLATFORM, person=person(AUDITOR), role=Role.AUDITOR.value, since=now())
             session.add(role)

@@ -37,9 +37,11 @@ with open(target, "w") as out:
     out.write("group\\tpeople\\n")
     for group in ("a", "b"):
         out.write(group + "\\t" + str(sum(row[1] == group for row in rows)) + "\\n")
-for name in ("inside.tsv", "members.txt"):
-    with open("/run/work/results/" + name, "w") as out:
-        out.write("".join(row[0] + "\\n" for row in rows))
+with open("/run/work/results/inside.tsv", "w") as out:
+    out.write("\\n".join(row[0] for row in rows))
+with open("/run/work/results/members.txt", "w") as out:
+    ours = [name for name in files if name.startswith("/run/work/people/")]
+    out.writelines(line.split("\\t")[0] + "\\n" for name in ours for line in open(name))
 print("somebody's name is on the standard output")
 """
 PROFILE: dict[str, Any] = {

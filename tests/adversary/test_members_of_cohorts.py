@@ -153,7 +153,8 @@ def test_t7_a_worker_that_died_before_it_gave_back_is_followed_by_one_that_does(
 def test_t7_whose_members_nobody_knows_counts_as_differing_by_one(stage: Scene) -> None:
     assert stage.released(run_of(stage, PEOPLE), TSV)["state"] == "RELEASED"
     for members in ([*PEOPLE[:50], "someone-else"], [], None):  # no list of these persons, an empty one, none at all
-        assert codes(stage, run_of(stage, members)) == {Code.UNKNOWN_MEMBERS.value: "warn"}
+        assert codes(stage, run_of(stage, members)) == {Code.UNKNOWN_MEMBERS.value: "block"}
+    stage.signed_policy()
     silent = stage.complete_run({TSV: "count"}, contract=CONTRACT)
     assert codes(stage, silent) == {Code.UNKNOWN_MEMBERS.value: "warn"}
     assert stage.released(silent, TSV)["state"] == "RELEASED"

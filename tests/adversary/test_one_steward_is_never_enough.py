@@ -327,6 +327,7 @@ def test_a_project_that_ends_between_approval_and_release_releases_nothing(stage
 
 
 def test_an_emergency_stop_freezes_releases_and_downloads_and_two_persons_lift_it(stage: Scene) -> None:
+    stage.signed_policy()
     out = stage.released(stage.complete_run(ALL), TSV)
     request = approved(stage)
     for name in ("ruth", "rob", "nobody"):

@@ -15,8 +15,7 @@ from airlock.review_store import Draw
 from airlock.store import IntakeFile, ReleaseRequest
 from strongroom.audit import Event
 from strongroom.database import now, transaction
-from strongroom.projects import Membership, Project, ProjectPolicy, Role
-from strongroom.thresholds import FLOOR
+from strongroom.projects import Membership, Project, Role
 
 ALL = {TSV: "count", PNG: "plot", VCF: "sites"}
 GROUPS = [
@@ -195,10 +194,7 @@ def test_votes_are_kept_for_the_same_bytes_policy_recipient_and_stewards_alone(s
 
 def test_a_policy_signed_since_the_scan_asks_for_another_scan(stage: Scene) -> None:
     request = stage.ready(stage.complete_run(ALL), TSV)
-    limits = {**FLOOR, "min_count": 9}
-    with transaction(stage.engine) as session:
-        signed = {"proposed_by": "dan@x", "proposed": now(), "signed_by": "sen@x", "signed": now()}
-        session.add(ProjectPolicy(project=PROJECT, version=2, thresholds=limits, sha256="0" * 64, **signed))
+    limits = stage.signed_policy(min_count=9)
     post(stage, "ruth", f"requests/{request['id']}:submit", {"key": FINGERPRINT}, status=409)
     assert not [e for e in stage.events(Event.REQUEST_STATE) if e["facts"]["state"] == "SUBMITTED"]
     post(stage, "ruth", f"requests/{request['id']}:edit", {})
