@@ -116,6 +116,8 @@ class Site:
         """Look at each file and vote, as a steward."""
         with self.stage.client(token) as steward:
             files = steward.get(f"{AIRLOCK}/reviews/{request}")["files"]
+            blocked = {file["path"]: file["findings"] for file in files if file["verdict"] == "block"}
+            assert vote != "yes" or not blocked, blocked
             for file in files:
                 steward.get(f"{AIRLOCK}/reviews/{request}/files/{file['id']}/view")
             reason = {} if vote == "yes" else {"reason": "unclear"}

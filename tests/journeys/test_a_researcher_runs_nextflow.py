@@ -86,7 +86,11 @@ def test_a_table_of_a_nextflow_run_leaves_by_two_stewards(
     site: Site, sources: tuple[list[Path], list[Path]], tmp_path: Path
 ) -> None:
     run = small_nextflow.run(site, tmp_path / "w")
-    assert {event["facts"]["rule"] for event in events(site, "run.free_command", run)} == {"COUNT", "TABLE"}
+    assert {event["facts"]["rule"] for event in events(site, "run.free_command", run)} == {
+        "COUNT",
+        "MEMBERS",
+        "TABLE",
+    }
     assert {path: file["verdict"] for path, file in site.held(run).items()} == {small_nextflow.TABLE: "pass"}
     released = small_nextflow.released(site, run, tmp_path / "released")
     assert released == small_nextflow.bare_table(sources[0], tmp_path / "w", tmp_path / "bare")

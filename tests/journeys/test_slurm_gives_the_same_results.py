@@ -5,10 +5,11 @@ from collections import Counter
 from pathlib import Path
 
 import small_nextflow
+from hostile import rows
 from services.slurm import Slurm
 from site_of_tests import Site
 
-CALLING_TASKS = 8
+CALLING_TASKS, TASKS = 8, 65
 
 
 def released(site: Site, run: str, folder: Path) -> dict[str, str]:
@@ -30,9 +31,15 @@ def test_the_results_are_those_of_one_host(site: Site, on_slurm: Site, site_slur
     results = released(on_slurm, there, tmp_path / "there")
     assert results
     assert results == released(site, here, tmp_path / "here")
+    query = "select a.backend from attempts a join tasks t on t.id = a.task where t.run = ?"
+    attempts = rows(on_slurm, query, there)
+    assert len(attempts) >= TASKS
+    assert {backend for (backend,) in attempts} == {"slurm"}
+    # Several attempts share a job, and no job failed.
     names = site_slurm.run("sacct", "-anXP", "-S", "now-1days", "-o", "jobname,state").split()
     states = Counter(line.partition("|")[2] for line in names if line.startswith("tes-"))
-    assert states["COMPLETED"] >= 73, states
+    assert 0 < states["COMPLETED"] <= len(attempts) + CALLING_TASKS
+    assert set(states) <= {"COMPLETED", "RUNNING"}, states
 
 
 def test_a_nextflow_runs_table_is_that_of_bare_nextflow_on_one_host(
