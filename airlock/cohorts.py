@@ -67,14 +67,16 @@ class _Earlier:
     unknown: Mapping[str, frozenset[str]]  # by dataset, runs whose cohort nobody knows
 
 
-def promised(run: str, contract: Contract, lists: Mapping[str, str]) -> list[Cohort]:
-    """Return a row for each list of members that a run wrote (path -> object), and for each that it did not write."""
+def promised(run: str, contract: Contract, lists: Mapping[str, str | None]) -> list[Cohort]:
+    """Return a row for each list of members that a run wrote (path -> object), and for each that it did not write.
+
+    One that is there without an object is no list: of one among several too, whose members nobody knows then.
+    """
     rules = [rule for rule in contract.rules if rule.members]
-    missing = [rule.match for rule in rules if not any(rule.fits(path) for path in lists)]
-    sources: list[tuple[str, str | None]] = [*lists.items(), *((match, None) for match in missing)]
+    missing = {rule.match: None for rule in rules if not any(rule.fits(path) for path in lists)}
     return [
         Cohort(id=uuid.uuid4().hex, run=run, path=path, source=source, was_read=source is None)
-        for path, source in sources
+        for path, source in {**lists, **missing}.items()
     ]
 
 

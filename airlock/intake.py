@@ -114,7 +114,7 @@ def offer(
         row.contract_version, row.policy_version = contract.version, policy.version
     session.flush()
     session.add_all(taken)
-    session.add_all(cohorts.promised(run, contract, {f.path: f.object for f in files if _lists_members(contract, f)}))
+    session.add_all(cohorts.promised(run, contract, _lists_of_members(contract, files)))
     session.flush()
     facts = {"policy_version": policy.version, "contract_version": contract.version}
     audit.append(
@@ -138,9 +138,14 @@ def releasing_rule(contract: Contract, file: OfferedFile, *, policy: Policy) -> 
     return rule
 
 
-def _lists_members(contract: Contract, file: OfferedFile) -> bool:
-    rule = None if file.stream else contract.rule_for(file.path)
-    return rule is not None and rule.members and rule.rule == file.rule
+def _lists_of_members(contract: Contract, files: Iterable[OfferedFile]) -> dict[str, str | None]:
+    """Return the object of each list by its path; None of one that another rule wrote last: it is not read (T16)."""
+    rules = {file: contract.rule_for(file.path) for file in files if not file.stream}
+    return {
+        file.path: file.object if rule.rule == file.rule else None
+        for file, rule in rules.items()
+        if rule and rule.members
+    }
 
 
 def where_is(session: orm.Session, run: str, *, path: str, task: str | None) -> Whereabouts | None:

@@ -75,6 +75,9 @@ OUTPUTS: list[dict[str, Any]] = [
 CONTRACT = parse_contract(OUTPUTS)
 LIST = "work/members.txt"
 WITH_MEMBERS = parse_contract([{"match": LIST, "release": "inside", "rule": "count", "members": True}, *OUTPUTS])
+WITH_GROUPS = parse_contract(
+    [{"match": "members/*.txt", "release": "inside", "rule": "count", "members": True}, *OUTPUTS]
+)
 
 
 def person(name: str) -> str:
@@ -201,17 +204,17 @@ class Scene:
         contract: Contract = CONTRACT,
         by: str = "ruth",
         taken: bool = True,
-        members: list[str] | None = None,
+        members: list[str] | dict[str, list[str]] | None = None,
         lineage: Sequence[str] = ("hapmap",),
     ) -> str:
-        """Offer a COMPLETE run with these files (path -> engine rule), and its list of members; return its id."""
+        """Offer a COMPLETE run with these files (path -> engine rule), and its lists of members; return its id."""
         run = secrets.token_hex(16)
         offered = [
             OfferedFile(path, secrets.token_hex(16), rule, secrets.token_hex(16)) for path, rule in files.items()
         ]
-        if members is not None:
-            offered.append(OfferedFile(LIST, secrets.token_hex(16), "count", secrets.token_hex(16)))
-            self.inspector.lists[offered[-1].object] = members
+        for path, listed in ({LIST: members} if isinstance(members, list) else members or {}).items():
+            offered.append(OfferedFile(path, secrets.token_hex(16), "count", secrets.token_hex(16)))
+            self.inspector.lists[offered[-1].object] = listed
         with transaction(self.engine) as session:
             project = session.get_one(Project, PROJECT)
             intake.offer(

@@ -52,7 +52,8 @@ def check_promise(folder: Path, made: Path, clean_into: Path) -> None:
 def members(folder: Path, made: Path) -> dict[str, list[str]]:
     """Return who is in each list of members that the contract promises (T7), by its path in the run."""
     rules = [rule for rule in manifest(folder).contract.rules if rule.members]
-    return {rule.match: (made.parent / rule.match).read_text().splitlines() for rule in rules}
+    lists = [path for rule in rules for path in made.parent.glob(rule.match)]
+    return {str(path.relative_to(made.parent)): path.read_text().splitlines() for path in sorted(lists)}
 
 
 def check_columns_are_needed(folder: Path) -> None:

@@ -51,10 +51,19 @@ class Table:
     delimiter: str
     encoding: str
     decimal_comma: bool = False
+    _columns: dict[int, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def column(self, index: int) -> list[str]:
-        """Return the cells of one column, short rows as empty cells."""
-        return [row[index] if index < len(row) else "" for row in self.rows]
+    def column(self, index: int) -> tuple[str, ...]:
+        """Return the cells of one column, short rows as empty cells.
+
+        Every check asks for it, so it is kept; one of short rows is not: many names over few cells would fill memory.
+        """
+        if index not in self._columns:
+            try:
+                self._columns[index] = tuple([row[index] for row in self.rows])
+            except IndexError:
+                return tuple([row[index] if index < len(row) else "" for row in self.rows])
+        return self._columns[index]
 
 
 class Site(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from airlock_scene import API, CONTRACT, FINGERPRINT, LIST, PNG, TSV, WITH_MEMBERS, Scene, person, scene
+from airlock_scene import API, CONTRACT, FINGERPRINT, LIST, PNG, TSV, WITH_GROUPS, WITH_MEMBERS, Scene, person, scene
 from keyroom import CHECKS_IMAGE, SAM, Attempt, KeyRoom, key_room, seal
 
 from airlock import release
@@ -52,6 +52,57 @@ def test_t7_a_cohort_less_one_person_is_stopped_and_its_requester_learns_nothing
     assert codes(stage, run_of(stage, PEOPLE)) == {}
     assert codes(stage, run_of(stage, PEOPLE[5:])) == {}
     assert codes(stage, run_of(stage, PEOPLE[:4])) == BLOCKED
+
+
+def grouped(*groups: list[str], whole: list[str] = PEOPLE) -> dict[str, list[str]]:
+    """Return the lists of a run that tells figures of groups, and of all."""
+    return {
+        "members/all.txt": whole,
+        **{f"members/{at}.txt": group for at, group in enumerate(groups, start=1)},
+    }
+
+
+def run_by_groups(stage: Scene, lists: dict[str, list[str]], *, more: str = "") -> str:
+    """Complete a run whose contract promises lists by a pattern; another rule wrote `more`."""
+    files = {TSV: "count"} | ({more: "plot"} if more else {})
+    return stage.complete_run(files, contract=WITH_GROUPS, members=lists)
+
+
+def test_t7_two_runs_whose_groups_differ_by_one_person_are_stopped(stage: Scene) -> None:
+    assert stage.released(run_by_groups(stage, grouped(PEOPLE[:40], PEOPLE[40:])), TSV)["state"] == "RELEASED"
+    run = run_by_groups(stage, grouped(PEOPLE[:41], PEOPLE[41:]))
+    assert codes(stage, run) == BLOCKED
+    request = stage.submitted(run, TSV)
+    assert (request["files"][0]["verdict"], request["files"][0]["findings"]) == ("pass", [])
+    assert codes(stage, run_by_groups(stage, grouped())) == {}  # by their wholes alone nobody would see it
+    assert codes(stage, run_by_groups(stage, grouped(PEOPLE[40:], PEOPLE[:40]))) == {}  # numbers are not compared
+    assert codes(stage, run_by_groups(stage, grouped(PEOPLE[:45], PEOPLE[45:]))) == {}
+
+
+def test_t7_a_group_of_one_run_is_compared_with_the_whole_of_another(stage: Scene) -> None:
+    assert stage.released(run_by_groups(stage, grouped(PEOPLE[:40], PEOPLE[40:])), TSV)["state"] == "RELEASED"
+    assert codes(stage, run_by_groups(stage, grouped(whole=PEOPLE[:39]))) == BLOCKED
+    left = grouped(PEOPLE[:40], whole=PEOPLE[:99])  # a group of few that went with its people is in no whole
+    assert codes(stage, run_by_groups(stage, left)) == BLOCKED
+
+
+def test_t7_groups_that_make_up_their_whole_leave_and_a_group_of_few_does_not(stage: Scene) -> None:
+    parts = [PEOPLE[:5], PEOPLE[5:20], PEOPLE[20:50], PEOPLE[50:]]
+    assert codes(stage, run_by_groups(stage, grouped(*parts))) == {}
+    assert codes(stage, run_by_groups(stage, grouped(PEOPLE))) == {}  # one group is the whole
+    assert codes(stage, run_by_groups(stage, grouped(PEOPLE[:4], PEOPLE[4:]))) == BLOCKED
+    assert codes(stage, run_by_groups(stage, grouped(PEOPLE[:40], PEOPLE[40:97]))) == BLOCKED  # and three are in none
+    assert stage.released(run_by_groups(stage, grouped(*parts)), TSV)["state"] == "RELEASED"
+    with reading(stage.engine) as session:
+        added = session.scalars(sa.select(ReleasedCohort.adds).order_by(ReleasedCohort.id)).all()
+    assert sorted(added) == [False, True, True, True, True]  # the last of them is what the others leave of the whole
+
+
+def test_t7_one_list_of_several_that_another_rule_wrote_leaves_the_members_unknown(stage: Scene) -> None:
+    assert stage.released(run_of(stage, PEOPLE), TSV)["state"] == "RELEASED"
+    lists = grouped(PEOPLE[:40])
+    assert codes(stage, run_by_groups(stage, lists)) == {}
+    assert codes(stage, run_by_groups(stage, lists, more="members/2.txt")) == {Code.UNKNOWN_MEMBERS.value: "block"}
 
 
 def test_t7_a_release_of_another_project_is_named_to_its_own_stewards_only(stage: Scene) -> None:

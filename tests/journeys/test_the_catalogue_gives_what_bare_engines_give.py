@@ -17,8 +17,8 @@ WORKFLOWS: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "rnaseq-counts": (cohorts.reads, "nextflow", {"top": 1000}),
 }
 
-# How many persons each list of members names (T7): the Tuscans and all others; all women; women and men.
-MEMBERS = {"gwas-summary": [98, 281], "cohort-table": [686], "rnaseq-counts": [12, 12]}
+# How many persons each list of members names (T7): Tuscans, all others; women by grade, and all; women, men.
+MEMBERS = {"gwas-summary": [98, 281], "cohort-table": [81, 161, 444, 686], "rnaseq-counts": [12, 12]}
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Finds tables inside text: printed data frames, pasted rows, literals of code, cells of several lines."""
 
 from collections.abc import Iterator
+from hashlib import blake2b
 
 from ..findings import Code, Finding, Severity, found
 from ..formats import prose
@@ -45,8 +46,13 @@ def check(subject: Subject) -> Iterator[Finding]:
     if sum(map(len, model.lines)) > _TOO_LONG * 100:
         yield found(Code.TOO_LARGE)
         return
+    judged: dict[bytes, bool] = {}
     for line, table in prose.tables(model.lines):
-        if any(row_level.check(_alone(table, subject))):
+        # Two gaps are spaces and tabs are both: the same block is found up to three times, and judged once.
+        block = _digest(table)
+        if block not in judged:
+            judged[block] = any(row_level.check(_alone(table, subject)))
+        if judged[block]:
             yield found(Code.ROW_LEVEL, row=line)
     for line, table in prose.marked(model.lines):
         alone = _alone(table, subject)
@@ -54,6 +60,14 @@ def check(subject: Subject) -> Iterator[Finding]:
             yield found(*one, row=line)
     if prose.longest_list(model.lines) >= MANY_VALUES:
         yield found(Code.ROW_LEVEL, Severity.WARN)
+
+
+def _digest(table: Table) -> bytes:
+    """Return what two tables have in common only if all their cells are alike: digests are kept, and no cells."""
+    cells = blake2b()
+    for row in (table.header, *table.rows):
+        cells.update(repr(row).encode())
+    return cells.digest()
 
 
 def _cells(table: Table, subject: Subject) -> Iterator[Finding]:

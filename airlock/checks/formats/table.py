@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from itertools import islice
+from operator import ge, le
 
 from ..findings import Code, refuse
 from ..promise import Column, Kind, Promise, Promised
@@ -127,7 +129,7 @@ def number(cell: str, *, decimal_comma: bool = False) -> Decimal | None:
 
 def in_order(values: Sequence[Decimal]) -> bool:
     """Return whether numbers rise or fall all along, as those of an axis do."""
-    return list(values) in (sorted(values), sorted(values, reverse=True))
+    return any(all(map(before, values, islice(values, 1, None))) for before in (le, ge))
 
 
 def whole(cell: str) -> int | None:
@@ -147,6 +149,8 @@ def counted(cell: str) -> int | None:
 
 def strange_character(text: str) -> tuple[int, Code] | None:
     """Return the place and kind of the first character that a reader cannot see, if there is one."""
+    if text.isascii() and text.isprintable():
+        return None
     for at, letter in enumerate(text):
         if letter.isascii():
             if letter < " " and letter not in "\t\n\r":

@@ -1,7 +1,9 @@
 """Clinical tables of real women: right numbers, and no group of two anywhere, totals included."""
 
+import hashlib
 import runpy
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from random import Random
@@ -9,8 +11,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cohort_scene import TABLE, K, Slots, check_columns_are_needed, check_promise, manifest, table
+from cohort_scene import TABLE, K, Slots, check_columns_are_needed, check_promise, manifest, members, table
 
+from airlock.combinations import NAME, examine
 from demo import bare, cohorts
 
 
@@ -47,6 +50,7 @@ def test_a_group_of_two_goes_with_its_people(women: Slots, by_grade: Path, tmp_p
     )
     for name in ("table.tsv", "measures.tsv"):
         assert (planted / name).read_bytes() == (by_grade / name).read_bytes()
+    assert members(TABLE, planted) == members(TABLE, by_grade)
 
 
 def test_a_level_of_two_is_hidden_and_so_is_what_tells_it(women: Slots, tmp_path: Path) -> None:
@@ -56,6 +60,79 @@ def test_a_level_of_two_is_hidden_and_so_is_what_tells_it(women: Slots, tmp_path
     hidden = [level for (variable, level), people in rows.items() if variable == "grade" and people == "NA"]
     assert sorted(hidden) == ["I", "unknown"]  # the smallest other level, or 688 less the rest would tell
     assert rows["all", "all"] == "690"
+
+
+def test_t7_each_group_with_figures_has_a_list_and_so_have_all(women: Slots, by_grade: Path, tmp_path: Path) -> None:
+    graded = table(next(path for path in women["tables"] if path.stem == "tumour"))
+    grades = {grade: {row["person"] for row in graded if row["grade"] == grade} for grade in ("I", "II", "III")}
+    lists = members(TABLE, by_grade)
+    assert list(lists) == ["members/1.txt", "members/2.txt", "members/3.txt", "members/all.txt"]
+    assert sorted(lists.pop("members/all.txt")) == sorted(row["person"] for row in graded)
+    assert sorted(map(sorted, lists.values())) == sorted(map(sorted, grades.values()))
+    # The sizes of the lists are those that the table tells, and no list is of a group that it does not tell.
+    told = [
+        row["people"] for row in table(by_grade / "table.tsv") if row["variable"] == "all" and row["group"] != "all"
+    ]
+    assert sorted(told) == sorted(str(5 * round(len(part) / 5)) for part in lists.values())
+    ungrouped = members(TABLE, bare.run(TABLE, women, tmp_path))
+    assert {path: len(part) for path, part in ungrouped.items()} == {"members/all.txt": 686}
+
+
+def test_a_lists_name_does_not_tell_what_its_group_is(tmp_path: Path) -> None:
+    """The same persons in the same parts: whatever the parts are called, the files are the same."""
+    lists = join(tmp_path)["list_members"]
+    parts = {"ada": 0, "bo": 1, "cy": 0, "di": 2, "ed": 1}
+    made = []
+    for names in (("I", "II", "III"), ("III", "I", "II"), ("II", "unknown", "I")):
+        folder = tmp_path / names[0]
+        lists(folder, {person: names[part] for person, part in parts.items()}, grouped=True)
+        made.append({path.name: path.read_text() for path in folder.iterdir()})
+    assert made[0] == {
+        "1.txt": "ada\ncy\n",
+        "2.txt": "bo\ned\n",
+        "3.txt": "di\n",
+        "all.txt": "ada\nbo\ncy\ndi\ned\n",
+    }
+    assert made[1:] == made[:1] * 2
+
+
+def test_t7_real_groupings_stand_beside_each_other_and_one_woman_who_changes_her_group_does_not(
+    women: Slots, tmp_path: Path
+) -> None:
+    earlier: list[bytes] = []
+    for by in ("none", "grade", "menopause", "hormone_therapy", "recurrence"):
+        for part in joined(women, tmp_path / by, by=by).values():
+            if part not in earlier:
+                assert not examine(part, earlier, least=K).combination, by
+                earlier.append(part)
+    people: dict[str, dict[str, str]] = {}
+    for path in women["tables"]:
+        for row in table(path):
+            people.setdefault(row["person"], {}).update(row)
+    one = next(person for person in people.values() if person["grade"] == "II")
+    one["grade"] = "III"
+    moved = {"tables": cohorts.write_tables(tmp_path / "moved", list(people.values()))}
+    lists = joined(moved, tmp_path / "lists", by="grade")
+    assert lists.pop("all.txt") in earlier  # nobody would see it by the whole
+    found = [examine(part, earlier, least=K).support for part in lists.values() if part not in earlier]
+    assert found == [1, 1]
+
+
+def test_a_group_of_few_is_in_no_list(tmp_path: Path) -> None:
+    """Its figures are told nowhere, nor can they be had from the whole, which is without it."""
+    sexes = ["female"] * K + ["male"] * (K - 1)
+    rows = [f"person-{number}\t{sex}\n" for number, sex in enumerate(sexes)]
+    (tmp_path / "few.tsv").write_text("person\tsex\n" + "".join(rows))
+    lists = joined({"tables": [tmp_path / "few.tsv"]}, tmp_path / "lists", by="sex")
+    assert {name: len(part) // NAME for name, part in lists.items()} == {"1.txt": K, "all.txt": K}
+
+
+def joined(slots: Slots, folder: Path, *, by: str) -> dict[str, bytes]:
+    """Return the cohorts of a run as the airlock keeps them, sorted names of eight bytes, by the list's name."""
+    join(folder, slots["tables"], by=by)
+    lists = {path.name: path.read_text().splitlines() for path in sorted((folder / "members").iterdir())}
+    names = {name: [hashlib.sha256(person.encode()).digest()[:NAME] for person in own] for name, own in lists.items()}
+    return {name: b"".join(sorted(own)) for name, own in names.items()}
 
 
 def with_two_more(women: Slots, folder: Path, *, grade: str) -> Slots:
@@ -92,6 +169,17 @@ def test_no_sum_over_shown_cells_tells_a_hidden_one(tmp_path: Path) -> None:
                 asked = [int(at == place) for place in range(len(cells))]
                 assert rank([*sums, asked]) == rank(sums) + 1, (counts, cells[at])
     assert hiding > 100
+
+
+def join(folder: Path, tables: Sequence[Path] = (), *, by: str = "none") -> dict[str, Any]:
+    """Run the script that joins tables, for what it writes and for its functions."""
+    folder.mkdir(exist_ok=True)
+    job = SimpleNamespace(
+        input=[str(path) for path in tables],
+        output=[str(folder / "cohort.tsv"), str(folder / "members")],
+        params=SimpleNamespace(by=by, k=K),
+    )
+    return runpy.run_path(str(TABLE / "scripts" / "join.py"), {"snakemake": job})
 
 
 def tabulate(folder: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import csv
 import math
 from collections import Counter
+from pathlib import Path
 
 WORDS = {
     "sex": ("female", "male"),
@@ -21,10 +22,10 @@ MEASURES = ("age", "size_mm", "nodes", "days")
 UNKNOWN = "unknown"
 
 
-def main(tables: "list[str]", out: str, listed: str, *, by: str, k: int) -> None:
+def main(tables: "list[str]", out: str, lists: str, *, by: str, k: int) -> None:
     """Write group, variables as words, then measures as numbers, without names and in an order of its own.
 
-    Who is in it stands in a list of its own.
+    Who is in it stands in lists of their own.
     """
     people: dict[str, dict[str, str]] = {}
     columns: set[str] = set()
@@ -42,8 +43,21 @@ def main(tables: "list[str]", out: str, listed: str, *, by: str, k: int) -> None
     with open(out, "w") as table:
         table.write("\t".join(["group", *words, *(f"number:{name}" for name in measures)]) + "\n")
         table.writelines("\t".join(row) + "\n" for row in sorted(rows.values()))
-    with open(listed, "w") as members:
-        members.writelines(name + "\n" for name in sorted(rows))
+    list_members(Path(lists), {name: row[0] for name, row in rows.items()}, grouped=by != "none")
+
+
+def list_members(folder: Path, groups: "dict[str, str]", *, grouped: bool) -> None:
+    """Write who is in all of the results, and who in each group that has figures, one person a line.
+
+    Groups are numbered in the order of their first persons: a file's name tells nothing of what a group is.
+    """
+    parts: dict[str, list[str]] = {}
+    for person, group in sorted(groups.items()):
+        parts.setdefault(group, []).append(person)
+    own = {str(number): part for number, part in enumerate(parts.values(), start=1)} if grouped else {}
+    folder.mkdir(exist_ok=True)
+    for name, people in {"all": sorted(groups), **own}.items():
+        (folder / f"{name}.txt").write_text("".join(person + "\n" for person in people))
 
 
 def add(people: "dict[str, dict[str, str]]", path: str) -> "set[str]":
