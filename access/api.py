@@ -23,7 +23,7 @@ from access.schemas import (
 )
 from access.store import ResearcherKey
 from strongroom import contacts
-from strongroom.database import reading, transaction
+from strongroom.database import joined_in, reading, transaction
 from strongroom.http import SignedIn, SteppedUp
 from strongroom.projects import PLATFORM, Certificate, Project, Role, Training, roles_of
 from strongroom.settings import Settings
@@ -77,7 +77,9 @@ def list_projects(who: SignedIn, engine: Engine) -> list[ProjectSeen]:
 def grant_role(project: str, new: Grant, who: SteppedUp, engine: Engine) -> Granted:
     """Grant a role in a project, or with `*` on the platform; operators only, and never to themselves."""
     with transaction(engine) as session:
-        rules.check_may_grant(roles_of(session, who.id, PLATFORM), who.id, person=new.person)
+        rules.check_may_grant(
+            roles_of(session, who.id, PLATFORM), who.id, person=new.person, joined=joined_in(session)
+        )
         changed = memberships.grant(session, who.id, project=project, person=new.person, role=new.role)
     return Granted(project=project, person=new.person, role=new.role, changed=changed)
 
@@ -109,7 +111,9 @@ def prove_key(fingerprint: str, proof: Proof, who: SteppedUp, engine: Engine) ->
 def record_certificate(new: NewCertificate, who: SteppedUp, engine: Engine) -> CertificateSeen:
     """Record a person's training; operators only, and never their own."""
     with transaction(engine) as session:
-        rules.check_may_grant(roles_of(session, who.id, PLATFORM), who.id, person=new.person)
+        rules.check_may_grant(
+            roles_of(session, who.id, PLATFORM), who.id, person=new.person, joined=joined_in(session)
+        )
         return _certificate(memberships.certify(session, who.id, new))
 
 

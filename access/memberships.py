@@ -1,12 +1,14 @@
 """Creates projects and grants roles, each with its audit event, in the caller's transaction."""
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 from sqlalchemy import orm
 
 from access.rules import check_excludes, check_min_count, check_person_id, check_place, check_project_id
 from access.schemas import NewCertificate
 from strongroom.audit import Entry, Event, append
-from strongroom.database import now
+from strongroom.database import joined_in, now
 from strongroom.errors import BadRequest, Conflict, NotFound
 from strongroom.projects import PLATFORM, Certificate, Membership, Project, Role
 
@@ -53,9 +55,9 @@ def grant(session: orm.Session, actor: str, *, project: str, person: str, role: 
     # Locked, so that of two grants that exclude each other the second one sees the first.
     if project != PLATFORM and _locked(session, project) is None:
         raise NotFound("There is no open project of this name.")
-    held = {Role(row.role): row for row in _held(session, project, person=person)}
-    check_excludes(role, frozenset(held))
-    row = held.get(role)
+    held = _held(session, project, persons=joined_in(session).identities_of(person))
+    check_excludes(role, frozenset(Role(row.role) for row in held))
+    row = next((row for row in held if row.person == person and row.role == role.value), None)
     if row is not None and (row.until is None or row.until > now()):
         return False
     if row is None:
@@ -129,7 +131,6 @@ def _locked(session: orm.Session, project: str) -> Project | None:
     )
 
 
-def _held(session: orm.Session, project: str, *, person: str) -> list[Membership]:
-    return list(
-        session.scalars(sa.select(Membership).where(Membership.project == project, Membership.person == person))
-    )
+def _held(session: orm.Session, project: str, *, persons: Collection[str]) -> list[Membership]:
+    query = sa.select(Membership).where(Membership.project == project, Membership.person.in_(persons))
+    return list(session.scalars(query))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Set as AbstractSet
 
 from strongroom.errors import BadRequest, Conflict, NotAllowed
+from strongroom.persons import Joined
 from strongroom.projects import FLOOR_ROLES, PLATFORM, PLATFORM_ROLES, POLICY_ROLES, Role
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -42,11 +43,11 @@ def may_see_all_projects(roles: AbstractSet[Role]) -> bool:
     return not roles.isdisjoint({Role.OPERATOR, Role.AUDITOR, Role.DAC_MEMBER})
 
 
-def check_may_grant(roles: AbstractSet[Role], actor: str, *, person: str) -> None:
+def check_may_grant(roles: AbstractSet[Role], actor: str, *, person: str, joined: Joined) -> None:
     """Raise `NotAllowed` unless `actor`, who holds `roles` on the platform, may grant a role to `person`."""
     if Role.OPERATOR not in roles:
         raise NotAllowed("Only an operator grants roles; ask one.")
-    if actor == person:
+    if joined.are_same(actor, person):
         raise NotAllowed("Nobody grants a role to themselves; ask another operator.")
 
 

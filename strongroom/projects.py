@@ -7,7 +7,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from strongroom.database import Base, UtcTime, now
+from strongroom.database import Base, UtcTime, joined_in, now
 from strongroom.errors import NotAllowed, NotFound
 from strongroom.signed import SignedThresholds, newest_signed
 
@@ -152,17 +152,13 @@ def holders_of(session: orm.Session, project: str, role: Role) -> list[str]:
 
 
 def was_ever_researcher(session: orm.Session, person: str, project: str) -> bool:
-    """Say whether a person has been a researcher of a project at any time: such a one is no steward of it (T28)."""
-    return (
-        session.scalar(
-            sa.select(Membership.id).where(
-                Membership.person == person,
-                Membership.project == project,
-                Membership.role == Role.RESEARCHER.value,
-            )
-        )
-        is not None
+    """Say whether a person has been a researcher of a project at any time, under any of their identities (T28)."""
+    found = sa.select(Membership.id).where(
+        Membership.person.in_(joined_in(session).identities_of(person)),
+        Membership.project == project,
+        Membership.role == Role.RESEARCHER.value,
     )
+    return session.scalar(found.limit(1)) is not None
 
 
 def was_ever(session: orm.Session, person: str, project: str, roles: Collection[Role]) -> bool:

@@ -15,6 +15,7 @@ from strongroom.errors import StrongroomError
 from strongroom.issuers import Access, Identity
 from strongroom.messages import Notices
 from strongroom.networks import Federation, is_loopback, is_secure
+from strongroom.persons import Joined
 from strongroom.running import Wes
 from strongroom.storage import Objects
 from strongroom.vetters import Trs, Vetting
@@ -236,6 +237,20 @@ class Settings(BaseSettings):
         if not all(is_secure(url, loopback=self.mode != "production") for url in urls):
             raise ValueError("Issuers of clients and sites have https URLs, or loopback ones for development.")
         return self
+
+    @model_validator(mode="after")
+    def _joined_have_issuers(self) -> "Settings":
+        # T28: a name that is written wrong would join nobody, and nobody would notice.
+        issuers = {"development", *(one.name for one in self.identity.issuers)}
+        issuers |= {one.name for one in self.federation.clients}
+        if any(one.rpartition("@")[2] not in issuers for group in self.identity.joined for one in group):
+            raise ValueError("identity.joined: SUBJECT@ISSUER, of issuers or federated clients that are set up here.")
+        return self
+
+    @property
+    def joined(self) -> Joined:
+        """Which identities are one person."""
+        return Joined(self.identity.joined)
 
     @property
     def database(self) -> str:

@@ -32,7 +32,7 @@ from archive.keys.standing import dataset_facts, is_open, stored_objects
 from archive.store import StoredObject
 from strongroom import projects
 from strongroom.audit import AuditEvent, AuditHead, events
-from strongroom.database import reading
+from strongroom.database import joined_in, reading
 from strongroom.doors import Message
 from strongroom.errors import BadRequest
 
@@ -59,7 +59,7 @@ def read_approved(desk: Desk, message: Message, *, may_pass: MayPass) -> Approve
         later = [line for line in lines[1:] if line.subject == request]
         check_still_on(submitted, later)
         # What came after the submission is read by the chain as well: no column hides it.
-        check_running([*_stops(session), *lines])
+        check_running([*_stops(session), *lines], joined_in(session))
         earlier: list[Line] = []
         if submitted.since is not None:
             # T11: what was voted in an earlier turn is read in an unbroken chain up to the head, as all the rest.
@@ -79,7 +79,7 @@ def check_again(session: orm.Session, approved: Approved) -> None:
     submitted = approved.submitted
     news = _lines(session, approved.last)[1:]
     check_still_on(submitted, [line for line in news if line.subject == submitted.request])
-    check_running(_stops(session))
+    check_running(_stops(session), joined_in(session))
     _check_standing(session, submitted, approved.objects)
 
 
@@ -132,6 +132,7 @@ def _check_votes(
     if not {seq for seqs in votes.values() for seq in seqs} <= set(by_seq):
         raise ExportRefused("A vote is not for this request as it was submitted.")
     named = {name: [by_seq[seq] for seq in seqs] for name, seqs in votes.items()}
+    joined = joined_in(session)
     actors = {line.actor for lines in named.values() for line in lines}
     voters = {
         actor: Voter(
@@ -142,7 +143,7 @@ def _check_votes(
         for actor in actors
     }
     for name, lines in named.items():
-        check_voted(submitted, name, named=lines, later=later, voters=voters, earlier=earlier)
+        check_voted(submitted, name, named=lines, later=later, voters=voters, joined=joined, earlier=earlier)
 
 
 def _check_policy(desk: Desk, session: orm.Session, submitted: Submitted, objects: Sequence[Believed]) -> None:
@@ -161,6 +162,7 @@ def _check_policy(desk: Desk, session: orm.Session, submitted: Submitted, object
         may_sign=may_sign,
         datasets=_sources(session, submitted.project, objects),
         may_set_floors=may_set_floors,
+        joined=joined_in(session),
     )
 
 
