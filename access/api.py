@@ -10,8 +10,6 @@ from access import keys, memberships, rules
 from access.schemas import (
     CertificateSeen,
     Challenge,
-    Grant,
-    Granted,
     KeySeen,
     Me,
     NewCertificate,
@@ -71,17 +69,6 @@ def list_projects(who: SignedIn, engine: Engine) -> list[ProjectSeen]:
         rows = session.scalars(sa.select(Project).order_by(Project.id))
         everything = rules.may_see_all_projects(frozenset(own.get(PLATFORM, ())))
         return [_seen(row, own.get(row.id, [])) for row in rows if everything or row.id in own]
-
-
-@router.post("/projects/{project}/members", status_code=201)
-def grant_role(project: str, new: Grant, who: SteppedUp, engine: Engine) -> Granted:
-    """Grant a role in a project, or with `*` on the platform; operators only, and never to themselves."""
-    with transaction(engine) as session:
-        rules.check_may_grant(
-            roles_of(session, who.id, PLATFORM), who.id, person=new.person, joined=joined_in(session)
-        )
-        changed = memberships.grant(session, who.id, project=project, person=new.person, role=new.role)
-    return Granted(project=project, person=new.person, role=new.role, changed=changed)
 
 
 @router.get("/me")

@@ -87,3 +87,12 @@ class Access(_Part):
         description="A new key can be used after so many hours, so that its owner sees the notice first (T20); "
         "by default 24, and none while the development issuer is on.",
     )
+    grant_wait_hours: int | None = Field(
+        None,
+        ge=0,
+        description="A role that was granted counts after so many hours, so that other operators see it first (T28); "
+        "by default 24, and none while the development issuer is on.",
+    )
+    two_operators_of_development: bool = Field(
+        False, description="Ask for two operators too where the development issuer's persons grant roles."
+    )

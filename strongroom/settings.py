@@ -260,7 +260,19 @@ class Settings(BaseSettings):
     @property
     def key_wait(self) -> timedelta:
         """How long a new key waits before anything is sealed to it."""
-        hours = self.access.key_wait_hours
+        return self._wait(self.access.key_wait_hours)
+
+    @property
+    def grant_wait(self) -> timedelta:
+        """How long a role that was granted waits before it counts."""
+        return self._wait(self.access.grant_wait_hours)
+
+    @property
+    def roles_are_of_two(self) -> bool:
+        """Whether only roles count that two operators granted: everywhere but where the development issuer is on."""
+        return not self.identity.development_issuer or self.access.two_operators_of_development
+
+    def _wait(self, hours: int | None) -> timedelta:
         if hours is None:
             hours = 0 if self.identity.development_issuer else 24
         return timedelta(hours=hours)

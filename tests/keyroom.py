@@ -95,11 +95,11 @@ class Attempt:
 class KeyRoom:
     """A home with a database, a broker and a signer; started as root, each under its own uid."""
 
-    def __init__(self, joined: tuple[tuple[str, ...], ...] = ()) -> None:
+    def __init__(self, joined: tuple[tuple[str, ...], ...] = (), **access: int) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="keyroom-"))
         self.home.chmod(0o755)
         identity = settings.Identity(development_issuer=True, joined=joined)
-        self.settings = settings.Settings(home=self.home, identity=identity)
+        self.settings = settings.Settings(home=self.home, identity=identity, access=settings.Access(**access))
         self.root = os.geteuid() == 0
         for name in ("database", "sockets", "objects"):
             folder = self.home / name
@@ -136,6 +136,7 @@ class KeyRoom:
                 "PATH": os.environ["PATH"],
                 "STRONGROOM_HOME": str(self.home),
                 "STRONGROOM_IDENTITY__JOINED": json.dumps(self.settings.identity.joined),
+                "STRONGROOM_ACCESS": self.settings.access.model_dump_json(),
             },
             stdout=subprocess.DEVNULL,
             user=uid if self.root else None,
@@ -372,9 +373,12 @@ def opened(attempt: Attempt, header: str) -> bytes:
 
 
 @contextmanager
-def key_room(joined: tuple[tuple[str, ...], ...] = ()) -> Iterator[KeyRoom]:
-    """Open a key room with people, and close it; `joined` are groups of identities that are one person each."""
-    room = KeyRoom(joined)
+def key_room(joined: tuple[tuple[str, ...], ...] = (), **access: int) -> Iterator[KeyRoom]:
+    """Open a key room with people, and close it; `joined` are groups of identities that are one person each.
+
+    `access` are settings of how roles are granted.
+    """
+    room = KeyRoom(joined, **access)
     try:
         room.start("broker")
         room.start("signer")

@@ -25,6 +25,7 @@ from archive.keys.ballots import (
     read_submitted,
 )
 from archive.keys.desk import Believed, Desk
+from archive.keys.entitled import check_granted
 from archive.keys.orders import object_id
 from archive.keys.purposes import UPLOAD
 from archive.keys.rights import check_usable
@@ -65,7 +66,7 @@ def read_approved(desk: Desk, message: Message, *, may_pass: MayPass) -> Approve
             # T11: what was voted in an earlier turn is read in an unbroken chain up to the head, as all the rest.
             before = _lines(session, submitted.since)
             earlier = [line for line in before if line.subject == request and line.seq < seq]
-        _check_votes(session, submitted, votes, later=later, earlier=earlier)
+        _check_votes(desk, session, submitted, votes, later=later, earlier=earlier)
         rows = stored_objects(session, list(votes))
         objects = [desk.believed(row) for row in rows]
         may_pass(submitted, list(votes), [one.facts for one in objects])
@@ -120,6 +121,7 @@ def _stops(session: orm.Session) -> list[Line]:
 
 
 def _check_votes(
+    desk: Desk,
     session: orm.Session,
     submitted: Submitted,
     votes: Mapping[str, Sequence[int]],
@@ -144,6 +146,23 @@ def _check_votes(
     }
     for name, lines in named.items():
         check_voted(submitted, name, named=lines, later=later, voters=voters, joined=joined, earlier=earlier)
+    if desk.settings.roles_are_of_two:
+        for line in (line for lines in named.values() for line in lines):
+            _check_granted(desk, session, line)
+
+
+def _check_granted(desk: Desk, session: orm.Session, vote: Line) -> None:
+    def may_grant(person: str) -> bool:
+        return projects.was_ever(session, person, projects.PLATFORM, [projects.Role.OPERATOR])
+
+    check_granted(
+        vote,
+        desk.log.told(session, before=vote.seq),
+        projects.Role.STEWARD.value,
+        may_grant=may_grant,
+        wait=desk.settings.grant_wait,
+        joined=joined_in(session),
+    )
 
 
 def _check_policy(desk: Desk, session: orm.Session, submitted: Submitted, objects: Sequence[Believed]) -> None:
@@ -157,7 +176,7 @@ def _check_policy(desk: Desk, session: orm.Session, submitted: Submitted, object
 
     check_judged_under(
         submitted,
-        desk.log.policies(session, before=submitted.seq),
+        desk.log.told(session, before=submitted.seq),
         least_count=desk.settings.airlock.min_count,
         may_sign=may_sign,
         datasets=_sources(session, submitted.project, objects),

@@ -5,6 +5,7 @@ import itertools
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from archive.facts import ObjectFacts
@@ -42,6 +43,7 @@ class Line:
     facts: Mapping[str, Any]
     leaf: str
     prev: str
+    time: datetime | None = None  # None: not known, and so never soon enough or late enough
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def read_line(seq: int, body: bytes, *, salt: bytes, leaf: str) -> Line:
         said = json.loads(body)
         if canonical(said) != body or said["seq"] != seq:
             raise ExportRefused("An entry of the log was moved; nothing leaves until the log is whole.")
-        return Line(leaf=leaf, **{name: said[name] for name in LINE_FIELDS})
+        time = datetime.fromisoformat(said["time"])
+        return Line(leaf=leaf, time=time, **{name: said[name] for name in LINE_FIELDS})
     except (ValueError, KeyError, TypeError) as error:
         raise ExportRefused("An entry of the log cannot be read.") from error
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 import access.api
 import access.floors_api
+import access.grants_api
 import access.keys
 import access.policy_api
 import airlock.api
@@ -70,6 +71,7 @@ def application(settings: Settings) -> FastAPI:
         access.api.router,
         access.policy_api.router,
         access.floors_api.router,
+        access.grants_api.router,
         sign_in.router,
         airlock.pages.router,
         airlock.review_pages.router,

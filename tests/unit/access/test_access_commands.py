@@ -29,7 +29,7 @@ from strongroom.settings import Settings, load
 
 SERVER = """
 import socket, sys
-from access import floors_api, policy_api
+from access import floors_api, grants_api, policy_api
 from access.api import router
 from strongroom.database import open_database
 from strongroom.http import new_app, run
@@ -40,6 +40,7 @@ app = new_app("test", settings, engine=open_database(settings.database), issuers
 app.include_router(router)
 app.include_router(policy_api.router)
 app.include_router(floors_api.router)
+app.include_router(grants_api.router)
 run(app, [socket.socket(fileno=int(sys.argv[1]))])
 """
 app = typer.Typer()
