@@ -10,8 +10,6 @@ from access import keys, memberships, rules
 from access.schemas import (
     CertificateSeen,
     Challenge,
-    Grant,
-    Granted,
     KeySeen,
     Me,
     NewCertificate,
@@ -23,7 +21,7 @@ from access.schemas import (
 )
 from access.store import ResearcherKey
 from strongroom import contacts
-from strongroom.database import reading, transaction
+from strongroom.database import joined_in, reading, transaction
 from strongroom.http import SignedIn, SteppedUp
 from strongroom.projects import PLATFORM, Certificate, Project, Role, Training, roles_of
 from strongroom.settings import Settings
@@ -73,15 +71,6 @@ def list_projects(who: SignedIn, engine: Engine) -> list[ProjectSeen]:
         return [_seen(row, own.get(row.id, [])) for row in rows if everything or row.id in own]
 
 
-@router.post("/projects/{project}/members", status_code=201)
-def grant_role(project: str, new: Grant, who: SteppedUp, engine: Engine) -> Granted:
-    """Grant a role in a project, or with `*` on the platform; operators only, and never to themselves."""
-    with transaction(engine) as session:
-        rules.check_may_grant(roles_of(session, who.id, PLATFORM), who.id, person=new.person)
-        changed = memberships.grant(session, who.id, project=project, person=new.person, role=new.role)
-    return Granted(project=project, person=new.person, role=new.role, changed=changed)
-
-
 @router.get("/me")
 def me(who: SignedIn, engine: Engine) -> Me:
     """Say who asks and which roles they hold."""
@@ -109,7 +98,9 @@ def prove_key(fingerprint: str, proof: Proof, who: SteppedUp, engine: Engine) ->
 def record_certificate(new: NewCertificate, who: SteppedUp, engine: Engine) -> CertificateSeen:
     """Record a person's training; operators only, and never their own."""
     with transaction(engine) as session:
-        rules.check_may_grant(roles_of(session, who.id, PLATFORM), who.id, person=new.person)
+        rules.check_may_grant(
+            roles_of(session, who.id, PLATFORM), who.id, person=new.person, joined=joined_in(session)
+        )
         return _certificate(memberships.certify(session, who.id, new))
 
 

@@ -9,6 +9,7 @@ from access.rules import check_may_set_floors, may_see_all_projects
 from access.two_persons import countersign, facts_of, proposed
 from archive import ancestry
 from strongroom.audit import Entry, Event, append
+from strongroom.database import joined_in
 from strongroom.errors import NotFound
 from strongroom.floors import DatasetFloors, floors_of
 from strongroom.projects import PLATFORM, roles_of, was_ever_researcher
@@ -34,7 +35,7 @@ def sign(session: orm.Session, actor: str, dataset: str, version: int, *, sha256
     """Put the newest version in force, as a second person who says by its digest which thresholds they read."""
     _check_may_set(session, actor, dataset)
     newest = next(iter(floors_of(session, dataset)), None)
-    facts = countersign(newest, actor, version, sha256=sha256)
+    facts = countersign(newest, actor, version, sha256=sha256, joined=joined_in(session))
     assert newest is not None
     append(session, Entry(Event.FLOORS_SIGNED, actor, dataset, None, facts))
     return newest

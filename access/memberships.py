@@ -1,14 +1,17 @@
 """Creates projects and grants roles, each with its audit event, in the caller's transaction."""
 
+from collections.abc import Collection
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy import orm
 
 from access.rules import check_excludes, check_min_count, check_person_id, check_place, check_project_id
 from access.schemas import NewCertificate
 from strongroom.audit import Entry, Event, append
-from strongroom.database import now
+from strongroom.database import joined_in, now
 from strongroom.errors import BadRequest, Conflict, NotFound
-from strongroom.projects import PLATFORM, Certificate, Membership, Project, Role
+from strongroom.projects import PLATFORM, Certificate, Membership, Project, Role, counting_at
 
 POLICY_VERSION = 1
 
@@ -46,24 +49,45 @@ def create_project(
     return row
 
 
-def grant(session: orm.Session, actor: str, *, project: str, person: str, role: Role) -> bool:
-    """Give `person` a role in `project` (or on the `PLATFORM`); say whether that changed anything."""
+def grant(
+    session: orm.Session,
+    actor: str,
+    *,
+    project: str,
+    person: str,
+    role: Role,
+    since: datetime | None = None,
+    proposed_by: str | None = None,
+) -> bool:
+    """Give `person` a role in `project` (or on the `PLATFORM`) from `since` on; say whether that changed anything."""
+    row = check_grantable(session, project=project, person=person, role=role)
+    if row is not None and not is_over(row):
+        return False
+    begins = since or now()
+    if row is None:
+        session.add(Membership(project=project, person=person, role=role.value, since=begins, until=None))
+    else:
+        row.since, row.until = begins, None
+    by_two = {} if proposed_by is None else {"proposed_by": proposed_by, "since": begins.isoformat()}
+    append(session, Entry(Event.MEMBERSHIP_GRANTED, actor, person, project, {"role": role.value, **by_two}))
+    return True
+
+
+def is_over(row: Membership) -> bool:
+    """Say whether a membership has ended."""
+    return row.until is not None and row.until <= now()
+
+
+def check_grantable(session: orm.Session, *, project: str, person: str, role: Role) -> Membership | None:
+    """Raise unless this person can hold this role here; return the membership that there is or was."""
     check_person_id(person)
     check_place(role, project)
     # Locked, so that of two grants that exclude each other the second one sees the first.
     if project != PLATFORM and _locked(session, project) is None:
         raise NotFound("There is no open project of this name.")
-    held = {Role(row.role): row for row in _held(session, project, person=person)}
-    check_excludes(role, frozenset(held))
-    row = held.get(role)
-    if row is not None and (row.until is None or row.until > now()):
-        return False
-    if row is None:
-        session.add(Membership(project=project, person=person, role=role.value, since=now(), until=None))
-    else:
-        row.until = None
-    append(session, Entry(Event.MEMBERSHIP_GRANTED, actor, person, project, {"role": role.value}))
-    return True
+    held = _held(session, project, persons=joined_in(session).identities_of(person))
+    check_excludes(role, frozenset(Role(row.role) for row in held))
+    return next((row for row in held if row.person == person and row.role == role.value), None)
 
 
 def certify(session: orm.Session, actor: str, new: NewCertificate) -> Certificate:
@@ -98,7 +122,7 @@ def certificates_of(session: orm.Session, person: str) -> list[Certificate]:
 
 
 def members(session: orm.Session, project: str) -> list[Membership]:
-    """Return everyone who holds a role in `project` now, in a stable order."""
+    """Return everyone who holds a role in `project`, now or from some day on, in a stable order."""
     return list(
         session.scalars(
             sa.select(Membership)
@@ -112,7 +136,7 @@ def roles_by_project(session: orm.Session, person: str) -> dict[str, list[Role]]
     """Return the roles that a person holds now, by project; `PLATFORM` stands for the platform."""
     rows = session.execute(
         sa.select(Membership.project, Membership.role)
-        .where(Membership.person == person, sa.or_(Membership.until.is_(None), Membership.until > now()))
+        .where(Membership.person == person, counting_at(now()))
         .order_by(Membership.project, Membership.role)
     )
     found: dict[str, list[Role]] = {}
@@ -129,7 +153,6 @@ def _locked(session: orm.Session, project: str) -> Project | None:
     )
 
 
-def _held(session: orm.Session, project: str, *, person: str) -> list[Membership]:
-    return list(
-        session.scalars(sa.select(Membership).where(Membership.project == project, Membership.person == person))
-    )
+def _held(session: orm.Session, project: str, *, persons: Collection[str]) -> list[Membership]:
+    query = sa.select(Membership).where(Membership.project == project, Membership.person.in_(persons))
+    return list(session.scalars(query))

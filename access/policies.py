@@ -8,6 +8,7 @@ from sqlalchemy import orm
 from access.rules import check_may_sign_policy, may_see_all_projects
 from access.two_persons import countersign, facts_of, proposed
 from strongroom.audit import Entry, Event, append
+from strongroom.database import joined_in
 from strongroom.errors import NotFound
 from strongroom.projects import (
     PLATFORM,
@@ -40,7 +41,7 @@ def sign(session: orm.Session, actor: str, project: str, version: int, *, sha256
     """Put the newest version in force, as a second person who says by its digest which thresholds they read."""
     row = _signable(session, actor, project)
     newest = next(iter(policies_of(session, project)), None)
-    facts = countersign(newest, actor, version, sha256=sha256)
+    facts = countersign(newest, actor, version, sha256=sha256, joined=joined_in(session))
     assert newest is not None
     row.policy_version = version
     append(session, Entry(Event.POLICY_SIGNED, actor, project, project, facts))

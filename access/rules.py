@@ -1,11 +1,15 @@
 """Who may create projects and grant roles, and which roles exclude each other (pure)."""
 
 import re
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
+from enum import StrEnum
 
 from strongroom.errors import BadRequest, Conflict, NotAllowed
+from strongroom.persons import Joined
 from strongroom.projects import FLOOR_ROLES, PLATFORM, PLATFORM_ROLES, POLICY_ROLES, Role
 
+TWO = 2
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _PERSON = re.compile(r"[!-?A-~]{1,120}@[a-z0-9][a-z0-9-]{0,62}")
 _EXCLUDED = {
@@ -13,6 +17,14 @@ _EXCLUDED = {
     Role.SENIOR_STEWARD: (Role.RESEARCHER,),
     Role.RESEARCHER: (Role.STEWARD, Role.SENIOR_STEWARD),
 }
+
+
+class Standing(StrEnum):
+    """How far a grant has come."""
+
+    WAITS = "waits"  # for a second operator
+    BEGINS = "begins"  # granted, and counts from a moment on
+    HELD = "held"
 
 
 class RolesExclude(Conflict):
@@ -42,12 +54,32 @@ def may_see_all_projects(roles: AbstractSet[Role]) -> bool:
     return not roles.isdisjoint({Role.OPERATOR, Role.AUDITOR, Role.DAC_MEMBER})
 
 
-def check_may_grant(roles: AbstractSet[Role], actor: str, *, person: str) -> None:
+def check_may_grant(roles: AbstractSet[Role], actor: str, *, person: str, joined: Joined) -> None:
     """Raise `NotAllowed` unless `actor`, who holds `roles` on the platform, may grant a role to `person`."""
     if Role.OPERATOR not in roles:
         raise NotAllowed("Only an operator grants roles; ask one.")
-    if actor == person:
+    if joined.are_same(actor, person):
         raise NotAllowed("Nobody grants a role to themselves; ask another operator.")
+
+
+def check_may_end(roles: AbstractSet[Role]) -> None:
+    """Raise `NotAllowed` unless one who holds `roles` on the platform may take a role from somebody (P7)."""
+    if Role.OPERATOR not in roles:
+        raise NotAllowed("Only an operator takes roles away; ask one.")
+
+
+def check_may_see_members(roles: AbstractSet[Role]) -> None:
+    """Raise `NotAllowed` unless one who holds `roles` on the platform may see who holds what, and what waits."""
+    if roles.isdisjoint({Role.OPERATOR, Role.AUDITOR}):
+        raise NotAllowed("Only operators and auditors see who holds which role.")
+
+
+def check_first_operators(holding: Collection[str], named: Collection[str], *, joined: Joined) -> None:
+    """Raise unless `named` may be made operators from the host: fewer than two persons are, and two will be (T28)."""
+    if len(joined.persons(holding)) >= TWO:
+        raise NotAllowed("There are two operators already; they grant roles with `strongroom project member`.")
+    if len(joined.persons([*holding, *named])) < TWO:
+        raise BadRequest("Two operators grant roles together; name two different persons.")
 
 
 def check_may_sign_policy(roles: AbstractSet[Role], *, ever_researcher: bool) -> None:

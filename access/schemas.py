@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from access.rules import Standing
 from strongroom.projects import Role, Training
 from strongroom.signed import SignedThresholds
 
@@ -112,12 +113,28 @@ class FloorsSeen(ThresholdsSeen):
 
 
 class Granted(BaseModel):
-    """The role that is held; `changed` says whether it is new."""
+    """What became of a grant; `changed` says whether this was news.
+
+    It `waits` for a second operator, `begins` at `since`, or is `held` since then.
+    """
 
     project: str
     person: str
     role: Role
     changed: bool
+    standing: Standing
+    since: datetime | None
+    proposed_by: str | None
+
+
+class MemberSeen(BaseModel):
+    """A role that is held, begins at `since`, or waits for a second operator."""
+
+    person: str
+    role: Role
+    standing: Standing
+    since: datetime | None = None
+    proposed_by: str | None = None
 
 
 class Me(BaseModel):

@@ -6,6 +6,7 @@ from typing import Any
 from strongroom.canonical import digest
 from strongroom.database import now
 from strongroom.errors import BadRequest, Conflict, NotFound
+from strongroom.persons import Joined
 from strongroom.signed import SignedThresholds
 
 
@@ -29,13 +30,15 @@ def facts_of(made: SignedThresholds) -> dict[str, Any]:
     return {"version": made.version, "thresholds": made.thresholds, "sha256": made.sha256}
 
 
-def countersign(newest: SignedThresholds | None, actor: str, version: int, *, sha256: str) -> dict[str, Any]:
+def countersign(
+    newest: SignedThresholds | None, actor: str, version: int, *, sha256: str, joined: Joined
+) -> dict[str, Any]:
     """Sign the newest version as another person than who proposed it; return what the log holds of it."""
     if newest is None or newest.version < version:
         raise NotFound("There is no such version.")
     if newest.version != version or newest.signed_by is not None:
         raise Conflict("This version is in force already, or a newer one was proposed; read the newest.")
-    if newest.proposed_by == actor:
+    if joined.are_same(newest.proposed_by, actor):
         raise Conflict("Who proposed a version does not sign it too; another person must.")
     if newest.sha256 != sha256:
         raise BadRequest("sha256: this version holds other thresholds; read it again.")

@@ -12,7 +12,7 @@ from airlock.review_store import Comment, comments_of
 from airlock.store import ReleaseRequest, files_of
 from airlock.wording import check_wording
 from strongroom.audit import Entry, Event
-from strongroom.database import now
+from strongroom.database import joined_in, now
 from strongroom.errors import BadRequest, Conflict, NotAllowed, NotFound
 
 MOST_COMMENTS = 200  # T30
@@ -76,7 +76,7 @@ def confirm(session: orm.Session, row: ReleaseRequest, steward: str, comment: st
         raise NotFound("There is no comment here that waits for you.")
     if RequestState(row.state) in OPEN_TO_VOTES or made.turn != row.turn:
         raise Conflict("Words are confirmed once both reviews of this turn are in.")
-    if made.author == steward:
+    if joined_in(session).are_same(made.author, steward):
         raise NotAllowed("Another steward confirms your words.")
     if made.confirmed_by is None:
         made.confirmed_by = steward

@@ -161,7 +161,7 @@ def _breaks(finding: schemas.Finding) -> bool:
 def outcomes(session: orm.Session, row: ReleaseRequest, person: str) -> list[Outcome]:
     """Return the decisions that the votes carry and that this steward may speak."""
     files = [reviewed(file) for file in files_of(session, row.id)]
-    votes = cast(votes_that_count(session, row))
+    votes = cast(session, votes_that_count(session, row))
     who, what, told = (
         asker(session, person, row.project),
         asked(session, row),
@@ -174,13 +174,13 @@ def standing(session: orm.Session, row: ReleaseRequest, person: str) -> Standing
     """Return what a steward or senior may do on this request's desk."""
     who, what = asker(session, person, row.project), asked(session, row)
     files = [reviewed(file) for file in files_of(session, row.id)]
-    votes = cast(votes_that_count(session, row))
+    votes = cast(session, votes_that_count(session, row))
     looks = rules.may_review(who, what)
     told = comments.tells_the_requester(session, row)
     decides = RequestState(row.state) is RequestState.CONSOLIDATING
     return Standing(
         may_look=looks,
-        may_vote=looks and what.state in OPEN_TO_VOTES and person not in what.earlier_reviewers,
+        may_vote=looks and what.state in OPEN_TO_VOTES and not who.is_one_of(*what.earlier_reviewers),
         may_comment=looks,
         may_step_off=who.steward and what.state in IN_REVIEW,
         may_lift=frozenset(file.file for file in files if rules.may_lift(who, what, file, votes)),

@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -15,8 +15,9 @@ from airlock.review_store import Draw, Interest, draws_of, interested
 from airlock.store import ReleaseRequest, files_of
 from strongroom import queue
 from strongroom.audit import Entry, Event
-from strongroom.database import now, reading, transaction
+from strongroom.database import joined_in, now, reading, transaction
 from strongroom.errors import Conflict, NotAllowed, NotFound
+from strongroom.persons import NOBODY, Joined
 from strongroom.projects import Role, holders_of
 from strongroom.queue import Context
 
@@ -24,20 +25,26 @@ REDRAW = "airlock.redraw"
 S = RequestState
 
 
-def choose(entitled: Collection[str], *, keep: Collection[str], wanted: int = rules.REVIEWERS) -> list[str]:
-    """Return who is drawn beside those who stay: any of the entitled, each as likely as the next (T28)."""
-    others = sorted(set(entitled) - set(keep))
+def choose(
+    entitled: Collection[str], *, keep: Collection[str], wanted: int = rules.REVIEWERS, joined: Joined = NOBODY
+) -> list[str]:
+    """Return who is drawn beside those who stay: any person of the entitled, each as likely as the next (T28).
+
+    Who is entitled under two identities is one person, drawn under one of them, and never beside themselves.
+    """
+    others = sorted({joined.person_of(name): name for name in sorted(_others(entitled, keep, joined))}.values())
     return secrets.SystemRandom().sample(others, min(len(others), max(0, wanted - len(keep))))
 
 
 def draw(session: orm.Session, row: ReleaseRequest, *, keep: Sequence[str] = ()) -> list[Entry]:
     """Draw as many stewards as this turn lacks; return the audit entries. `keep` reviewed the turn before."""
     before = draws_of(session, row.id, row.turn)
-    off = {one.steward for one in before if one.ended is not None}
+    joined = joined_in(session)
     active = [one.steward for one in before if one.ended is None]
-    entitled = [name for name in _entitled(session, row) if name not in off]
-    first = [name for name in keep if name in entitled and name not in active][: rules.REVIEWERS - len(active)]
-    fresh = [*first, *choose(entitled, keep=[*active, *first])]
+    entitled = _others(_entitled(session, row), [one.steward for one in before], joined)
+    again = {joined.person_of(name): name for name in reversed(keep) if name in entitled}
+    first = [name for name in keep if name in again.values()][: rules.REVIEWERS - len(active)]
+    fresh = [*first, *choose(entitled, keep=[*active, *first], joined=joined)]
     session.add_all(
         Draw(id=uuid.uuid4().hex, request=row.id, turn=row.turn, steward=name, drawn=now()) for name in fresh
     )
@@ -52,7 +59,8 @@ def decline(session: orm.Session, row: ReleaseRequest, steward: str) -> None:
     if what.state not in OPEN_TO_VOTES:
         raise Conflict("Both reviews are in: decide together, or declare an interest.")
     mine = _active(session, row, steward)
-    if mine is None or not set(_entitled(session, row)) - {d.steward for d in draws_of(session, row.id, row.turn)}:
+    drawn = [one.steward for one in draws_of(session, row.id, row.turn)]
+    if mine is None or not _others(_entitled(session, row), drawn, joined_in(session)):
         raise Conflict("There is no other steward who could be drawn; ask for one to be named.")
     append(session, _end(row, mine, OffReason.DECLINED), *draw(session, row))
 
@@ -69,7 +77,7 @@ def declare_interest(session: orm.Session, row: ReleaseRequest, steward: str) ->
     mine = _active(session, row, steward)
     if mine is not None:
         entries += [_end(row, mine, OffReason.CONFLICT), *draw(session, row)]
-    votes = cast(votes_that_count(session, row))
+    votes = cast(session, votes_that_count(session, row))
     if row.state == S.CONSOLIDATING.value and not rules.is_reviewed(
         [reviewed(f) for f in files_of(session, row.id)], votes
     ):
@@ -108,28 +116,39 @@ def _redrawable(session: orm.Session, row: ReleaseRequest, *, days: int) -> list
     if not draws:
         return []
     entitled = set(_entitled(session, row))
-    spare = entitled - {one.steward for one in draws}
+    joined = joined_in(session)
+    spare = joined.persons(_others(entitled, [one.steward for one in draws], joined))
     done = rules.complete_reviewers(
-        [reviewed(f) for f in files_of(session, row.id)], cast(votes_that_count(session, row))
+        [reviewed(f) for f in files_of(session, row.id)], cast(session, votes_that_count(session, row))
     )
-    off = [(one, OffReason.NO_LONGER) for one in draws if one.ended is None and one.steward not in entitled]
+    active = [one for one in draws if one.ended is None]
+    # Joined since: of two identities of one person the first that was drawn stays.
+    first = {joined.person_of(one.steward): one.id for one in reversed(active)}.values()
+    off = [(one, OffReason.NO_LONGER) for one in active if one.steward not in entitled or one.id not in first]
     late = now() - timedelta(days=days)
     waits = RequestState(row.state) in OPEN_TO_VOTES
     idle = [
         (one, OffReason.IDLE)
-        for one in draws
-        if waits and one.ended is None and one.steward in entitled - done and one.drawn <= late
+        for one in active
+        if waits and one.id in first and one.steward in entitled - done and one.drawn <= late
     ]
     # Nobody is taken off for idleness unless somebody else can take over.
     return off + idle[: len(spare)]
 
 
+def _others(names: Iterable[str], than: Iterable[str], joined: Joined) -> list[str]:
+    """Return those of `names` who are no identity of a person of `than`."""
+    taken = joined.persons(than)
+    return [name for name in names if joined.person_of(name) not in taken]
+
+
 def _entitled(session: orm.Session, row: ReleaseRequest) -> list[str]:
-    what, void = asked(session, row), interested(session, row.id)
+    what = asked(session, row)
+    out = joined_in(session).spread(interested(session, row.id) | what.earlier_reviewers)
     return [
         name
         for name in holders_of(session, row.project, Role.STEWARD)
-        if name not in void | what.earlier_reviewers and _may(session, row, name)
+        if name not in out and _may(session, row, name)
     ]
 
 
@@ -144,8 +163,8 @@ def _may(session: orm.Session, row: ReleaseRequest, name: str) -> bool:
 
 
 def _active(session: orm.Session, row: ReleaseRequest, steward: str) -> Draw | None:
-    draws = draws_of(session, row.id, row.turn)
-    return next((one for one in draws if one.steward == steward and one.ended is None), None)
+    draws, joined = draws_of(session, row.id, row.turn), joined_in(session)
+    return next((one for one in draws if joined.are_same(one.steward, steward) and one.ended is None), None)
 
 
 def _end(row: ReleaseRequest, one: Draw, why: OffReason) -> Entry:

@@ -10,7 +10,7 @@ from airlock.moves import asked, asker, cast, reviewed
 from airlock.review_store import draws_of, interested
 from airlock.store import FileVote, IntakeFile, ReleaseRequest, files_of, votes_of
 from strongroom.audit import AuditEvent
-from strongroom.database import now
+from strongroom.database import joined_in, now
 from strongroom.errors import NotAllowed, NotFound
 
 
@@ -22,15 +22,16 @@ def kept_votes(session: orm.Session, row: ReleaseRequest) -> list[FileVote]:
     before = row.turn - 1
     if before < 1 or before == row.appealed_turn:
         return []
-    void = interested(session, row.id)
+    joined = joined_in(session)
+    void = joined.spread(interested(session, row.id))
     votes = [one for one in votes_of(session, row.id, before) if one.steward not in void]
     stewards = [one for one in {vote.steward for vote in votes} if _may(session, row, one)]
     same = [one for one in votes if _same_terms(session, row, one)]
     kept = []
     for file in files_of(session, row.id):
-        if rules.keeps_votes(reviewed(file), cast([v for v in votes if v.file == file.file]), stewards):
+        if rules.keeps_votes(reviewed(file), cast(session, [v for v in votes if v.file == file.file]), stewards):
             mine = [v for v in same if v.file == file.file]
-            kept += mine if len({v.steward for v in mine}) >= rules.REVIEWERS else []
+            kept += mine if len(joined.persons(v.steward for v in mine)) >= rules.REVIEWERS else []
     return [_again(row, one, before) for one in kept]
 
 

@@ -31,7 +31,7 @@ def lift(
     who, what = asker(session, senior, row.project), asked(session, row)
     rules.check_senior(who, what)
     there = {file.file: file for file in files_of(session, row.id)}
-    votes = cast(votes_that_count(session, row))
+    votes = cast(session, votes_that_count(session, row))
     for name in files:
         if name not in there:
             raise NotFound("There is no such file in this request.")

@@ -12,7 +12,7 @@ from airlock.store import FileVote, ReleaseRequest, RequestFile, votes_of
 from airlock.telling import tell
 from strongroom import audit
 from strongroom.audit import Entry, Event
-from strongroom.database import now
+from strongroom.database import joined_in, now
 from strongroom.errors import NotFound
 from strongroom.projects import Role, Training, is_trained, roles_of, was_ever_researcher
 from strongroom.states import step
@@ -39,6 +39,7 @@ def asker(session: orm.Session, person: str, project: str) -> Asker:
         ever_researcher=was_ever_researcher(session, person, project),
         senior=Role.SENIOR_STEWARD in roles,
         trained=is_trained(session, person, project, Training.STEWARD if steward else Training.RESEARCHER),
+        also=frozenset(joined_in(session).identities_of(person)) - {person},
     )
 
 
@@ -62,7 +63,7 @@ def drawn(session: orm.Session, row: ReleaseRequest) -> frozenset[str] | None:
 
 def votes_that_count(session: orm.Session, row: ReleaseRequest) -> list[FileVote]:
     """Return the votes of this turn but those of stewards who have an interest of their own (P8)."""
-    void = interested(session, row.id)
+    void = joined_in(session).spread(interested(session, row.id))
     return [vote for vote in votes_of(session, row.id, row.turn) if vote.steward not in void]
 
 
@@ -74,9 +75,10 @@ def reviewed(file: RequestFile) -> ReviewedFile:
     return ReviewedFile(file.file, file.body_sha256, verdict, file.lifted_by)
 
 
-def cast(votes: list[FileVote]) -> list[CastVote]:
+def cast(session: orm.Session, votes: list[FileVote]) -> list[CastVote]:
     """Return votes as the rules read them."""
-    return [CastVote(v.steward, v.file, Vote(v.vote), v.body_sha256) for v in votes]
+    joined = joined_in(session)
+    return [CastVote(v.steward, v.file, Vote(v.vote), v.body_sha256, joined.person_of(v.steward)) for v in votes]
 
 
 def move(row: ReleaseRequest, to: RequestState, *, actor: str, **facts: Any) -> Entry:

@@ -169,7 +169,7 @@ def begin(context: Context, request: str) -> Order | None:
         stops.check_running(session)
         files, votes = files_of(session, row.id), votes_that_count(session, row)
         requester = asker(session, row.requester, row.project)
-        rules.check_may_release(requester, [reviewed(f) for f in files], cast(votes))
+        rules.check_may_release(requester, [reviewed(f) for f in files], cast(session, votes))
         open_project(session, row.project)
         row.next_try = now() + LEASE
         if row.state == S.APPROVED.value:

@@ -14,7 +14,7 @@ from airlock.review_store import FileGroup, groups_of
 from airlock.rules import CastVote
 from airlock.store import FileVote, IntakeFile, ReleaseRequest, RequestFile, files_of
 from strongroom.audit import Entry, Event
-from strongroom.database import now
+from strongroom.database import joined_in, now
 from strongroom.errors import BadRequest, Conflict, NotFound
 
 S = RequestState
@@ -37,8 +37,9 @@ def vote(session: orm.Session, row: ReleaseRequest, steward: str, ballots: Seque
     who, now_asked = asker(session, steward, row.project), asked(session, row)
     rules.check_steward(who, now_asked)
     files = {file.file: file for file in files_of(session, row.id)}
-    earlier = cast(votes_that_count(session, row))
-    mine = [_mine(ballot, files, steward) for ballot in ballots]
+    earlier = cast(session, votes_that_count(session, row))
+    person = joined_in(session).person_of(steward)
+    mine = [_mine(ballot, files, steward, person) for ballot in ballots]
     for one in mine:
         file = reviewed(files[one.file])
         rules.check_may_vote(who, now_asked, file=file, vote=one.vote, body_sha256=one.body_sha256, cast=earlier)
@@ -53,7 +54,7 @@ def vote(session: orm.Session, row: ReleaseRequest, steward: str, ballots: Seque
 def consolidate(session: orm.Session, row: ReleaseRequest, steward: str, outcome: Outcome) -> ReleaseRequest | None:
     """Bring two complete reviews to one decision; return the request that refused files went to, if there is one."""
     files = files_of(session, row.id)
-    votes = cast(votes_that_count(session, row))
+    votes = cast(session, votes_that_count(session, row))
     rules.check_may_consolidate(
         asker(session, steward, row.project),
         asked(session, row),
@@ -108,12 +109,13 @@ def viewing(source: IntakeFile, steward: str, *, object_id: str, name: str) -> I
     )
 
 
-def _mine(ballot: Ballot, files: dict[str, RequestFile], steward: str) -> CastVote:
+def _mine(ballot: Ballot, files: dict[str, RequestFile], steward: str, person: str) -> CastVote:
     if ballot.file not in files:
         raise NotFound("There is no such file in this request.")
     if (ballot.vote is Vote.NO) != (ballot.reason is not None):
         raise BadRequest("A no carries one of the reasons, and a yes carries none.")
-    return CastVote(steward, ballot.file, ballot.vote, ballot.body_sha256 or files[ballot.file].body_sha256)
+    shown = ballot.body_sha256 or files[ballot.file].body_sha256
+    return CastVote(steward, ballot.file, ballot.vote, shown, person)
 
 
 def _cast_entry(row: ReleaseRequest, one: CastVote, *, object_id: str | None, reason: str | None) -> Entry:

@@ -23,6 +23,11 @@ class Asker:
     ever_researcher: bool
     senior: bool = False
     trained: bool = False  # True while the certificate that is asked for is in force (P1, P2)
+    also: frozenset[str] = frozenset()  # the other identities of this person (T28)
+
+    def is_one_of(self, *identities: str | None) -> bool:
+        """Say whether one of these identities is this person."""
+        return not (self.also | {self.person}).isdisjoint(identities)
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,12 @@ class CastVote:
     file: str
     vote: Vote
     body_sha256: str | None
+    counts_as: str | None = None  # the one name of this person, of all their identities; None: they have no other
+
+    @property
+    def person(self) -> str:
+        """Who voted, equal for all identities of one person (T28)."""
+        return self.counts_as or self.steward
 
 
 def check_step(asker: Asker, asked: Asked, to: RequestState) -> None:
@@ -81,23 +92,23 @@ def check_requester(asker: Asker, asked: Asked) -> None:
 
 def check_steward(asker: Asker, asked: Asked) -> None:
     """Raise unless the asker may decide on this request at all (P4, T28)."""
-    if asker.person == asked.requester:
+    if asker.is_one_of(asked.requester):
         raise NotAllowed("Nobody decides on a request of their own; another steward must.")
     if not asker.steward:
         raise NotFound("There is no such release request.")
     if asker.ever_researcher or asker.researcher:
         raise NotAllowed("Who is or was a researcher of this project cannot be its steward.")
-    if asker.person in asked.interested:
+    if asker.is_one_of(*asked.interested):
         raise NotAllowed("You declared an interest of your own in this request; others decide on it.")
 
 
 def check_senior(asker: Asker, asked: Asked) -> None:
     """Raise unless the asker may lift what an automatic check blocks in this request (O5)."""
-    if asker.person == asked.requester:
+    if asker.is_one_of(asked.requester):
         raise NotAllowed("Nobody decides on a request of their own; another senior must.")
     if not asker.senior:
         raise NotAllowed("Only a senior steward lifts a block; ask one, or change the request.")
-    if asker.ever_researcher or asker.researcher or asker.person in asked.interested:
+    if asker.ever_researcher or asker.researcher or asker.is_one_of(*asked.interested):
         raise NotAllowed("Who is or was a researcher of this project, or has an interest, lifts nothing in it.")
 
 
@@ -110,7 +121,7 @@ def check_may_lift(asker: Asker, asked: Asked, file: ReviewedFile, cast: Collect
         raise Conflict("There is no clean copy of this file, so there is nothing that could leave.")
     if file.verdict is not Verdict.BLOCK:
         raise Conflict("No check blocks this file.")
-    if any(one.steward == asker.person for one in cast):
+    if asker.is_one_of(*(one.steward for one in cast)):
         raise NotAllowed("Who votes on a request does not lift its blocks; another senior must.")
 
 
@@ -156,13 +167,13 @@ def check_may_vote(
     """Raise unless the asker may cast this vote on these very bytes; `cast` are the votes of this turn."""
     check_drawn(asker, asked)
     check_trained(asker)
-    if asker.person == file.lifted_by:
+    if asker.is_one_of(file.lifted_by):
         raise NotAllowed("You lifted the block of this file; two others vote on it.")
-    if asker.person in asked.earlier_reviewers:
+    if asker.is_one_of(*asked.earlier_reviewers):
         raise NotAllowed("An appeal is decided by two other stewards.")
     if asked.state not in OPEN_TO_VOTES:
         raise Conflict("This request does not take votes now.")
-    if any(one.steward == asker.person and one.file == file.file for one in cast):
+    if asker.is_one_of(*(one.steward for one in cast if one.file == file.file)):
         raise Conflict("You have voted on this file; a vote is not changed.")
     if body_sha256 != file.body_sha256:
         raise Conflict("The file is not the one that was shown to you; look at it again.")
@@ -181,7 +192,8 @@ def complete_reviewers(files: Collection[ReviewedFile], cast: Collection[CastVot
 
 def is_reviewed(files: Collection[ReviewedFile], cast: Collection[CastVote]) -> bool:
     """Say whether two distinct stewards have voted on every file."""
-    return len(complete_reviewers(files, cast)) >= REVIEWERS
+    complete = complete_reviewers(files, cast)
+    return len({one.person for one in cast if one.steward in complete}) >= REVIEWERS
 
 
 def approved(file: ReviewedFile, cast: Collection[CastVote]) -> bool:
@@ -190,7 +202,7 @@ def approved(file: ReviewedFile, cast: Collection[CastVote]) -> bool:
     if file.body_sha256 is None or file.verdict is Verdict.BLOCK or any(one.vote is not Vote.YES for one in votes):
         return False
     return (
-        all(one.body_sha256 == file.body_sha256 for one in votes) and len({one.steward for one in votes}) >= REVIEWERS
+        all(one.body_sha256 == file.body_sha256 for one in votes) and len({one.person for one in votes}) >= REVIEWERS
     )
 
 
@@ -227,7 +239,7 @@ def check_may_release(requester: Asker, files: Collection[ReviewedFile], cast: C
     """Raise unless every file that would leave is approved and its requester is still a researcher (P1)."""
     if not files or not all(approved(one, cast) for one in files):
         raise NotAllowed("A file of this request was not approved by two stewards.")
-    if requester.person in {one.steward for one in cast}:
+    if requester.is_one_of(*(one.steward for one in cast)):
         raise NotAllowed("Nobody decides on a request of their own; another steward must.")
     if not requester.researcher:
         raise NotAllowed("The requester is not a researcher of this project any more.")

@@ -8,7 +8,7 @@ from airlock.moves import append
 from airlock.release_requests import StopReason
 from airlock.review_store import Stop, stops_in_force
 from strongroom.audit import Entry, Event
-from strongroom.database import now
+from strongroom.database import joined_in, now
 from strongroom.errors import Conflict, NotAllowed, NotFound
 from strongroom.projects import PLATFORM, Role, projects_of, roles_of
 
@@ -44,7 +44,7 @@ def lift(session: orm.Session, person: str, stop_id: str) -> Stop:
         raise NotFound("There is no such stop.")
     if row.lifted is not None:
         raise Conflict("This stop has been lifted.")
-    if row.first_lift_by == person:
+    if row.first_lift_by is not None and joined_in(session).are_same(row.first_lift_by, person):
         raise Conflict("You said so already; another steward must too.")
     if row.first_lift_by is None:
         row.first_lift_by = person

@@ -311,7 +311,7 @@ def _hand_over(
     session.add_all(kept)
     session.flush()
     drawn = drawing.draw(session, row, keep=last) if settings.airlock.draw_stewards else []
-    complete = rules.is_reviewed([reviewed(file) for file in files_of(session, row.id)], cast(kept))
+    complete = rules.is_reviewed([reviewed(file) for file in files_of(session, row.id)], cast(session, kept))
     moves = [move(row, to, actor=SYSTEM) for to in (S.FIRST_REVIEW, S.CONSOLIDATING)] if complete else []
     row.submitted_seq = append(session, *entries, *drawn, *moves) + len(before)
 

@@ -20,7 +20,7 @@ from strongroom.database import now, reading, transaction
 from strongroom.doors import Message, ask
 from strongroom.errors import Conflict, NotAllowed, NotFound, StrongroomError
 from strongroom.objects import open_store
-from strongroom.projects import PLATFORM, Membership
+from strongroom.projects import PLATFORM, Membership, counting_at
 from strongroom.settings import Settings
 
 POLICY_VERSION = 1
@@ -171,9 +171,7 @@ def visible(session: orm.Session, person: str) -> list[Dataset]:
     if rules.may_see_all(asker_of(session, person, None)):
         return list(session.scalars(query))
     moment = now()
-    mine = sa.select(Membership.project).where(
-        Membership.person == person, sa.or_(Membership.until.is_(None), Membership.until > moment)
-    )
+    mine = sa.select(Membership.project).where(Membership.person == person, counting_at(moment))
     shared = sa.select(DatasetProject.dataset).where(
         DatasetProject.project.in_(mine), sa.or_(DatasetProject.until.is_(None), DatasetProject.until > moment)
     )

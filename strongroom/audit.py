@@ -25,7 +25,9 @@ class Event(StrEnum):
     POLICY_SIGNED = "policy.signed"
     FLOORS_PROPOSED = "floors.proposed"
     FLOORS_SIGNED = "floors.signed"
+    MEMBERSHIP_PROPOSED = "membership.proposed"
     MEMBERSHIP_GRANTED = "membership.granted"
+    MEMBERSHIP_ENDED = "membership.ended"
     TOKEN_MINTED = "token.minted"  # noqa: S105
     SESSION_BEGUN = "session.begun"
     SESSION_ENDED = "session.ended"

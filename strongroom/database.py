@@ -16,6 +16,7 @@ from alembic.config import Config
 from sqlalchemy import orm
 from sqlalchemy.types import TypeDecorator
 
+from strongroom.persons import NOBODY, Joined
 from strongroom.settings import SOURCE
 
 
@@ -114,11 +115,20 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_database(url: str) -> sa.Engine:
-    """Return the engine for `url`; the schema is `migrate`'s business."""
+def open_database(url: str, *, joined: Joined = NOBODY) -> sa.Engine:
+    """Return the engine for `url`; the schema is `migrate`'s business.
+
+    `joined` goes with every session of it, so that no question about a person forgets their other identities (T28).
+    """
+    options = {"joined": joined}
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_pre_ping=True)
-    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=8)
+        return sa.create_engine(url, pool_pre_ping=True, execution_options=options)
+    engine = sa.create_engine(
+        url,
+        connect_args={"timeout": 30, "check_same_thread": False},
+        pool_size=8,
+        execution_options=options,
+    )
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
@@ -133,6 +143,12 @@ def open_database(url: str) -> sa.Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def joined_in(session: orm.Session) -> Joined:
+    """Return which identities are one person, by the settings of the process that opened this session."""
+    found: Joined = session.get_bind().get_execution_options().get("joined", NOBODY)
+    return found
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 """How persons prove who they are, by token and to the pages: settings of issuers, second factors and keys."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from strongroom.networks import is_secure
+
+Identifier = Annotated[str, Field(pattern=r"^[!-?A-~]{1,120}@[a-z0-9][a-z0-9-]{0,62}$")]  # SUBJECT@ISSUER
 
 
 class _Part(BaseModel):
@@ -55,12 +58,24 @@ class Identity(_Part):
         15 * 60, gt=0, description="A session of the pages ends when nobody came for so long."
     )
     issuers: tuple[Issuer, ...] = Field((), description="Issuers accepted besides the development one.")
+    joined: tuple[tuple[Identifier, ...], ...] = Field(
+        (),
+        description='Identities of one person each: [["anna@ls-login", "a.mueller@clinic"]]. Where two persons are '
+        "asked for they count as one, and what excludes one excludes all (T28).",
+    )
     step_up_seconds: int = Field(
         300, ge=30, le=300, description="Votes, decisions, keys and roles need a second factor shown so lately (T20)."
     )
     step_up_of_development: bool = Field(
         False, description="Ask it of tokens of the development issuer too (`strongroom token --step-up`)."
     )
+
+    @model_validator(mode="after")
+    def _groups_stay_apart(self) -> "Identity":
+        named = [one for group in self.joined for one in group]
+        if len(set(named)) < len(named) or any(len(group) < 2 for group in self.joined):
+            raise ValueError("identity.joined: groups of two identities or more, and each identity in one of them.")
+        return self
 
 
 class Access(_Part):
@@ -71,4 +86,13 @@ class Access(_Part):
         ge=0,
         description="A new key can be used after so many hours, so that its owner sees the notice first (T20); "
         "by default 24, and none while the development issuer is on.",
+    )
+    grant_wait_hours: int | None = Field(
+        None,
+        ge=0,
+        description="A role that was granted counts after so many hours, so that other operators see it first (T28); "
+        "by default 24, and none while the development issuer is on.",
+    )
+    two_operators_of_development: bool = Field(
+        False, description="Ask for two operators too where the development issuer's persons grant roles."
     )

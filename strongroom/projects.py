@@ -7,7 +7,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from strongroom.database import Base, UtcTime, now
+from strongroom.database import Base, UtcTime, joined_in, now
 from strongroom.errors import NotAllowed, NotFound
 from strongroom.signed import SignedThresholds, newest_signed
 
@@ -76,7 +76,10 @@ class Certificate(Base):
 
 
 class Membership(Base):
-    """One person's role in one project, from the day it was granted on: it is never deleted, only ended."""
+    """One person's role in one project, from the moment it counts: it is never deleted, only ended.
+
+    One that was ended before it counted ends before it begins: it gave no right, and excludes as any other.
+    """
 
     __tablename__ = "memberships"
     __table_args__ = (sa.UniqueConstraint("project", "person", "role"),)
@@ -89,12 +92,30 @@ class Membership(Base):
     until: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
 
 
+class RoleProposal(Base):
+    """A role that one operator would grant: it is granted once a second one says the same (T28)."""
+
+    __tablename__ = "role_proposals"
+
+    project: orm.Mapped[str] = orm.mapped_column(sa.String(64), primary_key=True)
+    person: orm.Mapped[str] = orm.mapped_column(sa.String(200), primary_key=True)
+    role: orm.Mapped[str] = orm.mapped_column(sa.String(32), primary_key=True)
+    proposed_by: orm.Mapped[str] = orm.mapped_column(sa.String(200))
+    proposed: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
+
+
+def counting_at(moment: sa.ColumnElement[datetime] | datetime) -> sa.ColumnElement[bool]:
+    """Return the condition on memberships that count at `moment`: begun, and not ended."""
+    ends = sa.or_(Membership.until.is_(None), Membership.until > moment)
+    return sa.and_(Membership.since <= moment, ends)
+
+
 # Made once: every task of every run is asked for twice.
 _PROJECT = sa.select(Project).where(Project.id == sa.bindparam("project"))
 _ROLES = sa.select(Membership.role).where(
     Membership.person == sa.bindparam("person"),
     sa.or_(Membership.project == sa.bindparam("project"), Membership.project == PLATFORM),
-    sa.or_(Membership.until.is_(None), Membership.until > sa.bindparam("moment")),
+    counting_at(sa.bindparam("moment", type_=UtcTime)),
 )
 
 
@@ -130,7 +151,7 @@ def projects_of(session: orm.Session, person: str, role: Role) -> list[str]:
             sa.select(Membership.project).where(
                 Membership.person == person,
                 Membership.role == role.value,
-                sa.or_(Membership.until.is_(None), Membership.until > now()),
+                counting_at(now()),
             )
         )
     )
@@ -144,7 +165,7 @@ def holders_of(session: orm.Session, project: str, role: Role) -> list[str]:
             .where(
                 Membership.project == project,
                 Membership.role == role.value,
-                sa.or_(Membership.until.is_(None), Membership.until > now()),
+                counting_at(now()),
             )
             .order_by(Membership.person)
         )
@@ -152,17 +173,13 @@ def holders_of(session: orm.Session, project: str, role: Role) -> list[str]:
 
 
 def was_ever_researcher(session: orm.Session, person: str, project: str) -> bool:
-    """Say whether a person has been a researcher of a project at any time: such a one is no steward of it (T28)."""
-    return (
-        session.scalar(
-            sa.select(Membership.id).where(
-                Membership.person == person,
-                Membership.project == project,
-                Membership.role == Role.RESEARCHER.value,
-            )
-        )
-        is not None
+    """Say whether a person was ever granted to be a researcher of a project, under any of their identities (T28)."""
+    found = sa.select(Membership.id).where(
+        Membership.person.in_(joined_in(session).identities_of(person)),
+        Membership.project == project,
+        Membership.role == Role.RESEARCHER.value,
     )
+    return session.scalar(found.limit(1)) is not None
 
 
 def was_ever(session: orm.Session, person: str, project: str, roles: Collection[Role]) -> bool:
@@ -171,6 +188,8 @@ def was_ever(session: orm.Session, person: str, project: str, roles: Collection[
         Membership.person == person,
         Membership.project.in_([project, PLATFORM]),
         Membership.role.in_([role.value for role in roles]),
+        Membership.since <= now(),
+        sa.or_(Membership.until.is_(None), Membership.until >= Membership.since),
     )
     return session.scalar(found.limit(1)) is not None
 
@@ -195,7 +214,5 @@ def check_role(session: orm.Session, person: str, *, project: str, role: Role) -
 
 def held_roles(session: orm.Session, person: str) -> frozenset[Role]:
     """Return the roles that a person holds now in any project."""
-    query = sa.select(Membership.role).where(
-        Membership.person == person, sa.or_(Membership.until.is_(None), Membership.until > now())
-    )
+    query = sa.select(Membership.role).where(Membership.person == person, counting_at(now()))
     return frozenset(Role(role) for role in session.scalars(query))

@@ -95,7 +95,7 @@ def context() -> Context:
     global _context
     if _context is None:
         settings = load()
-        _context = Context(settings, open_database(settings.database))
+        _context = Context(settings, open_database(settings.database, joined=settings.joined))
     return _context
 
 

@@ -15,6 +15,7 @@ from strongroom.errors import StrongroomError
 from strongroom.issuers import Access, Identity
 from strongroom.messages import Notices
 from strongroom.networks import Federation, is_loopback, is_secure
+from strongroom.persons import Joined
 from strongroom.running import Wes
 from strongroom.storage import Objects
 from strongroom.vetters import Trs, Vetting
@@ -237,6 +238,20 @@ class Settings(BaseSettings):
             raise ValueError("Issuers of clients and sites have https URLs, or loopback ones for development.")
         return self
 
+    @model_validator(mode="after")
+    def _joined_have_issuers(self) -> "Settings":
+        # T28: a name that is written wrong would join nobody, and nobody would notice.
+        issuers = {"development", *(one.name for one in self.identity.issuers)}
+        issuers |= {one.name for one in self.federation.clients}
+        if any(one.rpartition("@")[2] not in issuers for group in self.identity.joined for one in group):
+            raise ValueError("identity.joined: SUBJECT@ISSUER, of issuers or federated clients that are set up here.")
+        return self
+
+    @property
+    def joined(self) -> Joined:
+        """Which identities are one person."""
+        return Joined(self.identity.joined)
+
     @property
     def database(self) -> str:
         """The SQLAlchemy URL in force."""
@@ -245,7 +260,19 @@ class Settings(BaseSettings):
     @property
     def key_wait(self) -> timedelta:
         """How long a new key waits before anything is sealed to it."""
-        hours = self.access.key_wait_hours
+        return self._wait(self.access.key_wait_hours)
+
+    @property
+    def grant_wait(self) -> timedelta:
+        """How long a role that was granted waits before it counts."""
+        return self._wait(self.access.grant_wait_hours)
+
+    @property
+    def roles_are_of_two(self) -> bool:
+        """Whether only roles count that two operators granted: everywhere but where the development issuer is on."""
+        return not self.identity.development_issuer or self.access.two_operators_of_development
+
+    def _wait(self, hours: int | None) -> timedelta:
         if hours is None:
             hours = 0 if self.identity.development_issuer else 24
         return timedelta(hours=hours)

@@ -1,6 +1,6 @@
 """Decides which vetters' keys count at a moment, by what the settings say of vetting and of its readers (T23)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from strongroom.dsse import key_id
+from strongroom.persons import Joined
 
 SOURCE = Path(__file__).resolve().parent.parent
 
@@ -55,6 +56,17 @@ def counting(
     """Return the keys that count at `moment` by key id; one that does not count under a name counts under none."""
     out = {key_id(key) for name, key in named.items() if not counts(said.get(name), moment)}
     return {name: key for name, key in ((key_id(key), key) for key in named.values()) if name not in out}
+
+
+def owners(named: Mapping[str, Ed25519PublicKey], said: Mapping[str, VetterKey], joined: Joined) -> dict[str, str]:
+    """Return whose keys are, by key id: one name for all identities of a person; keys of nobody said are left out."""
+    known = {name: said[name].person for name in named if name in said and said[name].person}
+    return {key_id(named[name]): joined.person_of(person) for name, person in known.items()}
+
+
+def signing(signed_by: Collection[str], owners: Mapping[str, str]) -> frozenset[str]:
+    """Return who signed with these keys: two keys of one person are one vetter, other keys one each (T23, T28)."""
+    return frozenset(owners.get(one, one) for one in signed_by)
 
 
 def counts(said: VetterKey | None, moment: datetime) -> bool:

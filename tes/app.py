@@ -18,7 +18,7 @@ from tes.pledges import Pledges
 
 def main(settings: Settings) -> None:
     """Be the dispatcher process; what the airlock inspects is inspected on this host, wherever tasks run."""
-    engine = open_database(settings.database)
+    engine = open_database(settings.database, joined=settings.joined)
     local = Local(settings.sockets / "signer.sock", afar=settings.objects.store != "folder")
     inspector = Dispatcher(settings, engine, local)
     if body_door.is_needed(settings):

@@ -44,6 +44,7 @@ from strongroom.settings import Settings
 from strongroom.thresholds import FLOOR
 
 PROJECT = "cohort"
+Groups = tuple[tuple[str, ...], ...]
 API = "/api/airlock/v1"
 KEY = base64.b64encode(b"r" * 32).decode()
 FINGERPRINT = hashlib.sha256(b"r" * 32).hexdigest()
@@ -305,18 +306,27 @@ def block(code: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def scene(*, drawn: bool = False, step_up: bool = False, hosts: tuple[str, ...] = ()) -> Iterator[Scene]:
-    """Set the scene below a short path, because sockets lie in it; `drawn` draws two of the three stewards."""
+def scene(
+    *, drawn: bool = False, step_up: bool = False, hosts: tuple[str, ...] = (), joined: Groups = ()
+) -> Iterator[Scene]:
+    """Set the scene below a short path, because sockets lie in it; `drawn` draws two of the three stewards.
+
+    `joined` are groups of identities that are one person each.
+    """
     with TemporaryDirectory(prefix="airlock-", dir="/tmp") as folder:
         settings = Settings(
             home=Path(folder),
-            identity={"development_issuer": True, "step_up_of_development": step_up},  # type: ignore[arg-type]
+            identity={  # type: ignore[arg-type]
+                "development_issuer": True,
+                "step_up_of_development": step_up,
+                "joined": joined,
+            },
             airlock={"draw_stewards": drawn, "output_hosts": hosts},  # type: ignore[arg-type]
             federation={"unsafe_hosts": hosts},  # type: ignore[arg-type]
         )
         for name in ("sockets", "database", "objects", "keys"):
             (settings.home / name).mkdir()
-        engine = open_database(settings.database)
+        engine = open_database(settings.database, joined=settings.joined)
         Base.metadata.create_all(engine)
         make_development_issuer(settings)
         links.make_secret(settings)

@@ -95,10 +95,11 @@ class Attempt:
 class KeyRoom:
     """A home with a database, a broker and a signer; started as root, each under its own uid."""
 
-    def __init__(self) -> None:
+    def __init__(self, joined: tuple[tuple[str, ...], ...] = (), **access: int) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="keyroom-"))
         self.home.chmod(0o755)
-        self.settings = settings.Settings(home=self.home, identity=settings.Identity(development_issuer=True))
+        identity = settings.Identity(development_issuer=True, joined=joined)
+        self.settings = settings.Settings(home=self.home, identity=identity, access=settings.Access(**access))
         self.root = os.geteuid() == 0
         for name in ("database", "sockets", "objects"):
             folder = self.home / name
@@ -106,7 +107,7 @@ class KeyRoom:
             if self.root:
                 os.chown(folder, self.settings.uids.services, self.settings.uids.group)
             folder.chmod(0o2770)
-        self.engine = open_database(self.settings.database)
+        self.engine = open_database(self.settings.database, joined=self.settings.joined)
         assert archive.store
         Base.metadata.create_all(self.engine)
         self._share_database()
@@ -131,7 +132,12 @@ class KeyRoom:
         uid = getattr(self.settings.uids, name)
         self.processes[name] = subprocess.Popen(
             [sys.executable, "-P", "-c", _MAIN.format(name=name)],
-            env={"PATH": os.environ["PATH"], "STRONGROOM_HOME": str(self.home)},
+            env={
+                "PATH": os.environ["PATH"],
+                "STRONGROOM_HOME": str(self.home),
+                "STRONGROOM_IDENTITY__JOINED": json.dumps(self.settings.identity.joined),
+                "STRONGROOM_ACCESS": self.settings.access.model_dump_json(),
+            },
             stdout=subprocess.DEVNULL,
             user=uid if self.root else None,
             group=self.settings.uids.group if self.root else None,
@@ -367,9 +373,12 @@ def opened(attempt: Attempt, header: str) -> bytes:
 
 
 @contextmanager
-def key_room() -> Iterator[KeyRoom]:
-    """Open a key room with people, and close it."""
-    room = KeyRoom()
+def key_room(joined: tuple[tuple[str, ...], ...] = (), **access: int) -> Iterator[KeyRoom]:
+    """Open a key room with people, and close it; `joined` are groups of identities that are one person each.
+
+    `access` are settings of how roles are granted.
+    """
+    room = KeyRoom(joined, **access)
     try:
         room.start("broker")
         room.start("signer")

@@ -28,7 +28,7 @@ from wes.records import (
     store_content,
     write_envelope,
 )
-from wes.signing import check_others_signed, sign, trusted_vetters, vetter_names
+from wes.signing import check_others_signed, sign, trusted_vetters, vetter_names, vetter_owners
 from wes.vetting import STATEMENT, NotVetted, Statement, check_signed, statement_of
 
 __all__ = ["MANIFEST", "Listed", "Vetted", "VettedProfile", "last_vetted", "listed", "load", "load_for_a_run"]
@@ -126,6 +126,7 @@ def _verified(settings: Settings, name: str, version: str) -> tuple[Statement, d
         version=version,
         content_digest=found,
         vetters=trusted_vetters(settings),
+        owners=vetter_owners(settings),
         signatures=settings.vetting.signatures,
     )
     return statement, envelope, folder

@@ -11,7 +11,7 @@ from strongroom.database import now
 from strongroom.errors import Conflict, NotAllowed
 from strongroom.folders import folder_digest
 from strongroom.settings import Settings
-from strongroom.vetters import counting
+from strongroom.vetters import VetterKey, counting, owners, signing
 from wes.records import (
     ENVELOPE,
     REVOCATION,
@@ -55,7 +55,7 @@ def sign(settings: Settings, name: str, version: str, key: Ed25519PrivateKey) ->
     kept = [s for s in envelope["signatures"] if s["keyid"] != mine]
     envelope["signatures"] = kept + dsse.sign(STATEMENT, facts, key)["signatures"]
     write_envelope(record / ENVELOPE, envelope)
-    return len(dsse.signers(envelope, STATEMENT, trusted))
+    return len(signing(dsse.signers(envelope, STATEMENT, trusted), vetter_owners(settings)))
 
 
 def revoke(settings: Settings, name: str, version: str, reason: Revoked, key: Ed25519PrivateKey) -> None:
@@ -84,7 +84,8 @@ def _check_vetter(settings: Settings, key: Ed25519PrivateKey) -> str:
 def check_others_signed(settings: Settings, envelope: dsse.Envelope, author: str) -> None:
     """Raise unless enough vetters signed who are not the author (T23)."""
     others = {id_: key for id_, key in trusted_vetters(settings).items() if id_ not in authors_of(settings, author)}
-    if len(dsse.signers(envelope, STATEMENT, others)) < settings.vetting.signatures:
+    signed_by = signing(dsse.signers(envelope, STATEMENT, others), vetter_owners(settings))
+    if len(signed_by) < settings.vetting.signatures:
         raise NotVetted(detail="an author's signature does not count")
 
 
@@ -94,13 +95,22 @@ def authors_of(settings: Settings, author: str) -> frozenset[str]:
     return frozenset(
         dsse.key_id(key)
         for name, key in _vetter_keys(settings)
-        if is_author(author, name, said[name].person if name in said else "")
+        if any(is_author(author, name, one) for one in settings.joined.identities_of(_person(said.get(name))))
     )
 
 
 def trusted_vetters(settings: Settings) -> dict[str, Ed25519PublicKey]:
     """Return the public keys that count now by key id: PEM files that only the operator writes, and settings."""
     return counting(dict(_vetter_keys(settings)), settings.vetting.keys, now())
+
+
+def vetter_owners(settings: Settings) -> dict[str, str]:
+    """Return who holds each vetter's key, by key id, as far as the settings say it."""
+    return owners(dict(_vetter_keys(settings)), settings.vetting.keys, settings.joined)
+
+
+def _person(said: VetterKey | None) -> str:
+    return said.person if said is not None else ""
 
 
 def vetter_names(settings: Settings) -> dict[str, str]:

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from strongroom import dsse
 from strongroom.errors import BadRequest, NotAllowed
+from strongroom.vetters import signing
 
 STATEMENT = "application/vnd.strongroom.workflow+json"
 _NAME = r"[a-z][a-z0-9-]{0,63}"
@@ -87,11 +88,12 @@ def check_signed(
     version: str,
     content_digest: str,
     vetters: Mapping[str, Ed25519PublicKey],
+    owners: Mapping[str, str],
     signatures: int,
 ) -> Statement:
     """Return the statement in `envelope` if it is about exactly this content and enough vetters signed it."""
     try:
-        signed_by = dsse.signers(envelope, STATEMENT, vetters)
+        signed_by = signing(dsse.signers(envelope, STATEMENT, vetters), owners)
         facts = dsse.facts_in(envelope)
         statement = statement_of(facts)
     except (NotAllowed, KeyError, TypeError, AttributeError) as error:

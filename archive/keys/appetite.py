@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from archive.keys.ballots import ExportRefused, Line, Submitted
 from strongroom.canonical import digest
+from strongroom.persons import Joined
 from strongroom.thresholds import UNSIGNED, floor_of, in_full, is_complete, is_floors, laxer, strictest, unsigned
 
 PROPOSED, SIGNED, CREATED = "policy.proposed", "policy.signed", "project.created"
@@ -35,7 +36,9 @@ class Signed:
     thresholds: Mapping[str, int]
 
 
-def in_force(lines: Sequence[Line], subject: str, *, sort: Sort = POLICY, may_sign: MaySign) -> Signed | None:
+def in_force(
+    lines: Sequence[Line], subject: str, *, sort: Sort = POLICY, may_sign: MaySign, joined: Joined
+) -> Signed | None:
     """Return what the log says was in force at its end; None if nobody signed this sort for project or dataset."""
     proposed: dict[int, Line] = {}
     found: Signed | None = None
@@ -50,7 +53,7 @@ def in_force(lines: Sequence[Line], subject: str, *, sort: Sort = POLICY, may_si
                 raise ExportRefused("The log tells of two policies of one version.")
             proposed[version] = line
             continue
-        found = _signed(proposed.get(version), line, version, sort=sort, may_sign=may_sign)
+        found = _signed(proposed.get(version), line, version, sort=sort, may_sign=may_sign, joined=joined)
     return found
 
 
@@ -62,6 +65,7 @@ def check_judged_under(
     may_sign: MaySign,
     datasets: Collection[str],
     may_set_floors: MaySign,
+    joined: Joined,
 ) -> None:
     """Raise unless what was frozen at submit is the version in force then, and nowhere laxer than it or the floors.
 
@@ -74,7 +78,7 @@ def check_judged_under(
         if line.event == CREATED and line.subject == submitted.project and type(line.facts.get("min_count")) is int
     ]
     least = floor_of(least_count, *counts)
-    signed = in_force(lines, submitted.project, may_sign=may_sign)
+    signed = in_force(lines, submitted.project, may_sign=may_sign, joined=joined)
     least = unsigned(least) if signed is None else strictest(least, in_full(signed.thresholds))
     version = signed.version if signed is not None else UNSIGNED
     if submitted.policy.get("version") != version:
@@ -82,12 +86,14 @@ def check_judged_under(
     if laxer(submitted.policy, least):
         raise ExportRefused("The request was judged under a laxer policy than the one that was in force.")
     for dataset in sorted(datasets):
-        floors = in_force(lines, dataset, sort=FLOORS, may_sign=may_set_floors)
+        floors = in_force(lines, dataset, sort=FLOORS, may_sign=may_set_floors, joined=joined)
         if floors is not None and laxer(submitted.policy, floors.thresholds):
             raise ExportRefused("The request was judged under a laxer policy than the floors of its data.")
 
 
-def _signed(proposal: Line | None, line: Line, version: int, *, sort: Sort, may_sign: MaySign) -> Signed:
+def _signed(
+    proposal: Line | None, line: Line, version: int, *, sort: Sort, may_sign: MaySign, joined: Joined
+) -> Signed:
     if proposal is None:
         raise ExportRefused("A policy was signed that nobody proposed.")
     thresholds = proposal.facts.get("thresholds")
@@ -95,7 +101,8 @@ def _signed(proposal: Line | None, line: Line, version: int, *, sort: Sort, may_
         raise ExportRefused("A policy in the log cannot be read.")
     if {proposal.facts.get("sha256"), line.facts.get("sha256")} != {digest(thresholds)}:
         raise ExportRefused("A policy was signed that holds other thresholds than were proposed.")
-    if proposal.actor == line.actor or not (may_sign(proposal.actor) and may_sign(line.actor)):
+    same = joined.are_same(proposal.actor, line.actor)
+    if same or not (may_sign(proposal.actor) and may_sign(line.actor)):
         raise ExportRefused("A policy needs the signatures of two different entitled persons.")
     return Signed(version, thresholds)
 

@@ -25,6 +25,7 @@ from archive.keys.ballots import (
     read_submitted,
 )
 from archive.keys.desk import Believed, Desk
+from archive.keys.entitled import check_granted
 from archive.keys.orders import object_id
 from archive.keys.purposes import UPLOAD
 from archive.keys.rights import check_usable
@@ -32,7 +33,7 @@ from archive.keys.standing import dataset_facts, is_open, stored_objects
 from archive.store import StoredObject
 from strongroom import projects
 from strongroom.audit import AuditEvent, AuditHead, events
-from strongroom.database import reading
+from strongroom.database import joined_in, reading
 from strongroom.doors import Message
 from strongroom.errors import BadRequest
 
@@ -59,13 +60,13 @@ def read_approved(desk: Desk, message: Message, *, may_pass: MayPass) -> Approve
         later = [line for line in lines[1:] if line.subject == request]
         check_still_on(submitted, later)
         # What came after the submission is read by the chain as well: no column hides it.
-        check_running([*_stops(session), *lines])
+        check_running([*_stops(session), *lines], joined_in(session))
         earlier: list[Line] = []
         if submitted.since is not None:
             # T11: what was voted in an earlier turn is read in an unbroken chain up to the head, as all the rest.
             before = _lines(session, submitted.since)
             earlier = [line for line in before if line.subject == request and line.seq < seq]
-        _check_votes(session, submitted, votes, later=later, earlier=earlier)
+        _check_votes(desk, session, submitted, votes, later=later, earlier=earlier)
         rows = stored_objects(session, list(votes))
         objects = [desk.believed(row) for row in rows]
         may_pass(submitted, list(votes), [one.facts for one in objects])
@@ -79,7 +80,7 @@ def check_again(session: orm.Session, approved: Approved) -> None:
     submitted = approved.submitted
     news = _lines(session, approved.last)[1:]
     check_still_on(submitted, [line for line in news if line.subject == submitted.request])
-    check_running(_stops(session))
+    check_running(_stops(session), joined_in(session))
     _check_standing(session, submitted, approved.objects)
 
 
@@ -120,6 +121,7 @@ def _stops(session: orm.Session) -> list[Line]:
 
 
 def _check_votes(
+    desk: Desk,
     session: orm.Session,
     submitted: Submitted,
     votes: Mapping[str, Sequence[int]],
@@ -132,6 +134,7 @@ def _check_votes(
     if not {seq for seqs in votes.values() for seq in seqs} <= set(by_seq):
         raise ExportRefused("A vote is not for this request as it was submitted.")
     named = {name: [by_seq[seq] for seq in seqs] for name, seqs in votes.items()}
+    joined = joined_in(session)
     actors = {line.actor for lines in named.values() for line in lines}
     voters = {
         actor: Voter(
@@ -142,7 +145,24 @@ def _check_votes(
         for actor in actors
     }
     for name, lines in named.items():
-        check_voted(submitted, name, named=lines, later=later, voters=voters, earlier=earlier)
+        check_voted(submitted, name, named=lines, later=later, voters=voters, joined=joined, earlier=earlier)
+    if desk.settings.roles_are_of_two:
+        for line in (line for lines in named.values() for line in lines):
+            _check_granted(desk, session, line)
+
+
+def _check_granted(desk: Desk, session: orm.Session, vote: Line) -> None:
+    def may_grant(person: str) -> bool:
+        return projects.was_ever(session, person, projects.PLATFORM, [projects.Role.OPERATOR])
+
+    check_granted(
+        vote,
+        desk.log.told(session, before=vote.seq),
+        projects.Role.STEWARD.value,
+        may_grant=may_grant,
+        wait=desk.settings.grant_wait,
+        joined=joined_in(session),
+    )
 
 
 def _check_policy(desk: Desk, session: orm.Session, submitted: Submitted, objects: Sequence[Believed]) -> None:
@@ -156,11 +176,12 @@ def _check_policy(desk: Desk, session: orm.Session, submitted: Submitted, object
 
     check_judged_under(
         submitted,
-        desk.log.policies(session, before=submitted.seq),
+        desk.log.told(session, before=submitted.seq),
         least_count=desk.settings.airlock.min_count,
         may_sign=may_sign,
         datasets=_sources(session, submitted.project, objects),
         may_set_floors=may_set_floors,
+        joined=joined_in(session),
     )
 
 

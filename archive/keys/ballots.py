@@ -5,6 +5,7 @@ import itertools
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from archive.facts import ObjectFacts
@@ -12,6 +13,7 @@ from archive.keys.purposes import UPLOAD, Kind, Purpose, Role
 from strongroom.canonical import canonical
 from strongroom.errors import NotAllowed
 from strongroom.merkle import leaf_hash
+from strongroom.persons import Joined
 
 VOTES = 2
 STATE, VOTE = "request.state", "vote.cast"
@@ -41,6 +43,7 @@ class Line:
     facts: Mapping[str, Any]
     leaf: str
     prev: str
+    time: datetime | None = None  # None: not known, and so never soon enough or late enough
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ def read_line(seq: int, body: bytes, *, salt: bytes, leaf: str) -> Line:
         said = json.loads(body)
         if canonical(said) != body or said["seq"] != seq:
             raise ExportRefused("An entry of the log was moved; nothing leaves until the log is whole.")
-        return Line(leaf=leaf, **{name: said[name] for name in LINE_FIELDS})
+        time = datetime.fromisoformat(said["time"])
+        return Line(leaf=leaf, time=time, **{name: said[name] for name in LINE_FIELDS})
     except (ValueError, KeyError, TypeError) as error:
         raise ExportRefused("An entry of the log cannot be read.") from error
 
@@ -134,9 +138,10 @@ def check_voted(
     named: Sequence[Line],
     later: Sequence[Line],
     voters: Mapping[str, Voter],
+    joined: Joined,
     earlier: Sequence[Line] = (),
 ) -> None:
-    """Raise unless two distinct stewards, neither the requester nor ever a researcher, said yes to these bytes.
+    """Raise unless two persons as stewards, neither the requester nor ever a researcher, said yes to these bytes.
 
     `named` are the votes that the airlock relies on; `later` all entries of the request since it was submitted, so
     that a no which was left out is found; `earlier` those before, as far back as the votes that were kept.
@@ -152,9 +157,9 @@ def check_voted(
             check_kept(submitted, line, earlier)
         elif line.seq not in known or line.facts.get("turn") != submitted.turn:
             raise ExportRefused("A vote is not for this file of this request.")
-        _check_voter(line, submitted, voters)
-        _check_drawn(line, [*earlier, *later])
-    if len(named) != VOTES or len({line.actor for line in named}) != VOTES:
+        _check_voter(line, submitted, voters, joined)
+        _check_drawn(line, [*earlier, *later], joined)
+    if len(named) != VOTES or len(joined.persons(line.actor for line in named)) != VOTES:
         raise ExportRefused("Each file needs the votes of two different data stewards.")
     if any(
         line.event == VOTE and line.facts.get("object") == name and line.facts.get("vote") != "yes" for line in later
@@ -189,8 +194,8 @@ def _submits(line: Line) -> bool:
     return line.event == STATE and line.facts.get("state") == SUBMITTED
 
 
-def _check_drawn(vote: Line, lines: Sequence[Line]) -> None:
-    if any(line.event == INTEREST and line.actor == vote.actor for line in lines):
+def _check_drawn(vote: Line, lines: Sequence[Line], joined: Joined) -> None:
+    if any(line.event == INTEREST and joined.are_same(line.actor, vote.actor) for line in lines):
         raise ExportRefused("A vote is of a data steward who declared an interest in this request.")
     turn = vote.facts.get("turn")
     drawn = {line.facts.get("steward") for line in lines if line.event == DRAWN and line.facts.get("turn") == turn}
@@ -198,18 +203,20 @@ def _check_drawn(vote: Line, lines: Sequence[Line]) -> None:
         raise ExportRefused("A vote is of a data steward who was not drawn for this request.")
 
 
-def check_running(lines: Sequence[Line]) -> None:
+def check_running(lines: Sequence[Line], joined: Joined) -> None:
     """Raise while an emergency stop, of which `lines` tell, is in force; two different persons lift one."""
     for line in lines:
         if line.event == STOPPED:
-            lifted = {one.actor for one in lines if one.event == STOP_LIFTED and one.subject == line.subject}
+            lifted = joined.persons(
+                one.actor for one in lines if one.event == STOP_LIFTED and one.subject == line.subject
+            )
             if len(lifted) < VOTES:
                 raise ExportRefused("All releases are stopped; two stewards lift the stop.")
 
 
-def _check_voter(line: Line, submitted: Submitted, voters: Mapping[str, Voter]) -> None:
+def _check_voter(line: Line, submitted: Submitted, voters: Mapping[str, Voter], joined: Joined) -> None:
     voter = voters.get(line.actor)
-    if line.actor == submitted.requester:
+    if joined.are_same(line.actor, submitted.requester):
         raise ExportRefused("Nobody decides on a request of their own.")
     if voter is None or not voter.steward or voter.ever_researcher:
         raise ExportRefused("A vote is not of a data steward who is outside the project.")

@@ -78,13 +78,13 @@ def sealed_header(data_key: bytes, recipient: bytes) -> bytes:
 def open_desk(settings: Settings) -> Desk:
     """Open the broker's own files and the database."""
     own = settings.home / "broker"
-    engine = open_database(settings.database)
+    engine = open_database(settings.database, joined=settings.joined)
     signer = load_public(own / "signer.pem")
     return Desk(
         settings=settings,
         engine=engine,
         keyring=Keyring(engine, load_kek(own / "kek")),
         seals=Seals(load_private(own / "key.pem")),
-        trust=Trust(settings.home / "trust", settings.vetting.keys),
+        trust=Trust(settings.home / "trust", settings.vetting.keys, joined=settings.joined),
         order_keys={key_id(signer): signer},
     )

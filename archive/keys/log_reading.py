@@ -1,13 +1,15 @@
-"""Reads the whole log in an unbroken chain, once and then what is new, and keeps what it tells of policies."""
+"""Reads the whole log in an unbroken chain, once and then what is new, and keeps what it tells of rights."""
 
 import threading
 
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from archive.keys.appetite import TELLING
+from archive.keys import appetite, entitled
 from archive.keys.ballots import ExportRefused, Line, check_next, read_line
 from strongroom.audit import NOTHING_BEFORE, AuditEvent, AuditHead, events
+
+TELLING = appetite.TELLING | entitled.TELLING
 
 
 class LogReader:
@@ -24,8 +26,8 @@ class LogReader:
         self._size, self._last = 0, NOTHING_BEFORE
         self._found: list[Line] = []
 
-    def policies(self, session: orm.Session, *, before: int) -> list[Line]:
-        """Return the entries before number `before` that tell of policies and projects, of a log that is whole.
+    def told(self, session: orm.Session, *, before: int) -> list[Line]:
+        """Return the entries before number `before` that tell of policies, projects and roles; the log is whole.
 
         Errors: `ExportRefused`.
         """

@@ -29,7 +29,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Vetted:
-    """What a workflow's envelope says, and which trusted vetters signed it."""
+    """What a workflow's envelope says, and which trusted vetters signed it: persons, or keys of nobody named."""
 
     statement: Mapping[str, Any]
     signed_by: frozenset[str]

@@ -106,7 +106,7 @@ def main(settings: Settings) -> None:
     keep_to_yourself()
     os.umask(0o007)
     key = load_private(settings.home / "signer" / "key.pem")
-    engine = open_database(settings.database)
+    engine = open_database(settings.database, joined=settings.joined)
 
     def answer(message: Message, _caller: Caller) -> Message:
         return order(engine, key, message)

@@ -16,7 +16,8 @@ from strongroom import dsse
 from strongroom.canonical import canonical
 from strongroom.database import now
 from strongroom.errors import Unavailable
-from strongroom.vetters import VetterKey, counting
+from strongroom.persons import NOBODY, Joined
+from strongroom.vetters import VetterKey, counting, owners, signing
 
 WORKFLOW_TYPE = "application/vnd.strongroom.workflow+json"
 MOST_WORKFLOWS = 1_000
@@ -64,8 +65,10 @@ def load_private(path: Path) -> Ed25519PrivateKey:
 class Trust:
     """What the operator put below `home/trust`; looked at again at each use, so that a removed key counts no more."""
 
-    def __init__(self, folder: Path, keys: Mapping[str, VetterKey] = MappingProxyType({})) -> None:
-        self._folder, self._keys = folder, keys
+    def __init__(
+        self, folder: Path, keys: Mapping[str, VetterKey] = MappingProxyType({}), *, joined: Joined = NOBODY
+    ) -> None:
+        self._folder, self._keys, self._joined = folder, keys, joined
         self._seen: tuple[tuple[str, int, int, int], ...] = ()
         self._vetters: dict[str, Ed25519PublicKey] = {}  # by name
         self._workflows: dict[tuple[bytes, frozenset[str]], Vetted] = {}
@@ -98,7 +101,7 @@ class Trust:
                 raise dsse.BadEnvelope("The workflow's signatures cannot be read.") from error
             if not isinstance(facts, dict) or not isinstance(facts.get("images"), dict):
                 raise dsse.BadEnvelope("The workflow's signatures cannot be read.")
-            found = Vetted(facts, signed_by)
+            found = Vetted(facts, signing(signed_by, owners(self._vetters, self._keys, self._joined)))
             if len(self._workflows) >= MOST_WORKFLOWS:
                 self._workflows.clear()
             self._workflows[asked] = found

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 import access.api
 import access.floors_api
+import access.grants_api
 import access.keys
 import access.policy_api
 import airlock.api
@@ -44,7 +45,7 @@ from strongroom.settings import Settings
 def application(settings: Settings) -> FastAPI:
     """Return the application; every route but the health checks and service-info asks who is calling."""
     queue.configure(settings)
-    engine = open_database(settings.database)
+    engine = open_database(settings.database, joined=settings.joined)
     app = http.new_app("Strongroom", settings, engine=engine, issuers=identity.trusted_issuers(settings))
     app.state.public_key_of = partial(access.keys.public_key_of, wait=settings.key_wait)
     app.state.keys_of = partial(access.keys.names_in_force, wait=settings.key_wait)
@@ -70,6 +71,7 @@ def application(settings: Settings) -> FastAPI:
         access.api.router,
         access.policy_api.router,
         access.floors_api.router,
+        access.grants_api.router,
         sign_in.router,
         airlock.pages.router,
         airlock.review_pages.router,

@@ -186,7 +186,7 @@ def verifying_key(file: Path) -> Ed25519PublicKey:
 
 
 def _open(settings: Settings) -> sa.Engine:
-    engine = open_database(settings.database)
+    engine = open_database(settings.database, joined=settings.joined)
     path = engine.url.database
     if engine.dialect.name == "sqlite" and (path is None or not Path(path).exists()):
         raise NotFound("There is no log here yet; set STRONGROOM_HOME to the folder that `serve` uses.")

@@ -46,7 +46,7 @@ def import_(
     write_name(settings, name, record.digest)
     if checks:
         _write(settings.home / "trust" / "checks-image", record.digest + "\n")
-    engine: sa.Engine = open_database(settings.database)
+    engine: sa.Engine = open_database(settings.database, joined=settings.joined)
     with transaction(engine) as session:
         facts = {"name": name, "digest": record.digest, "checks": checks}
         audit.append(session, Entry(Event.IMAGE_IMPORTED, "operator", record.digest[:80], None, facts))
@@ -92,7 +92,7 @@ def _needed(settings: Settings) -> set[str]:
     trusted = settings.home / "trust" / "checks-image"
     if trusted.exists():
         found.add(trusted.read_text().strip())
-    with reading(open_database(settings.database)) as session:
+    with reading(open_database(settings.database, joined=settings.joined)) as session:
         waiting = sa.select(Task.plan).where(Task.state.not_in([state.value for state in TERMINAL]))
         found |= {image for plan in session.scalars(waiting) for image in images_of(plan)}
     return found

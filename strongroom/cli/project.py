@@ -1,4 +1,4 @@
-"""The verbs of `strongroom project`: create, list, member, certify, contact, policy, sign-policy."""
+"""The verbs of `strongroom project`: create, list, who is what in them, policies."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -9,9 +9,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from strongroom.cli.client import SERVER, AsJson, Client, Server, Token, out, print_json, stop
+from access import grants
+from strongroom.cli.client import SERVER, AsJson, Client, Server, Token, out, print_json, refusals, stop
 from strongroom.cli.thresholds import read_thresholds, show_versions, waiting
+from strongroom.cli.token import open_prepared_database
+from strongroom.database import transaction
 from strongroom.projects import Role, Training
+from strongroom.settings import load
 
 API = "/api/access/v1"
 NOBODY = "Nobody has signed a policy: the platform's floor holds, with the project's own smallest count."
@@ -62,11 +66,74 @@ def member(
     server: Server = SERVER,
     as_json: AsJson = False,
 ) -> None:
-    """Grant a role (operators)."""
+    """Grant a role: a second operator says the same, then it counts from the next day on (operators)."""
     with Client(server, token) as client:
         made = client.post(f"{API}/projects/{project}/members", {"person": person, "role": role.value})
-    news = "is now" if made["changed"] else "was already"
-    _show(made, as_json, f"{person} {news} {role.value} of {project}.")
+    _show(made, as_json, told_of_grant(made))
+
+
+@app.command()
+def members(
+    project: Annotated[str, typer.Argument(metavar="ID", help="The project, or * for the platform.")],
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """List who holds which role, and what waits for a second operator (operators, auditors)."""
+    with Client(server, token) as client:
+        found = client.get(f"{API}/projects/{project}/members")
+    if as_json:
+        print_json(found)
+        return
+    table = Table("person", "role", "standing", "since", "proposed by")
+    for row in found:
+        since, proposed = (row["since"] or "")[:19], row["proposed_by"] or ""
+        table.add_row(escape(row["person"]), row["role"], row["standing"], since, escape(proposed))
+    out.print(table)
+
+
+@app.command("end-member")
+def end_member(
+    project: Annotated[str, typer.Argument(metavar="ID", help="The project, or * for the platform.")],
+    person: Annotated[str, typer.Argument(metavar="PERSON", help="NAME@ISSUER")],
+    role: Annotated[Role, typer.Argument(metavar="ROLE")],
+    token: Token = "",
+    server: Server = SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Take a role away at once, or what was proposed or granted and does not count yet (operators)."""
+    with Client(server, token) as client:
+        made = client.post(f"{API}/projects/{project}/members:end", {"person": person, "role": role.value})
+    _show(made, as_json, f"{person} is no {role.value} of {project}.")
+
+
+@app.command()
+def operators(
+    people: Annotated[list[str], typer.Argument(metavar="PERSON...", help="NAME@ISSUER, of two persons.")],
+) -> None:
+    """Name the first operators, on the host itself, while there are not two: from then on two grant roles."""
+    with refusals():
+        settings = load()
+        engine = open_prepared_database(settings)
+        try:
+            with transaction(engine) as session:
+                grants.name_first_operators(session, people)
+        finally:
+            engine.dispose()
+    typer.echo(f"Operators now: {', '.join(people)}.")
+
+
+def told_of_grant(made: dict[str, Any]) -> str:
+    """Return what an operator reads of a grant: what became of it, and what is to be done."""
+    what = f"{made['role']} of {made['project']}"
+    match made["standing"]:
+        case "waits":
+            command = f"strongroom project member {made['project']} {made['person']} {made['role']}"
+            return f"{made['person']} will be {what} once another operator says the same:\n{command}"
+        case "begins":
+            return f"{made['person']} will be {what} from {made['since'][:19]} UTC on."
+        case _:
+            return f"{made['person']} {'is now' if made['changed'] else 'was already'} {what}."
 
 
 @app.command()

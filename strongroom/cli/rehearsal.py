@@ -155,7 +155,7 @@ def _dataset(slot: str) -> str:
 
 
 def _outcome(private: Settings, run: str, state: str, rule_for: Any) -> Outcome:
-    engine = open_database(private.database)
+    engine = open_database(private.database, joined=private.joined)
     try:
         with reading(engine) as session:
             rows = session.query(AuditEvent).filter_by(event=Event.RUN_TASK_REFUSED.value, subject=run)

@@ -66,7 +66,7 @@ def _record(engine: sa.Engine, settings: Settings, *, person: str, role: Role, p
 
 def open_prepared_database(settings: Settings) -> sa.Engine:
     """Return the home's database; a home that `serve` never prepared is laid out first."""
-    engine = open_database(settings.database)
+    engine = open_database(settings.database, joined=settings.joined)
     try:
         ready = sa.inspect(engine).has_table(Project.__tablename__)
     except sa.exc.OperationalError:  # SQLite makes files, but no folders

@@ -110,7 +110,7 @@ def revoke(
     private = private_key(key)
     signing.revoke(settings, name, number, reason, private)
     cancel = settings.vetting.revoked_runs == "cancel"
-    with transaction(open_database(settings.database)) as session:
+    with transaction(open_database(settings.database, joined=settings.joined)) as session:
         mine = key_id(private.public_key())
         runs = revocation.record(session, name, number, key=mine, reason=reason.value, cancel=cancel)
     for run in runs:
@@ -193,5 +193,5 @@ def _tell_free(free: list[str]) -> None:
 
 
 def _write_down(settings: Settings, event: Event, subject: str, facts: dict[str, object]) -> None:
-    with transaction(open_database(settings.database)) as session:
+    with transaction(open_database(settings.database, joined=settings.joined)) as session:
         audit.append(session, Entry(event, "vetting", subject, None, facts))

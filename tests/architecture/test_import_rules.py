@@ -1,11 +1,12 @@
 """Who may import whom, where import-linter's contracts (.importlinter) cannot say it."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from codebase import ROOMS, ROOT, files, imported_packages, imports, python_files
+from codebase import ROOMS, ROOT, files, imported_packages, imports, python_files, tree
 
 PURE = {"runs", "tasks", "release_requests", "rules", "vetting", "admission", "states", "spec", "contract"} | {
     *("combinations", "options", "parameters", "query_rules", "turns"),
@@ -93,3 +94,15 @@ def test_engine_plug_ins_import_no_room() -> None:
 def test_test_files_have_names_of_their_own() -> None:
     names = [path.name for path in files() if path.parts[0] == "tests" and path.name.startswith("test_")]
     assert sorted(names) == sorted(set(names))
+
+
+def test_t28_whoever_opens_the_database_says_which_identities_are_one_person() -> None:
+    opened = [
+        (path, call)
+        for path in python_files(*ROOMS, "strongroom")
+        for call in ast.walk(tree(path))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "open_database"
+    ]
+    assert len(opened) >= 8
+    forgot = [str(path) for path, call in opened if "joined" not in {one.arg for one in call.keywords}]
+    assert forgot == []

@@ -31,6 +31,7 @@ NOT_OURS = {"/openapi.json"}  # FastAPI's own: the list of routes
 ROUTERS = {
     "access.api": "/api/access/v1",
     "access.policy_api": "/api/access/v1",
+    "access.grants_api": "/api/access/v1",
     "access.floors_api": "/api/access/v1",
     "archive.api": "/api/archive/v1",
     "airlock.api": "/api/airlock/v1",

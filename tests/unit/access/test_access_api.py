@@ -13,6 +13,7 @@ from crypt4gh.lib import decrypt
 from fastapi import FastAPI
 
 from access.api import router
+from access.grants_api import router as grants_router
 from access.keys import public_key_of
 from access.memberships import grant
 from access.store import KeyChallenge, ResearcherKey
@@ -51,6 +52,7 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
 def app(settings: Settings, engine: sa.Engine) -> FastAPI:
     app = new_app("test", settings, engine=engine, issuers=trusted_issuers(settings))
     app.include_router(router)
+    app.include_router(grants_router)
     return app
 
 

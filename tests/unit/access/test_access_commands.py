@@ -22,6 +22,7 @@ from archive.store import Dataset
 from strongroom import notices  # noqa: F401  its table belongs to the database of this test
 from strongroom.audit import events
 from strongroom.cli import dataset, key, project
+from strongroom.cli.project import told_of_grant
 from strongroom.cli.token import issue
 from strongroom.database import Base, now, open_database, reading, transaction
 from strongroom.projects import Role
@@ -29,7 +30,7 @@ from strongroom.settings import Settings, load
 
 SERVER = """
 import socket, sys
-from access import floors_api, policy_api
+from access import floors_api, grants_api, policy_api
 from access.api import router
 from strongroom.database import open_database
 from strongroom.http import new_app, run
@@ -40,6 +41,7 @@ app = new_app("test", settings, engine=open_database(settings.database), issuers
 app.include_router(router)
 app.include_router(policy_api.router)
 app.include_router(floors_api.router)
+app.include_router(grants_api.router)
 run(app, [socket.socket(fileno=int(sys.argv[1]))])
 """
 app = typer.Typer()
@@ -102,6 +104,48 @@ def test_an_operator_creates_a_project_and_grants_a_role(server: str, olga: str,
     assert "[red]Hearts" in listed.stdout
     own = json.loads(_run("project", "list", "--json", token=bob, server=server).stdout)
     assert [row["id"] for row in own] == ["lungs"]
+
+
+@pytest.mark.parametrize(
+    ("standing", "changed", "sentence"),
+    [
+        ("waits", True, "another operator says the same:\nstrongroom project member p1 sam@x steward"),
+        ("waits", False, "another operator says the same:\nstrongroom project member p1 sam@x steward"),
+        ("begins", True, "from 2026-11-28T10:00:00 UTC on"),
+        ("held", True, "sam@x is now steward of p1"),
+        ("held", False, "sam@x was already steward of p1"),
+    ],
+)
+def test_an_operator_reads_what_became_of_a_grant_and_what_to_do(standing: str, changed: bool, sentence: str) -> None:
+    made = {"project": "p1", "person": "sam@x", "role": "steward", "standing": standing, "changed": changed}
+    assert sentence in told_of_grant({**made, "since": "2026-11-28T10:00:00.123+00:00"})
+
+
+def test_roles_are_listed_and_taken(server: str, olga: str) -> None:
+    assert _run("project", "create", "kidneys", "--title", "K", token=olga, server=server).exit_code == 0
+    role = ("kidneys", "sid@development", "steward")
+    assert "is now" in _run("project", "member", *role, token=olga, server=server).stdout
+    listed = _run("project", "members", "kidneys", token=olga, server=server)
+    assert "sid@development" in listed.stdout
+    assert "held" in listed.stdout
+    assert _run("project", "end-member", *role, token=olga, server=server).exit_code == 0
+    assert json.loads(_run("project", "members", "kidneys", "--json", token=olga, server=server).stdout) == []
+    again = _run("project", "end-member", *role, token=olga, server=server)
+    assert again.exit_code != 0
+    assert "holds no such role" in again.stderr
+
+
+def test_the_first_operators_are_named_on_the_host_while_there_are_not_two(server: str, olga: str) -> None:
+    # olga is one; of the two that are needed another one is named, and from then on the host names nobody.
+    assert _run("project", "operators", "olga@development").exit_code != 0
+    named = _run("project", "operators", "otto@development")
+    assert named.exit_code == 0, named.stderr
+    refused = _run("project", "operators", "eve@development")
+    assert refused.exit_code != 0
+    assert "two operators already" in refused.stderr
+    found = json.loads(_run("project", "members", "*", "--json", token=olga, server=server).stdout)
+    holding = {row["person"] for row in found if row["role"] == "operator"}
+    assert holding == {"olga@development", "otto@development"}
 
 
 def test_two_persons_sign_a_policy_from_a_file(settings: Settings, server: str, olga: str, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from access.rules import (
     may_see_all_projects,
 )
 from strongroom.errors import BadRequest, NotAllowed
+from strongroom.persons import NOBODY, Joined
 from strongroom.projects import PLATFORM, PLATFORM_ROLES, Role
 
 
@@ -32,7 +33,7 @@ def test_who_holds_nothing_may_nothing() -> None:
     with pytest.raises(NotAllowed):
         check_may_create_project(frozenset())
     with pytest.raises(NotAllowed):
-        check_may_grant(frozenset(), "a@x", person="b@x")
+        check_may_grant(frozenset(), "a@x", person="b@x", joined=NOBODY)
     assert not may_see_all_projects(frozenset())
 
 
@@ -40,10 +41,17 @@ def test_who_holds_nothing_may_nothing() -> None:
 def test_only_an_operator_grants_and_never_to_themselves(role: Role, oneself: bool) -> None:
     person = "me@x" if oneself else "you@x"
     if role is Role.OPERATOR and not oneself:
-        check_may_grant(frozenset({role}), "me@x", person=person)
+        check_may_grant(frozenset({role}), "me@x", person=person, joined=NOBODY)
     else:
         with pytest.raises(NotAllowed):
-            check_may_grant(frozenset({role}), "me@x", person=person)
+            check_may_grant(frozenset({role}), "me@x", person=person, joined=NOBODY)
+
+
+def test_t28_an_operator_grants_nothing_to_themselves_under_another_name() -> None:
+    joined = Joined((("me@x", "me@clinic"),))
+    for actor, person in (("me@x", "me@clinic"), ("me@clinic", "me@x")):
+        with pytest.raises(NotAllowed, match="themselves"):
+            check_may_grant(frozenset({Role.OPERATOR}), actor, person=person, joined=joined)
 
 
 EXCLUDED = {(Role.STEWARD, Role.RESEARCHER), (Role.RESEARCHER, Role.STEWARD)}

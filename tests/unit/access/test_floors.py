@@ -19,6 +19,7 @@ from strongroom.canonical import digest
 from strongroom.database import Base, now, open_database, transaction
 from strongroom.http import new_app
 from strongroom.identity import make_development_issuer, mint_token, trusted_issuers
+from strongroom.persons import Joined
 from strongroom.projects import PLATFORM, Project, Role
 from strongroom.settings import Settings
 from strongroom.thresholds import FLOOR, unsigned
@@ -34,6 +35,8 @@ PEOPLE = {
     "olga": (PLATFORM, Role.OPERATOR),
     "vera": (PLATFORM, Role.VETTER),
     "paul": ("p1", Role.DAC_MEMBER),
+    "daniel": (PLATFORM, Role.DAC_MEMBER),  # who is dan
+    "rudi": (PLATFORM, Role.DAC_MEMBER),  # who is ruth
 }
 
 
@@ -41,7 +44,8 @@ PEOPLE = {
 def app(tmp_path: Path) -> Iterator[FastAPI]:
     settings = Settings(home=tmp_path, identity={"development_issuer": True})
     make_development_issuer(settings)
-    engine = open_database(f"sqlite:///{tmp_path / 'access.db'}")
+    joined = Joined((("dan@development", "daniel@development"), ("rudi@development", "ruth@development")))
+    engine = open_database(f"sqlite:///{tmp_path / 'access.db'}", joined=joined)
     Base.metadata.create_all(engine)
     with transaction(engine) as session:
         for project in ("p1", "p2"):
@@ -90,6 +94,15 @@ def signed(app: FastAPI, url: str = URL, **thresholds: int) -> None:
     made = ask(app, "dan").post(url, {"thresholds": thresholds}).json()
     done = ask(app, "dora").post(f"{url}/{made['version']}:sign", {"sha256": made["sha256"]})
     assert done.json()["in_force"] is True
+
+
+def test_t28_one_of_the_dac_with_two_identities_is_not_two(app: FastAPI) -> None:
+    made = ask(app, "daniel").post(URL, {"thresholds": {"min_count": 10}}).json()
+    said = {"sha256": made["sha256"]}
+    assert ask(app, "dan").post(f"{URL}/1:sign", said).status_code == 409
+    assert ask(app, "rudi").post(f"{URL}/1:sign", said).status_code == 403
+    assert force(app, "calls").min_count == 6
+    assert ask(app, "dora").post(f"{URL}/1:sign", said).json()["in_force"] is True
 
 
 def test_two_of_the_dac_put_floors_in_force(app: FastAPI) -> None:

@@ -17,6 +17,7 @@ from strongroom.audit import events
 from strongroom.database import Base, open_database, transaction
 from strongroom.http import new_app
 from strongroom.identity import make_development_issuer, mint_token, trusted_issuers
+from strongroom.persons import Joined
 from strongroom.projects import PLATFORM, Project, Role
 from strongroom.settings import Settings
 from strongroom.thresholds import FLOOR, MORE_IS_STRICTER, laxer, strictest, unsigned
@@ -30,14 +31,18 @@ PEOPLE = {
     "sam": ("p1", Role.STEWARD),
     "olga": (PLATFORM, Role.OPERATOR),
     "vera": (PLATFORM, Role.VETTER),
+    "daniel": (PLATFORM, Role.DAC_MEMBER),
+    "rudi": (PLATFORM, Role.DAC_MEMBER),
 }
+# daniel is dan, and rudi is ruth, who is a researcher.
+JOINED = Joined((("dan@development", "daniel@development"), ("rudi@development", "ruth@development")))
 
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[FastAPI]:
     settings = Settings(home=tmp_path, identity={"development_issuer": True})
     make_development_issuer(settings)
-    engine = open_database(f"sqlite:///{tmp_path / 'access.db'}")
+    engine = open_database(f"sqlite:///{tmp_path / 'access.db'}", joined=JOINED)
     Base.metadata.create_all(engine)
     with transaction(engine) as session:
         memberships.create_project(session, "op@x", project="p1", title="Hearts", floor=5, min_count=6)
@@ -110,7 +115,19 @@ def test_only_the_newest_proposal_is_signed(app: FastAPI) -> None:
     assert force(app).version == 1
 
 
-@pytest.mark.parametrize("name", ["ruth", "sam", "olga", "vera", "dora", "nobody"])
+def test_t28_who_proposed_does_not_sign_under_another_identity(app: FastAPI) -> None:
+    made = ask(app, "dan").post(URL, {"thresholds": {"min_count": 10}}).json()
+    said = {"sha256": made["sha256"]}
+    for name in ("daniel", "dan"):
+        answer = ask(app, name).post(f"{URL}/2:sign", said)
+        assert (answer.status_code, "another person" in answer.text) == (409, True), name
+    # Nor does who is a researcher of the project under another identity.
+    assert ask(app, "rudi").post(f"{URL}/2:sign", said).status_code == 403
+    assert force(app).version == 1
+    assert ask(app, "sen").post(f"{URL}/2:sign", said).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["ruth", "rudi", "sam", "olga", "vera", "dora", "nobody"])
 def test_others_neither_propose_nor_sign(app: FastAPI, name: str) -> None:
     # dora is of the DAC, but a researcher of this very project too (J8).
     made = ask(app, "dan").post(URL, {"thresholds": {"min_count": 10}}).json()

@@ -11,6 +11,7 @@ from asking import Asking
 from fastapi import FastAPI
 
 from access.api import router
+from access.grants_api import router as grants_router
 from access.memberships import grant
 from access.rules import RolesExclude, check_excludes
 from strongroom.audit import AuditEvent, Event
@@ -46,6 +47,7 @@ def app(tmp_path: Path, engine: sa.Engine) -> FastAPI:
     make_development_issuer(settings)
     app = new_app("test", settings, engine=engine, issuers=trusted_issuers(settings))
     app.include_router(router)
+    app.include_router(grants_router)
     return app
 
 

@@ -7,6 +7,7 @@ import pytest
 from airlock_scene import API, FINGERPRINT, KEY, PNG, TSV, VCF, Scene, block, person, scene
 
 from strongroom.audit import Event
+from strongroom.persons import NOBODY
 
 ALL = {TSV: "count", PNG: "plot", VCF: "sites", "work/person.vcf": "call", "results/extra.tsv": "count"}
 
@@ -248,4 +249,6 @@ def test_the_key_broker_reads_in_the_log_what_the_airlock_wrote(stage: Scene) ->
         person(name): ballots.Voter(steward=True, ever_researcher=False, trained=True) for name in ("sam", "sina")
     }
     for name, seqs in asked["votes"].items():
-        ballots.check_voted(submitted, name, named=[lines[s] for s in seqs], later=later, voters=voters)
+        ballots.check_voted(
+            submitted, name, named=[lines[s] for s in seqs], later=later, voters=voters, joined=NOBODY
+        )

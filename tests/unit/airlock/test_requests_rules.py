@@ -290,3 +290,30 @@ def test_who_asks_for_changes_says_which() -> None:
                 STEWARD, asked(S.CONSOLIDATING), outcome, files=[FILE], cast=votes_, told=told
             )
             assert found is good
+
+
+def test_t28_two_identities_of_one_person_are_one_in_every_rule() -> None:
+    one, two = (CastVote(name, "one", Vote.YES, A, "sam") for name in ("sam", "simon"))
+    other = CastVote("sina", "one", Vote.YES, A, "sina")
+    assert not rules.is_reviewed([FILE], [one, two])
+    assert not rules.approved(FILE, [one, two])
+    assert rules.approved(FILE, [one, other])
+    assert rules.is_reviewed([FILE], [one, other])
+    simon = Asker("simon", False, True, False, trained=True, also=frozenset({"sam", "ruth-at-home"}))
+    in_review = asked(S.FIRST_REVIEW)
+    told = {"file": FILE, "vote": Vote.YES, "body_sha256": A}
+    rules.check_may_vote(simon, in_review, **told, cast=[other])  # type: ignore[arg-type]
+    with pytest.raises(StrongroomError, match="have voted"):
+        rules.check_may_vote(simon, in_review, **told, cast=[one])  # type: ignore[arg-type]
+    with pytest.raises(StrongroomError, match="appeal"):
+        rules.check_may_vote(simon, asked(S.FIRST_REVIEW, "sam"), **told, cast=[])  # type: ignore[arg-type]
+    lifted = ReviewedFile("one", A, Verdict.WARN, "sam")
+    with pytest.raises(StrongroomError, match="lifted"):
+        rules.check_may_vote(simon, in_review, **{**told, "file": lifted}, cast=[])  # type: ignore[arg-type]
+    with pytest.raises(StrongroomError, match="interest"):
+        rules.check_steward(simon, Asked("ruth", S.FIRST_REVIEW, interested=frozenset({"sam"})))
+    with pytest.raises(StrongroomError, match="of their own"):
+        rules.check_steward(simon, Asked("ruth-at-home", S.FIRST_REVIEW))
+    ruth = Asker("ruth", True, False, True, trained=True, also=frozenset({"sam"}))
+    with pytest.raises(StrongroomError, match="of their own"):
+        rules.check_may_release(ruth, [FILE], [one, other])

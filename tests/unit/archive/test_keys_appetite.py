@@ -15,6 +15,7 @@ from archive.keys.appetite import (
 )
 from archive.keys.ballots import ExportRefused, Line, Submitted
 from strongroom.canonical import digest
+from strongroom.persons import NOBODY, Joined
 from strongroom.thresholds import FLOOR, MORE_IS_STRICTER, UNSIGNED, unsigned
 
 DAN, SEN, SAM, DORA = "dan", "sen", "sam", "dora"
@@ -44,7 +45,12 @@ def floors(number: int, limits: dict[str, int], *signers: str, dataset: str = "c
 
 
 def judge(
-    policy: dict[str, int], lines: list[Line], *, least: int = 5, datasets: frozenset[str] = frozenset()
+    policy: dict[str, int],
+    lines: list[Line],
+    *,
+    least: int = 5,
+    datasets: frozenset[str] = frozenset(),
+    joined: Joined = NOBODY,
 ) -> None:
     submitted = Submitted("r", "ruth", "p1", 1, b"k" * 32, {"o": "d"}, policy=policy, seq=9)
     check_judged_under(
@@ -54,6 +60,7 @@ def judge(
         may_sign=ENTITLED.__contains__,
         datasets=datasets,
         may_set_floors=OF_THE_DAC.__contains__,
+        joined=joined,
     )
 
 
@@ -126,9 +133,19 @@ def test_two_different_entitled_persons_sign(first: str, second: str) -> None:
         judge({**TEN, "version": 2}, version(2, TEN, first, second))
 
 
+def test_t28_one_person_with_two_identities_signs_no_policy_and_no_floors() -> None:
+    joined = Joined((("elsewhere@x", DAN, SEN), (DORA, "dora@x")))
+    with pytest.raises(ExportRefused, match="two different entitled persons"):
+        judge({**TEN, "version": 2}, version(2, TEN), joined=joined)
+    judge({**TEN, "version": 2}, version(2, TEN), joined=Joined(((DAN, DORA), (SEN, "sen@x"))))
+    same = Joined(((DAN, DORA),))
+    with pytest.raises(ExportRefused, match="two different entitled persons"):
+        judge({**TEN, "version": UNSIGNED}, floors(1, TEN), datasets=frozenset({"calls"}), joined=same)
+
+
 def test_a_proposal_alone_changes_nothing() -> None:
     judge({**ALONE, "version": UNSIGNED}, version(2, TEN)[:1])
-    assert in_force(version(2, TEN)[:1], "p1", may_sign=ENTITLED.__contains__) is None
+    assert in_force(version(2, TEN)[:1], "p1", may_sign=ENTITLED.__contains__, joined=NOBODY) is None
 
 
 def test_the_newest_that_was_signed_counts() -> None:

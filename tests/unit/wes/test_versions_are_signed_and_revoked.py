@@ -12,10 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from archive.keys.trust import Trust
 from strongroom.dsse import key_id
 from strongroom.errors import Conflict, NotAllowed
+from strongroom.issuers import Identity, Issuer
 from strongroom.settings import Settings
 from strongroom.vetters import VetterKey, Vetting, counts
 from wes import catalogue, signing
 from wes.differences import Version, differences
+from wes.records import read_envelope, record_of
 from wes.signing import Revoked
 from wes.vetting import NotVetted, is_author
 
@@ -98,6 +100,34 @@ def test_t23_a_key_that_does_not_count_vets_nothing(home: Path, tmp_path: Path) 
     twin = home / "trust" / "vetters" / "other.pem"
     twin.write_bytes((home / "trust" / "vetters" / "viktor.pem").read_bytes())
     assert key_id(KEYS["viktor"].public_key()) not in catalogue.trusted_vetters(revoked)
+
+
+def test_t28_two_keys_of_one_human_vet_nothing(home: Path, tmp_path: Path) -> None:
+    keys = {"vera": VetterKey(person="vera@lab"), "viktor": VetterKey(person="v.meyer@clinic")}
+    apart = settings(home, **keys)
+    catalogue.vet(apart, folder(tmp_path, author="Ada"), IMAGES)
+    joined = Identity(
+        issuers=tuple(
+            Issuer(name=name, issuer=f"https://{name}", audience="s", jwks_file=tmp_path / name)
+            for name in ("lab", "clinic")
+        ),
+        joined=(("vera@lab", "v.meyer@clinic"),),
+    )
+    one = Settings(home=home, vetting=apart.vetting, identity=joined)
+    assert [catalogue.sign(one, "freq", "1.0.0", KEYS[name]) for name in ("vera", "viktor")] == [1, 1]
+    with pytest.raises(NotVetted):
+        catalogue.load(one, "freq", "1.0.0")
+    assert catalogue.load(apart, "freq", "1.0.0").statement.images == IMAGES
+    # The broker counts as the catalogue does.
+    envelope = read_envelope(record_of(one, "freq", "1.0.0"))
+    assert envelope is not None
+    for given, number in ((one, 1), (apart, 2)):
+        trust = Trust(home / "trust", given.vetting.keys, joined=given.joined)
+        assert len(trust.vetted(envelope).signed_by) == number
+    # And who wrote it under one identity does not vet it under the other.
+    catalogue.vet(one, folder(tmp_path, author="Vera (v.meyer@clinic)", version="1.1.0"), IMAGES)
+    with pytest.raises(NotAllowed, match="what they wrote"):
+        catalogue.sign(one, "freq", "1.1.0", KEYS["vera"])
 
 
 @pytest.mark.parametrize(

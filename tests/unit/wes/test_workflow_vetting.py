@@ -18,7 +18,7 @@ TRUSTED = {dsse.key_id(k.public_key()): k.public_key() for k in (FIRST, SECOND)}
 
 def check(envelope: dsse.Envelope, **changes: Any) -> Statement:
     known: dict[str, Any] = {"name": "freq", "version": "1.0.0", "content_digest": STATED.digest}
-    return check_signed(envelope, **(known | changes), vetters=TRUSTED, signatures=2)
+    return check_signed(envelope, **(known | changes), vetters=TRUSTED, owners={}, signatures=2)
 
 
 def test_two_vetters_make_a_workflow_vetted() -> None:
