@@ -3,6 +3,7 @@
 from ..subject import Check
 from . import (
     allele_counts,
+    case_lines,
     case_rows,
     class_disclosure,
     cohort_size,
@@ -13,6 +14,7 @@ from . import (
     genotypes,
     hidden_content,
     identifiers,
+    keyless,
     linked,
     names,
     payloads,
@@ -30,6 +32,7 @@ from . import (
     small_counts,
     spoken_counts,
     survival,
+    turned,
     variant_tables,
     vcf_header,
 )
@@ -41,6 +44,8 @@ CHECKS: tuple[Check, ...] = (
     size.check,
     hidden_content.check,
     row_level.check,
+    turned.check,
+    keyless.check,
     cohort_size.check,
     identifiers.check,
     reads.check,
@@ -63,6 +68,7 @@ CHECKS: tuple[Check, ...] = (
     person_keys.check,
     quoted.check,
     case_rows.check,
+    case_lines.check,
     exact_places.check,
     spoken_counts.check,
 )

@@ -16,12 +16,14 @@ from . import (
     secondary,
     small_counts,
     survival,
+    turned,
     variant_tables,
 )
 
 # What judges a table that a report shows as one: whatever else is set in columns may be no table, as a log's numbers.
 _OF_SHOWN: tuple[Check, ...] = (
     row_level.check,
+    turned.check,
     small_counts.check,
     percents.check,
     secondary.check,
@@ -46,7 +48,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield found(Code.TOO_LARGE)
         return
     for line, table in prose.tables(model.lines):
-        if any(row_level.check(_alone(table, subject))):
+        if any(row_level.check(_alone(table, subject))) or any(turned.check(_alone(table, subject))):
             yield found(Code.ROW_LEVEL, row=line)
     for line, table in prose.marked(model.lines):
         alone = _alone(table, subject)

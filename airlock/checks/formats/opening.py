@@ -33,6 +33,8 @@ from .budget import Budget
 
 _MAX_LAYERS = 3
 _LIST = 1
+_GAP = re.compile(r"(?:\r?\n[ \t,;]*){2,}")
+_MOST_BLOCKS = 50
 _WORD = re.compile(r"[^\s,;|]{1,60}")
 _PICTURES = {Format.PNG: png.read, Format.JPEG: camera.read_jpeg, Format.GIF: camera.read_gif}
 _DELIMITER = {Promised.TSV: "\t", Promised.CSV: ","}
@@ -169,6 +171,11 @@ def _read_text(content: bytes, frame: _Frame, *, depth: int) -> tuple[Format, Mo
             read = table.read(below, delimiter=delimiter, encoding=encoding, policy=frame.policy)
             words = Subject("comments", Format.TEXT, Prose(above, encoding), frame.policy)
             return Format.TABLE, Bundle((words, Subject("table", Format.TABLE, read, frame.policy)))
+    if frame.promise is None and (blocks := _blocks(text)):
+        read_blocks = (
+            table.read(block, delimiter=mark, encoding=encoding, policy=frame.policy) for block, mark in blocks
+        )
+        return Format.TABLE, Bundle(tuple(Subject("table", Format.TABLE, one, frame.policy) for one in read_blocks))
     promised = frame.promise.format if frame.promise is not None and depth == 0 else None
     delimiter = _DELIMITER.get(promised) if promised else table.sniff(text)
     if delimiter == "|" and promised is None and prose.is_piped(text):
@@ -177,12 +184,22 @@ def _read_text(content: bytes, frame: _Frame, *, depth: int) -> tuple[Format, Mo
         lines = [line for line in text.splitlines() if line.strip()]
         # One word a line is a table of one column, such as a list of genes, or of persons.
         if promised is None and len(lines) > _LIST and all(_WORD.fullmatch(line.strip()) for line in lines):
-            return Format.TABLE, table.read(text, delimiter="\t", encoding=encoding, policy=frame.policy)
+            rare = table.sniff(text, table.RARE_DELIMITERS) or "\t"
+            return Format.TABLE, table.read(text, delimiter=rare, encoding=encoding, policy=frame.policy)
         spaced = table.read_spaced(text, encoding=encoding, policy=frame.policy) if promised is None else None
         if spaced is not None:
             return Format.TABLE, spaced
         return Format.TEXT, Prose(tuple(text.splitlines()), encoding)
     return Format.TABLE, table.read(text, delimiter=delimiter, encoding=encoding, policy=frame.policy)
+
+
+def _blocks(text: str) -> list[tuple[str, str]]:
+    """Return the tables below each other in a text with their delimiters, if it holds nothing but such."""
+    parts = [part for part in _GAP.split(text) if part.strip()]
+    if not 1 < len(parts) <= _MOST_BLOCKS:
+        return []
+    marks = [table.sniff(part) for part in parts]
+    return [(part, mark) for part, mark in zip(parts, marks, strict=True) if mark] if all(marks) else []
 
 
 def _read_json(text: str, frame: _Frame, *, depth: int) -> tuple[Format, Model]:
