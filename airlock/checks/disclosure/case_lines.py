@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from ..findings import Code, Finding, found
 from ..subject import Prose, Subject, Table
+from .column_names import is_person_fact
 from .keyless import are_unordered
 
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?![\d-])")
@@ -17,7 +18,8 @@ _PERSON = re.compile(
 )
 _SPARSE = re.compile(r"\S{1,12}(?: \d{1,5}:-?\d[\d.eE+-]{0,20}){2,500}\s*")
 _QUOTES_A_PAGE = re.compile(r"https?://|doi|urldate|accessed|retrieved", re.IGNORECASE)
-_MANY, _FEW = 20, 5
+_ROW_END = re.compile(r"Name: \S{1,60}, dtype: object")
+_MANY, _FEW, _FACTS = 20, 5, 2
 _LONGEST_LINE = 20_000
 
 
@@ -31,8 +33,24 @@ def check(subject: Subject) -> Iterator[Finding]:
     else:
         return
     numbers = {match[1] for line in lines for match in _PERSON.finditer(line)}
-    if len(numbers) >= _FEW or _sparse(lines) or are_unordered(_days(lines)) or _is_packed(lines):
+    if (
+        _is_one_row(lines)
+        or len(numbers) >= _FEW
+        or _sparse(lines)
+        or are_unordered(_days(lines))
+        or _is_packed(lines)
+    ):
         yield found(Code.ROW_LEVEL)
+
+
+def _is_one_row(lines: Sequence[str]) -> bool:
+    """Return whether one row of a data frame is printed, a fact a line, as pandas shows it."""
+    ends = [at for at, line in enumerate(lines) if _ROW_END.fullmatch(line.strip())]
+    return any(
+        sum(1 for line in lines[max(0, end - _MANY) : end] if line.split() and is_person_fact(line.split()[0]))
+        >= _FACTS
+        for end in ends
+    )
 
 
 def _sparse(lines: Sequence[str]) -> bool:

@@ -2,6 +2,9 @@
 
 import re
 
+_PER = re.compile(
+    r"per[_ .-]?(1[ ,_.]?000[ ,_.]?000|100[ ,_.]?000|10[ ,_.]?000|1[ ,_.]?000|100k|10k|1k)", re.IGNORECASE
+)
 _WORDS = re.compile(r"[A-Z]+(?![a-zà-ÿ])|[A-ZÀ-Þ]?[a-zà-ÿ]+|\d+")
 
 
@@ -17,12 +20,17 @@ _COUNT = any_of(
     "fall patienter aantal gevallen patiënten liczba frequencies häufigkeit"
 )
 _ALLELE_COUNT = any_of("ac mac")
+_CALLED = any_of("hom het two hap")
+_PLINK_COUNTS = frozenset({"c(hom a1)", "c(het)", "c(hom a2)", "c_a", "c_u"})
 _NOT_A_COUNT = any_of(
     "id year month day week date chrom chr pos position start end stop bin dof df percent pct prozent anteil rate "
     "ratio mean sd se median p age rank cluster stage order exon chromosome level grade score index quality qual "
     "min max sum mode iqr var variance beta or hr time"
 )
-_PERCENT = any_of("percent pct percentage prozent anteil share proportion prop")
+_BASE = any_of("population admissions screened tested enrolled denominator births inhabitants eligible")
+_PERCENT = any_of(
+    "prevalence mortality incidence lethality percent pct percentage prozent anteil share proportion prop"
+)
 _PERSON_ID = any_of(
     "patient patientid sample sampleid subject subjectid participant participantid person personid individual "
     "proband donor barcode mrn nhs iid fid eid pid pseudonym studyid specimen iids versicherten indv indiv löpnr "
@@ -45,6 +53,7 @@ _OTHER_UNIT = any_of(
     "variant variants gene genes snp snps site sites probe probes exon exons read reads peak peaks locus loci "
     "test tests transcript transcripts pathway pathways cluster clusters base bases term terms marker markers"
 )
+_NOT_SIZES = any_of("id name mean sd median rate ratio percent pct freq frequency")
 _TOTAL = any_of("total totals all overall sum gesamt insgesamt summe alle any subtotal totalt ensemble")
 _STATISTIC = any_of(
     "mean avg average sd se sem median iqr variance var percent pct prozent anteil rate ratio beta coef "
@@ -69,12 +78,17 @@ def words(name: str) -> frozenset[str]:
 def is_count(name: str) -> bool:
     """Return whether the name speaks of a number of persons."""
     parts = words(name)
-    return bool(parts & _COUNT) and not parts & _NOT_A_COUNT and not parts & _OTHER_UNIT
+    if name.strip().lower() in _PLINK_COUNTS or (parts & _CALLED and parts & {"ct", "cts"}):
+        return True
+    return bool(parts & _COUNT) and not parts & _NOT_A_COUNT and not parts & _OTHER_UNIT and per_many(name) is None
 
 
 def is_allele_count(name: str) -> bool:
     """Return whether the name speaks of an allele count."""
-    return bool(words(name) & _ALLELE_COUNT)
+    parts = words(name)
+    return bool(parts & _ALLELE_COUNT) or bool(
+        parts & {"alt", "ref"} and parts & {"ct", "cts"} and not parts & _CALLED
+    )
 
 
 def is_known_other(name: str) -> bool:
@@ -82,8 +96,27 @@ def is_known_other(name: str) -> bool:
     return bool(words(name) & (_NOT_A_COUNT | _OTHER_UNIT))
 
 
+def per_many(name: str) -> int | None:
+    """Return of how many persons the name counts some: 100000 of `rate_per_100k`."""
+    match = _PER.search(name)
+    return int(re.sub(r"\D", "", match[1].lower().replace("k", "000"))) if match is not None else None
+
+
+def is_base(name: str) -> bool:
+    """Return whether the name speaks of persons among whom others are counted."""
+    parts = words(name)
+    return is_count(name) or ((bool(parts & _BASE) or {"person", "years"} <= parts) and not parts & _NOT_SIZES)
+
+
+def is_other_unit(name: str) -> bool:
+    """Return whether the name speaks of genes, reads or other things that are no persons."""
+    return bool(words(name) & (_OTHER_UNIT | {"bg"}))
+
+
 def is_percent(name: str) -> bool:
     """Return whether the name speaks of a share of a total."""
+    if per_many(name) is not None:
+        return True
     return ("%" in name or bool(words(name) & _PERCENT)) and not words(name) & _QUALITY
 
 

@@ -18,7 +18,9 @@ _DOSAGE = re.compile(r"[012](?:\.\d{1,6})?|NA|-9|\.|")
 _PAIR = re.compile(r"[ACGT]{2}|--|DD|DI|ID|II")
 _HLA = re.compile(r"(?:HLA-)?[A-Z]{1,4}\d?\*\d{2,3}(?::\d{2,3}){0,3}[A-Z]?")
 _BOTH = 2  # one column of HLA alleles is a list of them; two are what somebody has
-_CALL_WORDS = frozenset({"0", "1", "2", "-9", "NA", ".", "0|0", "0|1", "1|0", "1|1", "0/0", "0/1", "1/1", "./."})
+_CALL_WORDS = frozenset(
+    {"0", "1", "2", "-9", "NA", ".", "0|0", "0|1", "1|0", "1|1", "0/0", "0/1", "1/1", "./.", *"ACGT"}
+)
 _FEW = 5
 _WIDE = 20
 _LONGEST = 20_000

@@ -8,6 +8,7 @@ from ..formats.json_file import MANY_VALUES
 from ..subject import Check, Format, Prose, Subject, Table
 from . import (
     class_disclosure,
+    contingency,
     dominance,
     endpoints,
     genotypes,
@@ -19,12 +20,14 @@ from . import (
     turned,
     variant_tables,
 )
+from .column_names import is_count, is_statistic
 
 # What judges a table that a report shows as one: whatever else is set in columns may be no table, as a log's numbers.
 _OF_SHOWN: tuple[Check, ...] = (
     row_level.check,
     turned.check,
     small_counts.check,
+    contingency.check,
     percents.check,
     secondary.check,
     class_disclosure.check,
@@ -34,6 +37,8 @@ _OF_SHOWN: tuple[Check, ...] = (
     endpoints.check,
     genotypes.check,
 )
+# What is set in columns and says itself what it counts: curves with those at risk, sexes and outcomes crossed.
+_OF_SET: tuple[Check, ...] = (survival.check, contingency.check)
 _TOO_LONG = 200_000
 
 
@@ -48,14 +53,23 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield found(Code.TOO_LARGE)
         return
     for line, table in prose.tables(model.lines):
-        if any(row_level.check(_alone(table, subject))) or any(turned.check(_alone(table, subject))):
+        alone = _alone(table, subject)
+        if any(row_level.check(alone)) or any(turned.check(alone)):
             yield found(Code.ROW_LEVEL, row=line)
+        of_set = (*_OF_SET, small_counts.check) if _is_of_groups(table.header) else _OF_SET
+        for one in {(finding.code, finding.severity) for check in of_set for finding in check(alone)}:
+            yield found(*one, row=line)
     for line, table in prose.marked(model.lines):
         alone = _alone(table, subject)
         for one in {(finding.code, finding.severity) for check in _OF_SHOWN for finding in check(alone)}:
             yield found(*one, row=line)
     if prose.longest_list(model.lines) >= MANY_VALUES:
         yield found(Code.ROW_LEVEL, Severity.WARN)
+
+
+def _is_of_groups(header: tuple[str, ...]) -> bool:
+    """Return whether names speak of counts and of what is worked out from as many, as summaries of groups do."""
+    return any(map(is_count, header)) and any(map(is_statistic, header))
 
 
 def _cells(table: Table, subject: Subject) -> Iterator[Finding]:

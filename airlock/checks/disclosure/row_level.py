@@ -34,6 +34,7 @@ _NUMBERED = re.compile(
 _SUMMARY = frozenset(
     {"count", "n", "mean", "std", "min", "max", "5%", "25%", "50%", "75%", "95%", "q1", "q3", "missing"}
 )
+_PREFIXED = re.compile(r"[A-Z]{1,3}0{0,6}\d{1,6}")  # of a line without names: F1 I1
 _FEW = 5
 _SERIES = 8
 _LINES = 500
@@ -115,7 +116,7 @@ def _nameless_persons(table: Table) -> bool:
         values = numbers(table, at)
         different = len(set(cells))
         if None in values:
-            if different > 0.9 * len(cells):
+            if different > 0.9 * len(cells) and not _PREFIXED.fullmatch(cells[0]):
                 return False
         else:
             written = [value for value in values if value is not None]
@@ -129,7 +130,7 @@ def _is_headless(table: Table) -> bool:
         at for at, name in enumerate(table.header) if number(name, decimal_comma=table.decimal_comma) is None
     ]
     return len(words_of_it) < len(table.header) and all(
-        table.header[at] in table.column(at)[:_LINES] for at in words_of_it
+        table.header[at] in table.column(at)[:_LINES] or _PREFIXED.fullmatch(table.header[at]) for at in words_of_it
     )
 
 

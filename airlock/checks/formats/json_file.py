@@ -13,6 +13,8 @@ _MAX_DEPTH = 24
 _MAX_NODES = 1_000_000
 _MAX_TABLES = 2000
 _MAX_CELLS = 2_000_000
+# Where models that keep what they were trained on write it.
+_TRAINING = frozenset({"sv", "support_vectors", "x_train", "train_x", "fit_x", "training_data", "exemplars"})
 _LONG = 200
 _FLAT, _FEW_PLACES, _MANY_LISTS = 3, 4, 15
 # A list this long has a value for each person more often than a point for each step of a curve.
@@ -135,6 +137,8 @@ class _Walk:
             if len(names) * len(objects) > _MAX_CELLS:
                 raise refuse(Code.TOO_LARGE)
             self._add(_table(tuple(names), [tuple(_cell(one.get(key)) for key in names) for one in spread]))
+        if lists and name.lower().strip("_") in _TRAINING:
+            self.seen.append(found(Code.ROW_LEVEL, row=self.nodes))
         if len(lists) > 1 and len({len(one) for one in lists}) == 1:
             self._add(_headed(lists))
         if len(scalars) >= MANY_VALUES and len(set(map(_cell, scalars))) > 2:

@@ -5,15 +5,18 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import islice, takewhile
+from functools import partial
+from itertools import islice, pairwise, takewhile
 
 from ..subject import Table
 
+_WORD = re.compile(r"\S+")
 _GAP = re.compile(r"\s{2,}|\t")
 _LATEX_WORD = re.compile(r"\\[a-zA-Z]+\*?")
 _RULE = re.compile(r"[\s|+=:─═┌┬┐├┼┤└┴┘╞╪╡╔╦╗╠╬╣╚╩╝-]*")
 _BARS = str.maketrans("│┆┃║╎", "|||||")
 _TYPES = re.compile(r"[\s|]*(?:(?:<[a-z0-9+]{2,6}>|[iuf](?:8|16|32|64)|str|bool|cat|date)[\s|]+){2,60}")
+_LIMIT = re.compile(r"\b(lower|upper) \d{2}% CI\b")  # as R names two columns of a curve
 _VECTOR = re.compile(r"\s*\$ ([\w.]{1,60})\s*(?::\s?(?:int|num|chr|Factor[^:]{0,80}|logi)|<\w{2,5}>)\s(.{3,})")
 _EDGES = " \t'\"()[]{}|;,"
 _CONSTANT = re.compile(r"""\s*(?:"([^"\n]{0,200})"|'([^'\n]{0,200})'|([+-]?\d[\d.eE+-]{0,30})L?)\s*([,)\]])""")
@@ -21,7 +24,7 @@ _OPENING = re.compile(r"c\(|[(\[]")
 _NAME = re.compile(r"""([A-Za-z_][\w.]{0,60})["']?[ \t]{0,4}(?:=|:|<-)[ \t]{0,4}$""")
 _FACT = re.compile(r"""[\s-]{0,20}["']?([A-Za-z_][\w .-]{0,40}?)["']?[ \t]{0,20}[:=|;][ \t]{0,20}(\S.{0,200})$""")
 _FEWEST_ROWS = 3
-_FEWEST_RECORDS = 5
+_FEWEST_RECORDS, _WIDEST_CROSS = 5, 30
 _MAX_LINE = 4000
 _MAX_OBJECTS = 300
 _MAX_NAMES = 2000
@@ -34,8 +37,9 @@ Splitter = Callable[[str], list[str]]
 def tables(lines: tuple[str, ...]) -> Iterator[Numbered]:
     """Yield each table with the number of the line where it starts."""
     made = 0
-    lines = tuple(line.translate(_BARS) for line in lines)
-    for reading in (_printed, _spaced, _delimited, _literals, _vectors, _records):
+    lines = tuple(_LIMIT.sub(r"\1", line.translate(_BARS)) for line in lines)
+    lines = _named_sides(lines)
+    for reading in (_crossed, _printed, _spaced, _delimited, _literals, _vectors, _records):
         for one in reading(lines):
             yield one
             made += 1
@@ -90,6 +94,34 @@ def _headed(block: list[tuple[str, ...]], before: tuple[str, ...]) -> Table:
     if len(before) == width - 1:  # the column of row numbers has no name
         return Table(("", *before), tuple(block), "", "utf-8")
     return Table(block[0], tuple(block[1:]), "", "utf-8")
+
+
+def _crossed(lines: tuple[str, ...]) -> Iterator[Numbered]:
+    """A line of words, then lines of a word and a whole number for each: R's print of a cross table."""
+    cells = [line.split()[:_WIDEST_CROSS] if len(line) < _MAX_LINE else [] for line in lines]
+    for at, names in enumerate(cells):
+        if len(names) < 2 or any(name[0].isdecimal() for name in names):
+            continue
+        rows = list(takewhile(partial(_is_of_counts, width=len(names) + 1), cells[at + 1 :]))
+        if len(rows) > 1:
+            yield at + 1, Table(("", *names), tuple(map(tuple, rows)), " ", "utf-8")
+
+
+def _is_of_counts(row: list[str], *, width: int) -> bool:
+    return len(row) == width and all(map(str.isdecimal, row[1:]))
+
+
+def _named_sides(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Return lines with the names of rows, which pandas prints below those of columns, before the latter."""
+    joined = list(lines)
+    for at, (line, below) in enumerate(pairwise(lines[:_MAX_NAMES])):
+        words = _WORD.finditer(line[:_MAX_LINE])
+        first = next(words, None)
+        start = first if first is None or first.start() else next(words, None)
+        name = below.rstrip()
+        if start is not None and 0 < len(name) < start.start() and not any(map(str.isdecimal, name)):
+            joined[at], joined[at + 1] = "", name + line[len(name) :]
+    return tuple(joined)
 
 
 def _vectors(lines: tuple[str, ...]) -> Iterator[Numbered]:
