@@ -64,7 +64,8 @@ _SURVIVAL = any_of("survival surv km kaplan survived überleben")
 _AT_RISK = any_of("risk atrisk")
 _DEGREES = any_of("dof df degrees freiheitsgrade ddf")
 _PUBLIC_KEYS = any_of(
-    "protein proteins uniprot accession accessions entry icd atc ops drg loinc snomed opcs diagnosis diagnose"
+    "protein proteins uniprot accession accessions entry icd atc ops drg loinc snomed opcs diagnosis diagnose "
+    "metabolite metabolites compound assay analyte lipid peptide otu asv efo mondo ontology phecode mutation"
 )
 _ONE_OF_A_PAIR = re.compile(r"ID[ _.]?[12]", re.IGNORECASE)  # as tables of relatives name their two persons
 _ENDPOINT = any_of("min max minimum maximum range youngest oldest lowest highest")

@@ -9,7 +9,7 @@ from ..findings import Code, Finding, Severity, found
 from ..formats.table import in_order, number
 from ..subject import Subject, Table
 from .column_names import any_of, is_at_risk, is_count, is_percent, is_person_fact, is_statistic, is_survival, words
-from .row_level import is_public_key
+from .row_level import is_crossed, is_public_key
 from .series import numbered
 
 _AXES = any_of(
@@ -50,7 +50,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     if any(_has_own_days(table.column(at)) for at in range(len(table.header))):
         yield found(Code.ROW_LEVEL)
         return
-    if any(words(name) & _AXES for name in table.header):
+    if any(words(name) & _AXES for name in table.header) or is_crossed(table):
         return
     if _repeats(table):
         yield found(Code.ROW_LEVEL)

@@ -37,7 +37,11 @@ def _table(table: Table) -> Iterator[Finding]:
         cells = [cell.strip() for cell in table.column(at)]
         if sum(1 for cell in cells if _DOSES.fullmatch(cell)) > 0.8 * len(cells):
             yield found(Code.GENOTYPES, column=at + 1)
-        if all(map(_BASE.fullmatch, cells)) and not words(table.header[at]) & _OF_A_VARIANT:
+        if (
+            all(map(_BASE.fullmatch, cells))
+            and set(cells) & set("ACGT")
+            and not words(table.header[at]) & _OF_A_VARIANT
+        ):
             bases.append(at)
     for first, second in pairwise(bases):
         same = sum(1 for one, other in zip(table.column(first), table.column(second), strict=True) if one == other)

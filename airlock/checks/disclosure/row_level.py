@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import combinations
+from math import prod
 
 from ..findings import Code, Finding, found
 from ..formats.table import in_order, number
@@ -21,7 +23,9 @@ _TOKEN = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])[A-Za-z0-9+/=]{8,40}")
 _HASH = re.compile(r"[0-9a-f]{12,31}|[0-9A-F]{12,31}")
 _DIGEST = re.compile(r"[0-9a-fA-F]{32,128}")
 _FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,9}\s*$")
-_PUBLIC_KEY = re.compile(r"(?:rs|cg|ENS[A-Z]*[GTPE]|NM_|NR_|NP_|HGNC:|COSM|GO:|HP:|chr)\w*\d+(?:\.\d+)?")
+_PUBLIC_KEY = re.compile(
+    r"(?:rs|cg|ENS[A-Z]*[GTPE]|NM_|NR_|NP_|HGNC:|COS[MV]|GO:|HP:|EFO_|MONDO_|OTU|ASV|HMDB|chr)\w*\d+(?:\.\d+)?"
+)
 _SCORE = re.compile(r"(?:PC|UMAP|tSNE|EV|MDS|C)[ _-]?\d{1,3}", re.IGNORECASE)
 _AXES = frozenset(
     {"gene", "snp", "variant", "rsid", "chrom", "chr", "marker", "feature", "variable", "term", "component"}
@@ -36,6 +40,7 @@ _SUMMARY = frozenset(
 )
 _PREFIXED = re.compile(r"[A-Z]{1,3}0{0,6}\d{1,6}")  # of a line without names: F1 I1
 _FEW = 5
+_MOST_KEYS = 6
 _SERIES = 8
 _LINES = 500
 _MEASURED = 15
@@ -169,7 +174,7 @@ def rows_are_persons(table: Table) -> bool:
     facts = [
         index for index, name in enumerate(table.header) if is_person_fact(name) or _mostly_dates(table.column(index))
     ]
-    if _is_summary(table):
+    if _is_summary(table) or is_crossed(table):
         return False
     counted = any(is_count(name) for name in table.header) or any(is_statistic(name) for name in table.header)
     if counted:
@@ -179,6 +184,20 @@ def rows_are_persons(table: Table) -> bool:
     if facts and any(_is_plain_key(name, table.column(at)) for at, name in enumerate(table.header)):
         return True
     return (len(facts) >= 2 and _unlike(table, facts)) or _scores(table) or _measurements(table)
+
+
+def is_crossed(table: Table) -> bool:
+    """Return whether there is one row for each combination of two or three keys: a plan, and no persons."""
+    rows = len(table.rows)
+    values = {at: len(set(table.column(at))) for at in range(min(len(table.header), _FEW * 4))}
+    keys = [at for at, different in values.items() if 1 < different <= rows / 2][:_MOST_KEYS]
+    return any(
+        prod(values[at] for at in chosen)
+        == rows
+        == len({tuple(row[at : at + 1] for at in chosen) for row in table.rows})
+        for size in (2, 3)
+        for chosen in combinations(keys, size)
+    )
 
 
 def _is_summary(table: Table) -> bool:
@@ -214,8 +233,8 @@ def _measurements(table: Table) -> bool:
 
 
 def _unlike(table: Table, columns: Sequence[int]) -> bool:
-    combinations = {tuple(row[index] for index in columns if index < len(row)) for row in table.rows}
-    return len(combinations) > 0.5 * len(table.rows)
+    seen = {tuple(row[index] for index in columns if index < len(row)) for row in table.rows}
+    return len(seen) > 0.5 * len(table.rows)
 
 
 def _is_exact(cells: Sequence[str]) -> bool:

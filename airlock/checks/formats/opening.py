@@ -164,6 +164,12 @@ def _read(content: bytes, kind: Format, frame: _Frame, *, depth: int) -> tuple[F
 
 def _read_text(content: bytes, frame: _Frame, *, depth: int) -> tuple[Format, Model]:
     text, encoding = table.decode(content)
+    if frame.promise is None and (blocks := _blocks(text)):
+        tables = (table.read(one, delimiter=mark, encoding=encoding, policy=frame.policy) for _, one, mark in blocks)
+        members = [Subject("table", Format.TABLE, one, frame.policy) for one in tables]
+        if said := tuple(line for lines, _, _ in blocks for line in lines):
+            members.append(Subject("comments", Format.TEXT, Prose(said, encoding), frame.policy))
+        return Format.TABLE, Bundle(tuple(members))
     if frame.promise is None and text.startswith("#"):
         above, below = table.comments(text)
         delimiter = table.sniff(below) if above else None
@@ -171,11 +177,6 @@ def _read_text(content: bytes, frame: _Frame, *, depth: int) -> tuple[Format, Mo
             read = table.read(below, delimiter=delimiter, encoding=encoding, policy=frame.policy)
             words = Subject("comments", Format.TEXT, Prose(above, encoding), frame.policy)
             return Format.TABLE, Bundle((words, Subject("table", Format.TABLE, read, frame.policy)))
-    if frame.promise is None and (blocks := _blocks(text)):
-        read_blocks = (
-            table.read(block, delimiter=mark, encoding=encoding, policy=frame.policy) for block, mark in blocks
-        )
-        return Format.TABLE, Bundle(tuple(Subject("table", Format.TABLE, one, frame.policy) for one in read_blocks))
     promised = frame.promise.format if frame.promise is not None and depth == 0 else None
     delimiter = _DELIMITER.get(promised) if promised else table.sniff(text)
     if delimiter == "|" and promised is None and prose.is_piped(text):
@@ -193,13 +194,19 @@ def _read_text(content: bytes, frame: _Frame, *, depth: int) -> tuple[Format, Mo
     return Format.TABLE, table.read(text, delimiter=delimiter, encoding=encoding, policy=frame.policy)
 
 
-def _blocks(text: str) -> list[tuple[str, str]]:
-    """Return the tables below each other in a text with their delimiters, if it holds nothing but such."""
+def _blocks(text: str) -> list[tuple[tuple[str, ...], str, str]]:
+    """Return tables below each other, each with its comments and delimiter, if a text is nothing but such."""
     parts = [part for part in _GAP.split(text) if part.strip()]
     if not 1 < len(parts) <= _MOST_BLOCKS:
         return []
-    marks = [table.sniff(part) for part in parts]
-    return [(part, mark) for part, mark in zip(parts, marks, strict=True) if mark] if all(marks) else []
+    blocks = []
+    for part in parts:
+        above, below = table.comments(part) if part.startswith("#") else ((), part)
+        mark = table.sniff(below)
+        if mark is None:
+            return []
+        blocks.append((above, below, mark))
+    return blocks
 
 
 def _read_json(text: str, frame: _Frame, *, depth: int) -> tuple[Format, Model]:

@@ -102,6 +102,13 @@ FREE = {
     "terms.obo": "format-version: 1.2\n\n" + "".join(f"[Term]\nid: GO:{n:07d}\nname: process {n}\nnamespace: biological_process\n\n" for n in range(20)),
     "two_tables.csv": "region,n\nN,120\nS,330\n\nsex,n\nF,230\nM,220\n",
     "eqtl.tsv": "gene_id\tvariant_id\tdistance\tslope\n" + "".join(f"ENSG{n:011d}\tchr1_{10000 + n}_A_G_b38\t{RANDOM.randint(-9000, 9000)}\t{RANDOM.gauss(0, 1):.4f}\n" for n in range(60)),
+    "plan.csv": "model,fold,score,error\n" + "".join(f"{m},{k},{RANDOM.random():.4f},{RANDOM.random():.4f}\n" for m in ("lasso", "forest", "boost") for k in range(10)),
+    "growth.csv": "age_months,sex,p3,p50,p97\n" + "".join(f"{a},{s},{50 + a * 0.9:.1f},{54 + a:.1f},{58 + a * 1.1:.1f}\n" for s in "FM" for a in range(24)),
+    "ld.csv": "," + ",".join(f"rs{n}77" for n in range(15)) + "\n" + "".join(f"rs{n}77," + ",".join(f"{RANDOM.random():.4f}" for _ in range(15)) + "\n" for n in range(15)),
+    "weights.tsv": "type\t" + "\t".join(f"SBS{n}" for n in range(30)) + "\n" + "".join(f"context {n}\t" + "\t".join(f"{RANDOM.random() / 96:.6f}" for _ in range(30)) + "\n" for n in range(16)),
+    "metabolites.csv": "metabolite,beta,se,p\n" + "".join(f"M{n + 1000:05d},{RANDOM.gauss(0, 1):.4f},0.01,0.2\n" for n in range(40)),
+    "histogram.txt": "## METRICS CLASS\tx\nMEDIAN\tMEAN\tPAIRS\n351\t355.2\t23900112\n\n## HISTOGRAM\tx\nsize\tpairs\n" + "".join(f"{100 + n * 10}\t{2000 + n}\n" for n in range(40)),
+    "clumps.txt": " CHR SNP S05 S01 S001\n" + "".join(f" 1 rs{n} 0 0 0\n" for n in range(20)),
     "studies.csv": "study,effect,se\n" + "".join(f"Study {n},{RANDOM.gauss(0, 1):.3f},{RANDOM.random():.3f}\n" for n in range(25)),
 }  # fmt: skip
 
