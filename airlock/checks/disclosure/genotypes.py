@@ -18,7 +18,9 @@ _DOSAGE = re.compile(r"[012](?:\.\d{1,6})?|NA|-9|\.|")
 _PAIR = re.compile(r"[ACGT]{2}|--|DD|DI|ID|II")
 _HLA = re.compile(r"(?:HLA-)?[A-Z]{1,4}\d?\*\d{2,3}(?::\d{2,3}){0,3}[A-Z]?")
 _BOTH = 2  # one column of HLA alleles is a list of them; two are what somebody has
-_CALL_WORDS = frozenset({"0", "1", "2", "-9", "NA", ".", "0|0", "0|1", "1|0", "1|1", "0/0", "0/1", "1/1", "./."})
+_CALL_WORDS = frozenset(
+    {"0", "1", "2", "-9", "NA", ".", "0|0", "0|1", "1|0", "1|1", "0/0", "0/1", "1/1", "./.", *"ACGT"}
+)
 _FEW = 5
 _WIDE = 20
 _LONGEST = 20_000
@@ -56,13 +58,21 @@ def _columns(table: Table) -> Iterator[Finding]:
         cells = [cell.strip() for cell in table.column(index)]
         calls = sum(1 for cell in cells if _CALLS.fullmatch(cell))
         dosages = sum(1 for cell in cells if _DOSAGE.fullmatch(cell))
-        if calls > 0.8 * len(cells) or (_VARIANT.fullmatch(name) and dosages == len(cells)) or _is_of_pairs(cells):
+        doses = dosages == len(cells) and _reaches_two(cells)
+        if calls > 0.8 * len(cells) or (_VARIANT.fullmatch(name) and doses) or _is_of_pairs(cells):
             yield found(Code.GENOTYPES, column=index + 1)
             return
         typed += sum(1 for cell in cells if _HLA.fullmatch(cell)) > 0.8 * len(cells)
-        dosed += dosages == len(cells) and any(cells)
+        dosed += doses and any(cells)
     if dosed >= _WIDE or typed >= _BOTH:
         yield found(Code.GENOTYPES)
+
+
+def _reaches_two(cells: Sequence[str]) -> bool:
+    """Return whether fractions go beyond one, as dosages do and correlations never, or there are none."""
+    return not any("." in cell for cell in cells) or any(
+        cell.startswith(("1.", "2")) and cell != "1.0" for cell in cells
+    )
 
 
 def _is_of_pairs(cells: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from ..thresholds import Policy
 _FORMULA_STARTS = ("=", "+", "@", "-")
 _BLANK_LINES, _BLANK_LENGTHS = 20, 4
 _SIGNS = re.compile(r"[-+?0]{2,60}")  # directions of effect in the studies of a meta-analysis
+_LOGARITHM = re.compile(r"-log(?:2|10)? ?[(_]?[A-Za-z][A-Za-z_. -]{0,20}\)?", re.IGNORECASE)  # of a p-value
 _YEARS = range(1900, 2101)
 _LEAST_END = 1000  # of a position; ages, heights and pressures of persons are less
 _CHROMOSOME = re.compile(r"(?:chr)?(?:\d{1,2}|[XYM]|MT)")
@@ -85,6 +86,7 @@ def _cells(table: Table, *, policy: Policy) -> Iterator[Finding]:
                 cell.startswith(_FORMULA_STARTS)
                 and len(cell) > 1
                 and not _SIGNS.fullmatch(cell)
+                and not _LOGARITHM.fullmatch(cell)
                 and number(cell, decimal_comma=table.decimal_comma) is None
             ):
                 yield found(Code.FORMULA, row=row, column=column)

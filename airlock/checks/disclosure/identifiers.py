@@ -1,15 +1,19 @@
 """Finds personal identifiers in any text: numbers with check digits, contacts, barcodes."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..findings import Code, Finding, Severity, found
 from ..promise import Kind
 from ..subject import Prose, Sites, Subject, Table
+from .column_names import words
 from .national_numbers import holds_number
 
 _PLAIN = (
     re.compile(r"(?<![\w.])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,32}){0,4}\.[A-Za-z]{2,12}(?!\w)"),
+    re.compile(
+        r"(?<![\w.])[\w.+-]{1,64} ?[(\[{] ?at ?[)\]}] ?[\w-]{1,64}(?: ?[(\[{] ?dot ?[)\]}] ?|\.)[A-Za-z]{2,12}(?!\w)"
+    ),
     # samples of public cohorts
     re.compile(r"(?<![A-Za-z0-9])(?:HG|NA)\d{5}(?!\d)"),
     re.compile(r"(?<![A-Za-z0-9])(?:TCGA-[A-Z0-9]{2}|GTEX|TARGET-\d{2}|C3[NL])-[A-Z0-9]{4,6}(?![A-Za-z0-9])"),
@@ -22,6 +26,13 @@ _PLAIN = (
     re.compile(r"(?<![\w.])\+\d{1,3}[ (]?\d[\d ()/-]{6,16}\d(?![\d.])"),
     re.compile(r"(?<![\w.(])(?<!\d )(?:\(0\d{1,4}\) ?|0\d{2,4}[ /])\d{3,4}[ -]?\d{3,5}(?![\d.,])"),
     re.compile(r"(?<![\w.-])(?:\(\d{3}\) ?|\d{3}-)\d{3}-\d{4}(?![\w.-])"),
+    re.compile(r"(?<![A-Za-z0-9])[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D](?![A-Za-z0-9])"),
+    re.compile(r"(?<![A-Za-z])(?:SSN|social security (?:number|no\.?))[:#= ]{1,3}\d{9}(?!\d)", re.IGNORECASE),
+    re.compile(r"[A-ZÄÖÜ][a-zäöüß]{2,30}str\. \d{1,4}[a-z]?,? \d{5} [A-ZÄÖÜ][a-zäöüß]{2,}"),
+    re.compile(
+        r"(?:/[a-z]{2,20}_[a-z]{2,20}_|/)(?:19[2-9]\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?=[/_.])",
+        re.IGNORECASE,
+    ),
     # Denmark's number since its check digit was given up
     re.compile(r"(?<![\w.-])(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2}-\d{4}(?![\w.-])"),
     # a word that says what follows
@@ -43,6 +54,8 @@ _PLAIN = (
     re.compile(r"(?<![\w:-])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![\w:-])"),
     re.compile(r"(?<![\w:.])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:.])", re.IGNORECASE),
 )
+_NAMED = re.compile(r"(?:bsn|burgerservicenummer|ssn|mrn|nhs(?:[_ ](?:no|number))?)", re.IGNORECASE)
+_QUANTITIES = frozenset({"bases", "bp", "bytes", "reads", "length", "kmers", "size", "nucleotides"})
 _IPV4 = re.compile(r"(?<![\w.-])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?![\w.-]*[\w])")
 _CREDENTIALS = (
     re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY"),
@@ -75,16 +88,31 @@ def check(subject: Subject) -> Iterator[Finding]:
     else:
         return
     numeric = _numeric_columns(subject)
+    heads = model.header if isinstance(model, Table) else ()
     for row, cells in rows:
         for column, cell in enumerate(cells, start=1):
             if holds_credential(cell):
                 yield found(Code.CREDENTIAL, row=row, column=column)
             if subject.people.holds_one(cell):
                 yield found(Code.IDENTIFIER, Severity.BLOCK, row=row, column=column)
-            elif holds_one(cell):
+            elif holds_one(cell) or (row > 0 and _holds_named(heads, column, cell)):
                 # One in eleven whole numbers of ten digits has the check digit of an NHS number.
-                mild = Severity.WARN if column in numeric and row > 0 else None
+                mild = Severity.WARN if row > 0 and (column in numeric or _is_quantity(heads, column, cell)) else None
                 yield found(Code.IDENTIFIER, mild, row=row, column=column)
+
+
+def _is_quantity(heads: Sequence[str], column: int, cell: str) -> bool:
+    """Return whether a cell is a plain number under a name that says of what there are so many."""
+    return cell.strip().isdecimal() and column <= len(heads) and bool(words(heads[column - 1]) & _QUANTITIES)
+
+
+def _holds_named(heads: Sequence[str], column: int, cell: str) -> bool:
+    """Return whether a cell holds a number that only its column's name makes one, as `bsn` does."""
+    return (
+        column <= len(heads)
+        and _NAMED.fullmatch(heads[column - 1]) is not None
+        and holds_one(f"{heads[column - 1]}: {cell}")
+    )
 
 
 def _numeric_columns(subject: Subject) -> frozenset[int]:

@@ -151,6 +151,94 @@ def _bsn(text: str) -> bool:
     return len(digits) == 9 and weighed(digits, (9, 8, 7, 6, 5, 4, 3, 2, -1)) % 11 == 0
 
 
+def _personnummer_12(text: str) -> bool:
+    """Sweden, written without a hyphen: twelve digits from a year of birth."""
+    return text[:2] in ("19", "20") and _personnummer(text)
+
+
+def _rodne_cislo(text: str) -> bool:
+    """Czechia and Slovakia: a date, women's months 50 up, modulus 11."""
+    digits = digits_of(text)
+    day, month = digits[4] * 10 + digits[5], digits[2] * 10 + digits[3]
+    return _is_day(day, month % 50 % 20) and (len(digits) == 9 or int("".join(map(str, digits))) % 11 in (0, 10))
+
+
+def _isikukood(text: str) -> bool:
+    """Estonia and Lithuania: sex and century, a date, two rounds of modulus 11."""
+    digits = digits_of(text)
+    if not 1 <= digits[0] <= 8 or not _is_day(digits[5] * 10 + digits[6], digits[3] * 10 + digits[4]):
+        return False
+    rest = weighed(digits, (1, 2, 3, 4, 5, 6, 7, 8, 9, 1)) % 11
+    if rest == 10:
+        rest = weighed(digits, (3, 4, 5, 6, 7, 8, 9, 1, 2, 3)) % 11 % 10
+    return digits[10] == rest
+
+
+def _svnr(text: str) -> bool:
+    """Austria: a number, its check digit, a date."""
+    digits = digits_of(text)
+    rest = weighed(digits, (3, 7, 9, 0, 5, 8, 4, 2, 1, 6)) % 11
+    return _is_day(digits[4] * 10 + digits[5], digits[6] * 10 + digits[7]) and digits[3] == rest
+
+
+def _cnp(text: str) -> bool:
+    """Romania: sex and century, a date, modulus 11."""
+    digits = digits_of(text)
+    rest = weighed(digits, (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9)) % 11
+    day, month = digits[5] * 10 + digits[6], digits[3] * 10 + digits[4]
+    return digits[0] > 0 and _is_day(day, month) and digits[12] == (1 if rest == 10 else rest)
+
+
+def _aadhaar(text: str) -> bool:
+    """India: twelve digits in groups of four, Verhoeff's check digit."""
+    value = 0
+    for at, digit in enumerate(reversed(digits_of(text))):
+        value = _DIHEDRAL[value][_permuted(digit, at)]
+    return value == 0
+
+
+_DIHEDRAL = tuple(
+    tuple(
+        (a + b) % 5
+        if a < 5 and b < 5
+        else 5 + (a + b - 5) % 5
+        if a < 5
+        else 5 + (a - 5 - b) % 5
+        if b < 5
+        else (a - b) % 5
+        for b in range(10)
+    )
+    for a in range(10)
+)
+_TURNS = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+
+
+def _permuted(digit: int, times: int) -> int:
+    for _ in range(times % 8):
+        digit = _TURNS[digit]
+    return digit
+
+
+def _sin(text: str) -> bool:
+    """Canada: nine digits in groups of three, Luhn."""
+    digits = digits_of(text)
+    return digits[0] not in (0, 8) and len(set(digits)) > 1 and luhn_sum(digits, first=0) % 10 == 0
+
+
+def _resident_id(text: str) -> bool:
+    """China: place, date, order, ISO 7064 modulus 11, 2."""
+    values = [int(letter) if letter.isdigit() else 10 for letter in text]
+    total = sum(value * pow(2, 17 - at, 11) for at, value in enumerate(values))
+    return _is_day(int(text[12:14]), int(text[10:12])) and total % 11 == 1
+
+
+def _pps(text: str) -> bool:
+    """Ireland: seven digits and one or two letters, modulus 23."""
+    digits = digits_of(text)
+    second = ord(text[8]) - 64 if len(text) > 8 and text[8] != "W" else 0
+    return "WABCDEFGHIJKLMNOPQRSTUV"[(weighed(digits, (8, 7, 6, 5, 4, 3, 2)) + 9 * second) % 23] == text[7]
+
+
 def _iban(text: str) -> bool:
     """Bank accounts: ISO 7064 modulus 97."""
     plain = text.replace(" ", "")
@@ -160,7 +248,7 @@ def _iban(text: str) -> bool:
 
 
 NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = (
-    (re.compile(r"(?<![A-Za-z\d.,])\d{3}[ -]?\d{3}[ -]?\d{4}(?![\d.,]*\d)"), _nhs),
+    (re.compile(r"(?<![A-Za-z\d.,])\d{3}([ -]?)\d{3}\1\d{4}(?![\d.,]*\d)"), _nhs),
     (re.compile(r"(?<![A-Za-z\d])(?:19|20)?\d{6}[-+]\d{4}(?!\d)"), _personnummer),
     (re.compile(r"(?<![A-Za-z0-9])[A-Z]\d{9}(?!\d)"), _kvnr),
     (_PLAIN_11, _steuer_id),
@@ -178,7 +266,17 @@ NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = (
     (re.compile(r"(?<![A-Za-z\d.,])756\.?\d{4}\.?\d{4}\.?\d{2}(?![\d.,]*\d)"), _ahv),
     (re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"), _ssn),
     (re.compile(r"(?<![A-Za-z\d.,])\d{3}\.\d{3}\.\d{3}-\d{2}(?!\d)"), _cpf),
-    (re.compile(r"(?<![A-Za-z])BSN\W{0,3}\d{9}(?!\d)", re.IGNORECASE), _bsn),
+    (re.compile(r"(?<![A-Za-z])(?:BSN|burgerservicenummer)\W{0,3}\d{9}(?!\d)", re.IGNORECASE), _bsn),
+    (re.compile(r"(?<![A-Za-z\d.,])[1-9]\d \d{3} \d{3} \d{3}(?![\d.,]*\d)"), _steuer_id),
+    (re.compile(r"(?<![A-Za-z\d.,])(?:19|20)\d{10}(?![\d.,]*\d)"), _personnummer_12),
+    (re.compile(r"(?<![\w/])\d{6}/\d{3,4}(?![\w/])"), _rodne_cislo),
+    (_PLAIN_11, _isikukood),
+    (re.compile(r"(?<![A-Za-z\d.,])\d{4} ?\d{6}(?![\d.,]*\d)"), _svnr),
+    (re.compile(r"(?<![A-Za-z\d.,])[1-9]\d{12}(?![\d.,]*\d)"), _cnp),
+    (re.compile(r"(?<![\d.,] )(?<![A-Za-z\d.,])\d{4} \d{4} \d{4}(?!\d)(?! \d)"), _aadhaar),
+    (re.compile(r"(?<![A-Za-z\d.,-])\d{3}-\d{3}-\d{3}(?![\d-])"), _sin),
+    (re.compile(r"(?<![A-Za-z\d])\d{6}(?:19|20)\d{9}[\dX](?![A-Za-z\d])"), _resident_id),
+    (re.compile(r"(?<![A-Za-z\d])\d{7}[A-W][A-IW]?(?![A-Za-z\d])"), _pps),
     (re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])"), _iban),
 )
 

@@ -13,7 +13,11 @@ _DIGITS = re.compile(r"\d{60,}")
 _UUENCODE = re.compile(r"begin [0-7]{3} |<~|-----BEGIN ")
 _ADDRESS = re.compile(r"https?://[^\s?#]{1,200}[?#][^\s]{30,}")
 _LONG_NUMBER = re.compile(r"\d{14,}")
+_LONG_FRACTION = re.compile(r"-?\d{0,18}\.0{0,30}[1-9]\d{20,}")  # no float has so many digits
 _LONG_NUMBERS = 10
+_PIECES = re.compile(r"(?:[0-9a-f]{6,32}|[0-9A-F]{6,32}|[01]{8}|[0-3][0-7]{2})")
+_MANY_PIECES = 60
+_FOREIGN = re.compile(r"[^\x00-\u024f\s]{200,}")
 _LINE = 60
 # One SHA-256 in hex has 64 digits, one SHA-512 has 128: a single line of those is a checksum, many are a file.
 _CHECKSUM = 128
@@ -37,6 +41,10 @@ def check(subject: Subject) -> Iterator[Finding]:
         return
     if isinstance(model, Table):
         yield from _digits(model)
+        if len(model.header) == 1 and _is_in_pieces((model.header[0], *model.column(0))):
+            yield found(Code.ENCODED_PAYLOAD)
+    if isinstance(model, Prose) and _is_in_pieces(model.lines):
+        yield found(Code.ENCODED_PAYLOAD, row=1)
     first = total = run = 0
     for row, cells in lines:
         if any(_ADDRESS.search(cell) for cell in cells):
@@ -56,9 +64,20 @@ def _digits(table: Table) -> Iterator[Finding]:
     """Judge columns of long whole numbers that hardly repeat: nothing that is counted is so large."""
     for column in range(len(table.header)):
         cells = table.column(column)
+        if sum(1 for cell in cells if _LONG_FRACTION.fullmatch(cell.strip())) >= _LONG_NUMBERS:
+            yield found(Code.ENCODED_PAYLOAD, column=column + 1)
         long = {cell for cell in cells if _LONG_NUMBER.fullmatch(cell.strip())}
         if len(long) >= _LONG_NUMBERS and len(long) > 0.8 * len(cells):
             yield found(Code.ENCODED_PAYLOAD, Severity.WARN, column=column + 1)
+
+
+def _is_in_pieces(lines: tuple[str, ...]) -> bool:
+    """Return whether a text is hardly more than bytes, apart by spaces or lines, or one word of a far script."""
+    pieces = [word for line in lines[:2000] for word in line[:20_000].split()]
+    if any(_FOREIGN.search(line[:20_000]) for line in lines[:2000]):
+        return True
+    fit = [word for word in pieces if _PIECES.fullmatch(word)]
+    return len(fit) >= _MANY_PIECES and len(fit) > 0.9 * len(pieces) and len(set(fit)) > _MANY_PIECES // 2
 
 
 def encoded(line: str) -> int:

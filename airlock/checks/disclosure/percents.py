@@ -6,7 +6,7 @@ from decimal import Decimal
 from ..findings import Code, Finding, found
 from ..subject import Subject, Table
 from ..thresholds import Policy
-from .column_names import is_count, is_percent
+from .column_names import is_base, is_percent
 from .shares import base_in_row, half_step, numbers, total_behind, whole_of
 
 _HALF = Decimal("0.5")
@@ -18,7 +18,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     if not isinstance(table, Table) or (subject.promise is not None and subject.promise.unit != "person"):
         return
     for index, name in enumerate(table.header):
-        if not is_percent(name) or not any(is_count(other) for other in table.header):
+        if not is_percent(name) or not any(is_base(other) for other in table.header):
             continue
         if (behind := total_behind(table, index)) is not None:
             yield from _hidden_counts(table, index, behind, policy=subject.policy)
@@ -30,7 +30,7 @@ def _of_its_row(table: Table, index: int, *, policy: Policy) -> Iterator[Finding
     """Judge shares of a count in the same row: the one that explains all shares, else any."""
     base = base_in_row(table, index)
     names = enumerate(table.header)
-    totals = [numbers(table, at) for at, name in names if (is_count(name) if base is None else at == base)]
+    totals = [numbers(table, at) for at, name in names if (is_base(name) if base is None else at == base)]
     shares = numbers(table, index)
     whole_is = whole_of(table.header[index], shares)
     for row, share in enumerate(shares, start=1):

@@ -9,6 +9,7 @@ from ..formats.json_file import MANY_VALUES
 from ..subject import Check, Format, Prose, Subject, Table
 from . import (
     class_disclosure,
+    contingency,
     dominance,
     endpoints,
     genotypes,
@@ -17,13 +18,17 @@ from . import (
     secondary,
     small_counts,
     survival,
+    turned,
     variant_tables,
 )
+from .column_names import is_count, is_statistic
 
 # What judges a table that a report shows as one: whatever else is set in columns may be no table, as a log's numbers.
 _OF_SHOWN: tuple[Check, ...] = (
     row_level.check,
+    turned.check,
     small_counts.check,
+    contingency.check,
     percents.check,
     secondary.check,
     class_disclosure.check,
@@ -33,7 +38,10 @@ _OF_SHOWN: tuple[Check, ...] = (
     endpoints.check,
     genotypes.check,
 )
+# What is set in columns and says itself what it counts: curves with those at risk, sexes and outcomes crossed.
+_OF_SET: tuple[Check, ...] = (survival.check, contingency.check)
 _TOO_LONG = 200_000
+_Judged = tuple[Code, Severity | None]
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -46,14 +54,14 @@ def check(subject: Subject) -> Iterator[Finding]:
     if sum(map(len, model.lines)) > _TOO_LONG * 100:
         yield found(Code.TOO_LARGE)
         return
-    judged: dict[bytes, bool] = {}
+    judged: dict[bytes, tuple[_Judged, ...]] = {}
     for line, table in prose.tables(model.lines):
         # Two gaps are spaces and tabs are both: the same block is found up to three times, and judged once.
         block = _digest(table)
         if block not in judged:
-            judged[block] = any(row_level.check(_alone(table, subject)))
-        if judged[block]:
-            yield found(Code.ROW_LEVEL, row=line)
+            judged[block] = tuple(dict.fromkeys(_set_in_columns(_alone(table, subject))))
+        for one in judged[block]:
+            yield found(*one, row=line)
     for line, table in prose.marked(model.lines):
         alone = _alone(table, subject)
         for one in {(finding.code, finding.severity) for check in _OF_SHOWN for finding in check(alone)}:
@@ -62,12 +70,27 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield found(Code.ROW_LEVEL, Severity.WARN)
 
 
+def _set_in_columns(alone: Subject) -> Iterator[_Judged]:
+    """Say what is wrong with a block whose columns are made by gaps."""
+    if any(row_level.check(alone)) or any(turned.check(alone)):
+        yield Code.ROW_LEVEL, None
+    model = alone.model
+    of_set = (*_OF_SET, small_counts.check) if isinstance(model, Table) and _is_of_groups(model.header) else _OF_SET
+    for check_set in of_set:
+        yield from ((finding.code, finding.severity) for finding in check_set(alone))
+
+
 def _digest(table: Table) -> bytes:
     """Return what two tables have in common only if all their cells are alike: digests are kept, and no cells."""
     cells = blake2b()
     for row in (table.header, *table.rows):
         cells.update(repr(row).encode())
     return cells.digest()
+
+
+def _is_of_groups(header: tuple[str, ...]) -> bool:
+    """Return whether names speak of counts and of what is worked out from as many, as summaries of groups do."""
+    return any(map(is_count, header)) and any(map(is_statistic, header))
 
 
 def _cells(table: Table, subject: Subject) -> Iterator[Finding]:

@@ -2,29 +2,46 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import combinations
+from math import prod
 
 from ..findings import Code, Finding, found
 from ..formats.table import in_order, number
 from ..subject import Prose, Subject, Table
 from .column_names import has_public_keys, is_count, is_person_fact, is_person_id, is_plain_id, is_statistic, words
 from .hidden_content import is_intervals
+from .series import numbered
 from .shares import numbers
 
 _DATE = re.compile(
     r"(?:19|20)\d\d-\d\d-\d\d|\d\d?[./]\d\d?[./](?:19|20)?\d\d|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 )
-_PERSON_KEY = re.compile(r"[A-Za-z]{1,6}[-_]?\d{5,12}(?:[-_][A-Za-z0-9]{1,3})?|[0-9a-f]{8}-[0-9a-f-]{27}")
+_PERSON_KEY = re.compile(
+    r"[A-Za-z]{1,6}[-_]?\d{5,12}(?:[-_][A-Za-z0-9]{1,3})?|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z]{1,6}[-_]\d{1,4}[-_]\d{2,6}|\d{10,12}_R\d\dC\d\d"
+)
+_TOKEN = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])[A-Za-z0-9+/=]{8,40}")
 _HASH = re.compile(r"[0-9a-f]{12,31}|[0-9A-F]{12,31}")
-_PUBLIC_KEY = re.compile(r"(?:rs|ENS[A-Z]*[GTPE]|NM_|NR_|NP_|HGNC:|COSM|GO:|HP:|chr)\w*\d+(?:\.\d+)?")
+_DIGEST = re.compile(r"[0-9a-fA-F]{32,128}")
+_FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,9}\s*$")
+_PUBLIC_KEY = re.compile(
+    r"(?:rs|cg|ENS[A-Z]*[GTPE]|NM_|NR_|NP_|HGNC:|COS[MV]|GO:|HP:|EFO_|MONDO_|OTU|ASV|HMDB|chr)\w*\d+(?:\.\d+)?"
+)
 _SCORE = re.compile(r"(?:PC|UMAP|tSNE|EV|MDS|C)[ _-]?\d{1,3}", re.IGNORECASE)
 _AXES = frozenset(
     {"gene", "snp", "variant", "rsid", "chrom", "chr", "marker", "feature", "variable", "term", "component"}
 )
 _NUMBERED = re.compile(
-    r"(?:patient|sample|subject|participant|donor|person|individual|proband|case|control)s?[ _-]?\d{1,9}",
+    r"(?:patient|pat|sample|subject|subj|participant|donor|person|individual|indiv|ind|proband|case|control)s?"
+    r"[ _-]?\d{1,9}",
     re.IGNORECASE,
 )
+_SUMMARY = frozenset(
+    {"count", "n", "mean", "std", "min", "max", "5%", "25%", "50%", "75%", "95%", "q1", "q3", "missing"}
+)
+_PREFIXED = re.compile(r"[A-Z]{1,3}0{0,6}\d{1,6}")  # of a line without names: F1 I1
 _FEW = 5
+_MOST_KEYS = 6
+_SERIES = 8
 _LINES = 500
 _MEASURED = 15
 _MANY = 20
@@ -38,11 +55,13 @@ def check(subject: Subject) -> Iterator[Finding]:
     if not isinstance(table, Table) or not table.rows:
         return
     keys = [index for index, name in enumerate(table.header) if _is_key(name, table.column(index))]
+    if not keys and not any(_names_files(table.column(at)) for at in range(len(table.header))):
+        keys = [at for at in range(len(table.header)) if _are_digests(table.column(at))]
     for index in keys:
         yield found(Code.ROW_LEVEL, column=index + 1)
     if _columns_are_persons(table):
         yield found(Code.ROW_LEVEL, row=0)
-    elif not keys and (_rows_are_persons(table) or _nameless_persons(table)):
+    elif not keys and (rows_are_persons(table) or _nameless_persons(table)):
         yield found(Code.ROW_LEVEL)
 
 
@@ -66,7 +85,14 @@ def _is_key(name: str, cells: Sequence[str]) -> bool:
         return False
     if len(values) < _FEW or unique <= 0.9:
         return False
-    return sum(1 for value in values if is_coded(value) or _is_hash(value)) > 0.8 * len(values)
+    keyed = sum(1 for value in values if is_coded(value) or _is_hash(value) or bool(_NUMBERED.fullmatch(value)))
+    return keyed > 0.8 * len(values) or (len(values) >= _MANY and _are_tokens(values))
+
+
+def _are_tokens(values: Sequence[str]) -> bool:
+    """Return whether all are of one length and mix capitals, small letters and digits as chance does."""
+    mixed = sum(1 for value in values if _TOKEN.fullmatch(value) and sum(map(str.isupper, value)) > 1)
+    return len({len(value) for value in values}) == 1 and mixed > 0.8 * len(values)
 
 
 def _columns_are_persons(table: Table) -> bool:
@@ -74,7 +100,15 @@ def _columns_are_persons(table: Table) -> bool:
     named = {name.strip() for name in table.header}
     keys = {name for name in named if _NUMBERED.fullmatch(name) or is_coded(name)}
     labels = {cell.strip() for cell in table.column(0)}
-    return len(keys) >= _FEW and not keys <= labels  # a matrix of proteins with themselves has them on both sides
+    if len(keys) >= _FEW and not keys <= labels:  # a matrix of proteins with themselves has them on both sides
+        return True
+    columns = [name for name in table.header[1:] if name.strip()]
+    return numbered(columns, least=_SERIES) or _dated_names(columns)
+
+
+def _dated_names(names: Sequence[str]) -> bool:
+    """Return whether names of columns hold a day with something else: what a person is, written where names stand."""
+    return sum(1 for name in names if _DATE.search(name) and not _DATE.fullmatch(name.strip())) >= _SERIES
 
 
 def _nameless_persons(table: Table) -> bool:
@@ -87,7 +121,7 @@ def _nameless_persons(table: Table) -> bool:
         values = numbers(table, at)
         different = len(set(cells))
         if None in values:
-            if different > 0.9 * len(cells):
+            if different > 0.9 * len(cells) and not _PREFIXED.fullmatch(cells[0]):
                 return False
         else:
             written = [value for value in values if value is not None]
@@ -101,13 +135,26 @@ def _is_headless(table: Table) -> bool:
         at for at, name in enumerate(table.header) if number(name, decimal_comma=table.decimal_comma) is None
     ]
     return len(words_of_it) < len(table.header) and all(
-        table.header[at] in table.column(at)[:_LINES] for at in words_of_it
+        table.header[at] in table.column(at)[:_LINES] or _PREFIXED.fullmatch(table.header[at]) for at in words_of_it
     )
 
 
 def _is_hash(value: str) -> bool:
     """Return whether a value is a pseudonym that was made by a hash; checksums of files are longer."""
     return bool(_HASH.fullmatch(value)) and not value.isdecimal() and any(letter.isdigit() for letter in value)
+
+
+def _are_digests(cells: Sequence[str]) -> bool:
+    """Return whether a column is of digests that never repeat: of persons, where no file stands beside them."""
+    return (
+        len(cells) >= _FEW
+        and len(set(cells)) == len(cells)
+        and all(_DIGEST.fullmatch(cell.strip()) for cell in cells)
+    )
+
+
+def _names_files(cells: Sequence[str]) -> bool:
+    return any("/" in cell or _FILE.search(cell) for cell in cells[:_LINES])
 
 
 def is_coded(name: str) -> bool:
@@ -120,13 +167,15 @@ def is_public_key(cell: str) -> bool:
     return bool(_PUBLIC_KEY.fullmatch(cell.strip()))
 
 
-def _rows_are_persons(table: Table) -> bool:
+def rows_are_persons(table: Table) -> bool:
     """Return whether facts or scores of persons stand beside each other, hardly ever twice alike."""
     if len(table.rows) < _FEW:
         return False
     facts = [
         index for index, name in enumerate(table.header) if is_person_fact(name) or _mostly_dates(table.column(index))
     ]
+    if _is_summary(table) or is_crossed(table):
+        return False
     counted = any(is_count(name) for name in table.header) or any(is_statistic(name) for name in table.header)
     if counted:
         # Groups have counts beside them; exact dates and measurements of a group do not exist.
@@ -135,6 +184,28 @@ def _rows_are_persons(table: Table) -> bool:
     if facts and any(_is_plain_key(name, table.column(at)) for at, name in enumerate(table.header)):
         return True
     return (len(facts) >= 2 and _unlike(table, facts)) or _scores(table) or _measurements(table)
+
+
+def is_crossed(table: Table) -> bool:
+    """Return whether there is one row for each combination of two or three keys: a plan, and no persons."""
+    rows = len(table.rows)
+    values = {at: len(set(table.column(at))) for at in range(min(len(table.header), _FEW * 4))}
+    keys = [at for at, different in values.items() if 1 < different <= rows / 2][:_MOST_KEYS]
+    return any(
+        prod(values[at] for at in chosen)
+        == rows
+        == len({tuple(row[at : at + 1] for at in chosen) for row in table.rows})
+        for size in (2, 3)
+        for chosen in combinations(keys, size)
+    )
+
+
+def _is_summary(table: Table) -> bool:
+    """Return whether rows are named as the columns are, as in a matrix of correlations, or as statistics of them."""
+    labels = [row[0].strip().lower() for row in table.rows if row and row[0].strip()]
+    named = {name.strip().lower() for name in table.header}
+    known = sum(1 for label in labels if label in named or is_statistic(label) or label in _SUMMARY)
+    return len(labels) == len(table.rows) and known > 0.8 * len(labels)
 
 
 def _is_plain_key(name: str, cells: Sequence[str]) -> bool:
@@ -162,8 +233,8 @@ def _measurements(table: Table) -> bool:
 
 
 def _unlike(table: Table, columns: Sequence[int]) -> bool:
-    combinations = {tuple(row[index] for index in columns if index < len(row)) for row in table.rows}
-    return len(combinations) > 0.5 * len(table.rows)
+    seen = {tuple(row[index] for index in columns if index < len(row)) for row in table.rows}
+    return len(seen) > 0.5 * len(table.rows)
 
 
 def _is_exact(cells: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from ..formats.table import number
 from ..subject import Table
-from .column_names import is_count, is_total
+from .column_names import is_count, is_total, per_many
 
 _LEAST_ROWS = 2
 
@@ -16,7 +16,9 @@ def numbers(table: Table, column: int) -> list[Decimal | None]:
 
 
 def whole_of(name: str, shares: Sequence[Decimal | None]) -> Decimal:
-    """Return what stands for all: 1 for fractions, 100 for percentages."""
+    """Return what stands for all: 1 for fractions, 100 for percentages, 1000 for rates per thousand."""
+    if (many := per_many(name)) is not None:
+        return Decimal(many)
     written = [share for share in shares if share is not None]
     return Decimal(1) if written and max(written) <= 1 and "percent" not in name.lower() else Decimal(100)
 

@@ -1,17 +1,20 @@
 """Finds counts of persons between one and the threshold."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..findings import Code, Finding, found
 from ..formats.table import counted, whole
 from ..promise import Kind, Promise
 from ..subject import Subject, Table
 from ..thresholds import Policy
-from .column_names import is_allele_count, is_count, is_known_other
+from .column_names import is_allele_count, is_count, is_known_other, is_other_unit
 from .grid import read_grid
 from .rounding import midpoint_columns
+from .spoken_counts import NUMBERS
 
+_TALLY = re.compile(r"\|{1,200}|I{1,3}")
+_SHARE = re.compile(r"\d{1,6} ?/ ?\d{1,7}")
 _OF = re.compile(r"(\d{1,6}) ?(?:(?:/|of) ?\d{1,7}|[(\[]\d{1,3}(?:[.,]\d{1,3})? ?%?[)\]])")
 
 
@@ -25,6 +28,10 @@ def check(subject: Subject) -> Iterator[Finding]:
         if index in rounded:
             continue  # a 3 stands for 1 to 6 persons
         code = _code_for(name, subject.promise)
+        if subject.promise is None and code is not None and counts_genes(table.header):
+            continue
+        if code is None and subject.promise is None and _is_of_parts(name, table.column(index)):
+            code = Code.SMALL_COUNT
         cells = [_part(cell) for cell in table.column(index)] if code else list(map(whole, table.column(index)))
         if code is not None:
             for row, value in enumerate(cells, start=1):
@@ -55,10 +62,33 @@ def _code_for(name: str, promise: Promise | None) -> Code | None:
     return Code.SMALL_COUNT if is_count(name) else None
 
 
+def counts_genes(header: Sequence[str]) -> bool:
+    """Return whether a table is of terms with the genes in them, as tools of enrichment write it."""
+    return bool(
+        {"generatio", "bgratio", "geneid", "overlap_genes", "leading_edge"}
+        & {name.strip().lower() for name in header}
+    )
+
+
+def _is_of_parts(name: str, cells: Sequence[str]) -> bool:
+    """Return whether cells are so many of so many, whatever they are called; not of genes, and no days."""
+    written = [cell.strip() for cell in cells if cell.strip()]
+    shares = [cell for cell in written if _SHARE.fullmatch(cell)]
+    if not shares or len(shares) < 0.8 * len(written) or is_other_unit(name) or "date" in name.lower():
+        return False
+    pairs = [tuple(map(int, cell.split("/"))) for cell in shares]
+    return all(part <= whole_one for part, whole_one in pairs)
+
+
 def _part(cell: str) -> int | None:
     """Return the count that a cell holds, alone, as one of so many, or with its share: `3/120`, `3 (2.5)`."""
-    of = _OF.fullmatch(cell.strip())
-    return int(of[1]) if of else counted(cell)
+    plain = cell.strip()
+    of = _OF.fullmatch(plain)
+    if of is not None:
+        return int(of[1])
+    if _TALLY.fullmatch(plain):
+        return len(plain)
+    return NUMBERS.get(plain.lower(), counted(cell))
 
 
 def _unclear(cells: list[int | None], *, policy: Policy) -> bool:

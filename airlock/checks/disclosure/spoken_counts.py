@@ -7,7 +7,7 @@ from ..findings import Code, Finding, Severity, found
 from ..subject import Prose, Subject
 
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_NUMBERS = {word: value for value, word in enumerate(_WORDS, start=1)}
+NUMBERS = {word: value for value, word in enumerate(_WORDS, start=1)}
 _PERSONS = (
     r"(?:patients?|persons?|people|participants?|subjects?|individuals?|carriers?|women|woman|men|man|children|child"
     r"|boys?|girls?|deaths?|died|cases?|Patient(?:en|innen)|Personen|Fälle|Todesfälle)"
@@ -43,4 +43,4 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _value(text: str) -> int:
-    return int(text) if text.isdecimal() else _NUMBERS[text.lower()]
+    return int(text) if text.isdecimal() else NUMBERS[text.lower()]

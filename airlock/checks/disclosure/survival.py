@@ -10,7 +10,9 @@ from .column_names import is_at_risk, is_percent, is_survival, words
 from .shares import numbers
 
 _HALF = Decimal("0.5")
-_EVENTS = frozenset({"event", "events", "deaths", "died", "death", "failures", "censored", "censor", "d"})
+_EVENTS = frozenset(
+    {"event", "events", "deaths", "died", "death", "failures", "censored", "censor", "d", "observed", "removed"}
+)
 _TIME = frozenset({"time", "days", "day", "months", "month", "weeks", "week", "years", "year", "t", "interval"})
 _FINE = 20
 
@@ -26,7 +28,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     risks = [at for at, name in enumerate(table.header) if is_at_risk(name)]
     if not curves and not risks:
         return
-    if not any(words(name) & _TIME for name in table.header):
+    if not any(words(name) & _TIME or {"event", "at"} <= words(name) for name in table.header):
         return
     least = subject.policy.min_count
     for at, name in enumerate(table.header):

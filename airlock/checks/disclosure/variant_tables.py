@@ -8,7 +8,7 @@ from ..subject import Subject, Table
 from .column_names import is_count, words
 from .shares import numbers
 
-_FREQUENCY = frozenset({"af", "eaf", "maf", "freq", "frequency", "a1freq", "raf"})
+_FREQUENCY = frozenset({"af", "eaf", "maf", "freq", "freqs", "frequency", "a1freq", "raf"})
 _ALLELES = frozenset({"ref", "alt", "allele", "a1", "a2", "ea", "oa", "snp", "rsid", "variant", "marker", "pos"})
 _TOTALS = frozenset({"an", "nchrobs", "obs_ct", "allele_ct", "n_alleles", "allele_number"})  # two alleles a person
 _HALF = Decimal("0.5")

@@ -11,7 +11,7 @@ _PLAIN = re.compile(
     r"|FILTER=<ID=(?:PASS|FAIL),.{0,80}>|INFO=<ID=[A-Za-z0-9_.]{1,40},Number=[AGR.\d]{1,4},Type=[A-Za-z]+,.{0,400}>"
     r"|ALT=<ID=[A-Z:]{1,20},.{0,80}>|FORMAT=<.{0,500}>)"
 )
-_PERSONS = re.compile(r"##(?:SAMPLE|PEDIGREE|META|pedigreeDB|INDIVIDUAL|GVCFBlock)\b", re.IGNORECASE)
+_PERSONS = re.compile(r"##(?:SAMPLES?|PEDIGREE|META|pedigreeDB|INDIVIDUALS?|CARRIERS|GVCFBlock)\b", re.IGNORECASE)
 
 
 def check(subject: Subject) -> Iterator[Finding]:

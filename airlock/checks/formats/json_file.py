@@ -13,7 +13,10 @@ _MAX_DEPTH = 24
 _MAX_NODES = 1_000_000
 _MAX_TABLES = 2000
 _MAX_CELLS = 2_000_000
+# Where models that keep what they were trained on write it.
+_TRAINING = frozenset({"sv", "support_vectors", "x_train", "train_x", "fit_x", "training_data", "exemplars"})
 _LONG = 200
+_FLAT, _FEW_PLACES, _MANY_LISTS = 3, 4, 15
 # A list this long has a value for each person more often than a point for each step of a curve.
 MANY_VALUES = 500
 _PERSONLESS = frozenset(
@@ -129,10 +132,13 @@ class _Walk:
         lists = [one for one in value if isinstance(one, list)]
         scalars = [one for one in value if not isinstance(one, (dict, list))]
         if len(objects) > 1:
-            names = list(dict.fromkeys(key for one in objects for key in one))
+            spread = [_flat(one) for one in objects]
+            names = list(dict.fromkeys(key for one in spread for key in one))
             if len(names) * len(objects) > _MAX_CELLS:
                 raise refuse(Code.TOO_LARGE)
-            self._add(_table(tuple(names), [tuple(_cell(one.get(key)) for key in names) for one in objects]))
+            self._add(_table(tuple(names), [tuple(_cell(one.get(key)) for key in names) for one in spread]))
+        if lists and name.lower().strip("_") in _TRAINING:
+            self.seen.append(found(Code.ROW_LEVEL, row=self.nodes))
         if len(lists) > 1 and len({len(one) for one in lists}) == 1:
             self._add(_headed(lists))
         if len(scalars) >= MANY_VALUES and len(set(map(_cell, scalars))) > 2:
@@ -159,6 +165,19 @@ class _Walk:
         if len(self.tables) >= _MAX_TABLES or self.cells > _MAX_CELLS:
             raise refuse(Code.TOO_MANY_MEMBERS)
         self.tables.append(table)
+
+
+def _flat(value: dict[str, Value], depth: int = 0) -> dict[str, Value]:
+    """Return what an object holds as one row, what stands deeper by its path: `demographics.age`, `coordinates.1`."""
+    row: dict[str, Value] = {}
+    for key, inside in value.items():
+        few = isinstance(inside, list) and 0 < len(inside) <= _FEW_PLACES and not _nested(inside)
+        one = {str(at): cell for at, cell in enumerate(inside, start=1)} if few else inside
+        if isinstance(one, dict) and one and depth < _FLAT:
+            row |= {f"{key}.{inner}": cell for inner, cell in _flat(one, depth + 1).items()}
+        else:
+            row[key] = one
+    return row
 
 
 def _is_prose(text: str) -> bool:
@@ -188,6 +207,12 @@ def _by_column(value: dict[str, Value]) -> Table | None:
     """An object of lists of one length, or of objects with the same keys: columns beside each other."""
     lists = {key: one for key, one in value.items() if isinstance(one, list) and one and not _nested(one)}
     if len(lists) > 1 and len({len(one) for one in lists.values()}) == 1:
+        width = len(next(iter(lists.values())))
+        if len(lists) > max(_MANY_LISTS, width):  # more of them than they are long: each is a row
+            return _table(
+                ("key", *(f"column {n}" for n in range(1, width + 1))),
+                [(key, *(_cell(cell) for cell in one)) for key, one in lists.items()],
+            )
         return _table(
             tuple(lists), list(zip(*([_cell(cell) for cell in one] for one in lists.values()), strict=True))
         )

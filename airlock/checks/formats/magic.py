@@ -57,7 +57,16 @@ _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
     (b"MM\0*", Format.OTHER),
 )
 _BINARY_ONLY = (b"BM", b"\x6c\x1b")
-_PERSON_HEADERS = (b"#FID", b"#IID", b"FID\tIID", b"FID IID", b"Hugo_Symbol\t", b"#version 2.4")
+_PERSON_HEADERS = (
+    b"#FID",
+    b"#IID",
+    b"FID\tIID",
+    b"FID IID",
+    b"Hugo_Symbol\t",
+    b"#version 2.4",
+    b"MSH|",
+    b"BEGIN:VCARD",
+)
 _SAM = re.compile(rb"@(?:HD|SQ|RG|PG|CO)\t|[^\s@]{1,254}\t\d{1,4}\t[^\t]+\t\d+\t\d+\t(?:\*|(?:\d+[MIDNSHP=X])+)\t")
 _FASTQ = re.compile(rb"@[^\n]+\n[ACGTNacgtn.]+\r?\n\+")
 _FASTA = re.compile(rb"[>;][^\n]*\n(?:[ACGTUNRYKMSWBDHVacgtunrykmswbdhv*\-]{20,}\r?\n?|[ACGTUNacgtun]{6,}\r?\n>)")

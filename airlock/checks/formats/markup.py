@@ -12,6 +12,7 @@ from ..thresholds import Policy
 
 _LONGEST = 8 << 20
 _MAX_TAGS = 300_000
+_FEWEST_MARKS, _MOST_NAMES = 5, 50
 _RUNS = frozenset(["script", "iframe", "object", "embed", "applet", "frame", "form", "base", "portal"])
 _LOADS = frozenset(["src", "href", "data", "poster", "srcset", "background", "action", "formaction", "xlink:href"])
 _UNSEEN = re.compile(
@@ -52,6 +53,7 @@ def read(text: str, *, policy: Policy, nest: Nest) -> Bundle:
         Subject("words", Format.TEXT, Prose(tuple(" ".join(line.split()) for line in reader.lines())), policy),
         *(Subject("script", Format.TEXT, Prose(tuple(one.splitlines())), policy) for one in reader.scripts),
         *(Subject("table", Format.TABLE, _table(rows), policy) for rows in reader.tables if len(rows) > 1),
+        *(Subject("table", Format.TABLE, one, policy) for one in _marks(reader.marked)),
         *(nest("data", content) for content in reader.data),
     ]
     shown = tuple(one for one in members if not isinstance(one.model, Prose) or one.model.lines)
@@ -94,6 +96,7 @@ class _Reader(HTMLParser):
         self.scripts: list[str] = []
         self.tables: list[list[list[str]]] = []
         self.data: list[bytes] = []
+        self.marked: list[dict[str, str]] = []
         self.open: list[str] = []
         self._words: list[str] = []
         self._tags = 0
@@ -112,6 +115,8 @@ class _Reader(HTMLParser):
         named = {key: value or "" for key, value in attrs}
         for key, value in named.items():
             self._attribute(tag, key, value)
+        if marks := {key: value for key, value in named.items() if key.startswith("data-")}:
+            self.marked.append(marks)
         if tag == "meta" and "refresh" in named.get("http-equiv", "").lower():
             self._see(Code.ACTIVE_CONTENT)
         if "hidden" in named or (tag == "input" and named.get("type") == "hidden"):
@@ -122,7 +127,7 @@ class _Reader(HTMLParser):
             self.tables[-1].append([])
         elif tag in ("td", "th") and self.tables and self.tables[-1]:
             self.tables[-1][-1].append("")
-        if tag in ("p", "br", "div", "tr", "li", "h1", "h2", "h3", "h4", "td", "th"):
+        if tag in ("p", "br", "div", "tr", "li", "dt", "dd", "option", "h1", "h2", "h3", "h4", "td", "th"):
             self._words.append("\n" if tag not in ("td", "th") else "  ")
 
     def _attribute(self, tag: str, key: str, value: str) -> None:
@@ -168,6 +173,14 @@ class _Reader(HTMLParser):
 
     def _see(self, code: Code) -> None:
         self.seen.append(found(code, row=self.getpos()[0]))
+
+
+def _marks(marked: list[dict[str, str]]) -> list[Table]:
+    """Return what tags carry in their own attributes as a table, a row a tag."""
+    names = tuple(dict.fromkeys(key for one in marked for key in one))
+    if len(marked) < _FEWEST_MARKS or not 1 < len(names) <= _MOST_NAMES:
+        return []
+    return [Table(names, tuple(tuple(one.get(name, "") for name in names) for one in marked), "", "utf-8")]
 
 
 def _table(rows: list[list[str]]) -> Table:

@@ -33,6 +33,8 @@ from .budget import Budget
 
 _MAX_LAYERS = 3
 _LIST = 1
+_GAP = re.compile(r"(?:\r?\n[ \t,;]*){2,}")
+_MOST_BLOCKS = 50
 _WORD = re.compile(r"[^\s,;|]{1,60}")
 _PICTURES = {Format.PNG: png.read, Format.JPEG: camera.read_jpeg, Format.GIF: camera.read_gif}
 _DELIMITER = {Promised.TSV: "\t", Promised.CSV: ","}
@@ -162,6 +164,12 @@ def _read(content: bytes, kind: Format, frame: _Frame, *, depth: int) -> tuple[F
 
 def _read_text(content: bytes, frame: _Frame, *, depth: int) -> tuple[Format, Model]:
     text, encoding = table.decode(content)
+    if frame.promise is None and (blocks := _blocks(text)):
+        tables = (table.read(one, delimiter=mark, encoding=encoding, policy=frame.policy) for _, one, mark in blocks)
+        members = [Subject("table", Format.TABLE, one, frame.policy) for one in tables]
+        if said := tuple(line for lines, _, _ in blocks for line in lines):
+            members.append(Subject("comments", Format.TEXT, Prose(said, encoding), frame.policy))
+        return Format.TABLE, Bundle(tuple(members))
     if frame.promise is None and text.startswith("#"):
         above, below = table.comments(text)
         delimiter = table.sniff(below) if above else None
@@ -177,12 +185,28 @@ def _read_text(content: bytes, frame: _Frame, *, depth: int) -> tuple[Format, Mo
         lines = [line for line in text.splitlines() if line.strip()]
         # One word a line is a table of one column, such as a list of genes, or of persons.
         if promised is None and len(lines) > _LIST and all(_WORD.fullmatch(line.strip()) for line in lines):
-            return Format.TABLE, table.read(text, delimiter="\t", encoding=encoding, policy=frame.policy)
+            rare = table.sniff(text, table.RARE_DELIMITERS) or "\t"
+            return Format.TABLE, table.read(text, delimiter=rare, encoding=encoding, policy=frame.policy)
         spaced = table.read_spaced(text, encoding=encoding, policy=frame.policy) if promised is None else None
         if spaced is not None:
             return Format.TABLE, spaced
         return Format.TEXT, Prose(tuple(text.splitlines()), encoding)
     return Format.TABLE, table.read(text, delimiter=delimiter, encoding=encoding, policy=frame.policy)
+
+
+def _blocks(text: str) -> list[tuple[tuple[str, ...], str, str]]:
+    """Return tables below each other, each with its comments and delimiter, if a text is nothing but such."""
+    parts = [part for part in _GAP.split(text) if part.strip()]
+    if not 1 < len(parts) <= _MOST_BLOCKS:
+        return []
+    blocks = []
+    for part in parts:
+        above, below = table.comments(part) if part.startswith("#") else ((), part)
+        mark = table.sniff(below)
+        if mark is None:
+            return []
+        blocks.append((above, below, mark))
+    return blocks
 
 
 def _read_json(text: str, frame: _Frame, *, depth: int) -> tuple[Format, Model]:

@@ -3,19 +3,28 @@
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import islice, takewhile
+from functools import partial
+from itertools import islice, pairwise, takewhile
 
 from ..subject import Table
 
+_WORD = re.compile(r"\S+")
 _GAP = re.compile(r"\s{2,}|\t")
 _LATEX_WORD = re.compile(r"\\[a-zA-Z]+\*?")
-_RULE = re.compile(r"[\s|+=:-]*")
+_RULE = re.compile(r"[\s|+=:─═┌┬┐├┼┤└┴┘╞╪╡╔╦╗╠╬╣╚╩╝-]*")
+_BARS = str.maketrans("│┆┃║╎", "|||||")
+_TYPES = re.compile(r"[\s|]*(?:(?:<[a-z0-9+]{2,6}>|[iuf](?:8|16|32|64)|str|bool|cat|date)[\s|]+){2,60}")
+_LIMIT = re.compile(r"\b(lower|upper) \d{2}% CI\b")  # as R names two columns of a curve
+_VECTOR = re.compile(r"\s*\$ ([\w.]{1,60})\s*(?::\s?(?:int|num|chr|Factor[^:]{0,80}|logi)|<\w{2,5}>)\s(.{3,})")
 _EDGES = " \t'\"()[]{}|;,"
 _CONSTANT = re.compile(r"""\s*(?:"([^"\n]{0,200})"|'([^'\n]{0,200})'|([+-]?\d[\d.eE+-]{0,30})L?)\s*([,)\]])""")
 _OPENING = re.compile(r"c\(|[(\[]")
 _NAME = re.compile(r"""([A-Za-z_][\w.]{0,60})["']?[ \t]{0,4}(?:=|:|<-)[ \t]{0,4}$""")
+_FACT = re.compile(r"""[\s-]{0,20}["']?([A-Za-z_][\w .-]{0,40}?)["']?[ \t]{0,20}[:=|;][ \t]{0,20}(\S.{0,200})$""")
 _FEWEST_ROWS = 3
+_FEWEST_RECORDS, _WIDEST_CROSS = 5, 30
 _MAX_LINE = 4000
 _MAX_OBJECTS = 300
 _MAX_NAMES = 2000
@@ -28,7 +37,9 @@ Splitter = Callable[[str], list[str]]
 def tables(lines: tuple[str, ...]) -> Iterator[Numbered]:
     """Yield each table with the number of the line where it starts."""
     made = 0
-    for reading in (_printed, _spaced, _delimited, _literals):
+    lines = tuple(_LIMIT.sub(r"\1", line.translate(_BARS)) for line in lines)
+    lines = _named_sides(lines)
+    for reading in (_crossed, _printed, _spaced, _delimited, _literals, _vectors, _records):
         for one in reading(lines):
             yield one
             made += 1
@@ -47,7 +58,7 @@ def _spaced(lines: tuple[str, ...]) -> Iterator[Numbered]:
 
 
 def _delimited(lines: tuple[str, ...]) -> Iterator[Numbered]:
-    for mark in ",;|\t":
+    for mark in ",;|\t~^:":
         if sum(mark in line for line in lines) >= _FEWEST_ROWS:
             yield from _runs(lines, lambda line, mark=mark: _cells(line, mark))  # type: ignore[misc]
 
@@ -65,8 +76,8 @@ def _runs(lines: tuple[str, ...], split: Splitter) -> Iterator[Numbered]:
     start = 0
     before: tuple[str, ...] = ()
     for number, line in enumerate((*lines, ""), start=1):
-        if line.strip() and _RULE.fullmatch(line[:_MAX_LINE]):
-            continue  # the line under a header
+        if line.strip() and (_RULE.fullmatch(line[:_MAX_LINE]) or _TYPES.fullmatch(line[:_MAX_LINE] + " ")):
+            continue  # the line under a header, or one of types
         cells = tuple(cell.strip(_EDGES) for cell in split(line[:_MAX_LINE]))
         if block and len(cells) == len(block[-1]):
             block.append(cells)
@@ -83,6 +94,78 @@ def _headed(block: list[tuple[str, ...]], before: tuple[str, ...]) -> Table:
     if len(before) == width - 1:  # the column of row numbers has no name
         return Table(("", *before), tuple(block), "", "utf-8")
     return Table(block[0], tuple(block[1:]), "", "utf-8")
+
+
+def _crossed(lines: tuple[str, ...]) -> Iterator[Numbered]:
+    """A line of words, then lines of a word and a whole number for each: R's print of a cross table."""
+    cells = [line.split()[:_WIDEST_CROSS] if len(line) < _MAX_LINE else [] for line in lines]
+    for at, names in enumerate(cells):
+        if len(names) < 2 or any(name[0].isdecimal() for name in names):
+            continue
+        rows = list(takewhile(partial(_is_of_counts, width=len(names) + 1), cells[at + 1 :]))
+        if len(rows) > 1:
+            yield at + 1, Table(("", *names), tuple(map(tuple, rows)), " ", "utf-8")
+
+
+def _is_of_counts(row: list[str], *, width: int) -> bool:
+    return len(row) == width and all(map(str.isdecimal, row[1:]))
+
+
+def _named_sides(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Return lines with the names of rows, which pandas prints below those of columns, before the latter."""
+    joined = list(lines)
+    for at, (line, below) in enumerate(pairwise(lines[:_MAX_NAMES])):
+        words = _WORD.finditer(line[:_MAX_LINE])
+        first = next(words, None)
+        start = first if first is None or first.start() else next(words, None)
+        name = below.rstrip()
+        if start is None or any(word[0].isdecimal() for word in line[:_MAX_LINE].split()):
+            continue  # no names of columns
+        if 0 < len(name) < start.start() and not any(map(str.isdecimal, name)):
+            joined[at], joined[at + 1] = "", name + line[len(name) :]
+    return tuple(joined)
+
+
+def _vectors(lines: tuple[str, ...]) -> Iterator[Numbered]:
+    """The first values of each column, as R's `str` and `glimpse` show a data frame."""
+    columns: list[tuple[str, list[str]]] = []
+    start = 0
+    for number, line in enumerate((*lines, ""), start=1):
+        match = _VECTOR.match(line[:_MAX_LINE])
+        if match is not None:
+            start = start or number
+            values = (cell.strip(_EDGES) for cell in re.split(r",\s*|\s+", match[2].rstrip(" .…")))
+            columns.append((match[1], [cell for cell in values if cell]))
+        elif columns:
+            length = min(len(cells) for _, cells in columns)
+            if len(columns) > 1 and length >= _FEWEST_ROWS:
+                names = tuple(name for name, _ in columns)
+                yield (
+                    start,
+                    Table(names, tuple(zip(*(cells[:length] for _, cells in columns), strict=True)), "", "utf-8"),
+                )
+            columns, start = [], 0
+
+
+def _records(lines: tuple[str, ...]) -> Iterator[Numbered]:
+    """Facts below each other, a name and a value a line, the same names again for each record."""
+    rows: list[dict[str, str]] = []
+    start = 0
+    for number, line in enumerate(lines, start=1):
+        match = _FACT.match(line[:_MAX_LINE])
+        if match is None:
+            continue
+        start = start or number
+        if not rows or match[1] in rows[-1]:
+            rows.append({})
+        rows[-1][match[1]] = match[2].strip(_EDGES)
+    often = Counter(name for row in rows for name in row)
+    names = [name for name, many in often.items() if many > 0.5 * len(rows)]
+    if len(rows) >= _FEWEST_RECORDS and 1 < len(names) <= _MAX_NAMES:
+        yield (
+            start,
+            Table(tuple(names), tuple(tuple(row.get(name, "") for name in names) for row in rows), "", "utf-8"),
+        )
 
 
 def marked(lines: tuple[str, ...]) -> Iterator[Numbered]:

@@ -18,6 +18,7 @@ from ..thresholds import Policy
 MISSING = "NA"
 _BLANK = frozenset({"", "NA", "NaN", "nan", "."})
 _DELIMITERS = ("\t", ";", ",", "|")
+RARE_DELIMITERS = ("~", "^", ":")  # only where a line has no other space
 _NUMBER = re.compile(r"[+-]?(?:\d{1,18}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,3})?")
 _COMMA_NUMBER = re.compile(r"[+-]?\d{1,18},\d{1,18}")
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})")
@@ -62,11 +63,11 @@ def comments(text: str) -> tuple[tuple[str, ...], str]:
     return tuple(line.rstrip("\r\n") for line in lines[:count]), "".join(lines[count:])
 
 
-def sniff(text: str) -> str | None:
+def sniff(text: str, marks: Sequence[str] = _DELIMITERS) -> str | None:
     """Return the delimiter that splits nearly every line into the same number of cells, or None for prose."""
     lines = [line for line in text.splitlines()[:_LINES_TO_SNIFF] if line.strip("\ufeff\0 ")]
     best: tuple[int, str] | None = None
-    for delimiter in _DELIMITERS:
+    for delimiter in marks:
         try:
             widths = [len(row) for row in csv.reader(lines, delimiter=delimiter)]
         except csv.Error:

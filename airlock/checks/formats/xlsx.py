@@ -13,6 +13,7 @@ Text = Callable[[str, list[str]], Subject]
 _SHEET = re.compile(r"xl/(?:worksheets|chartsheets)/[^/]+\.xml")
 _CELL = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 _MAX_CELLS = 2_000_000
+_LONG_CHOICE = 10  # values that a cell may take, which only its menu shows
 _WHITE = re.compile(r"(?:[0-9A-Fa-f]{2})?[Ff]{6}")
 
 
@@ -77,6 +78,8 @@ def _workbook(workbook: Document) -> Iterator[Finding]:
             "_xlnm."
         ):
             yield found(Code.HIDDEN_CELLS)
+        elif "!" not in node.text:
+            yield found(Code.HIDDEN_CELLS)  # the name of a value, which stands in no cell
     if workbook.root.named("externalReference", "oleSize"):
         yield found(Code.ACTIVE_CONTENT)
 
@@ -85,6 +88,9 @@ def _outline(sheet: Node, unseen: frozenset[str]) -> Iterator[Finding]:
     for node in sheet.named("col"):
         if _true(node, "hidden") or node.attributes.get("width") in ("0", "0.0"):
             yield found(Code.HIDDEN_CELLS, column=_number(node.attributes.get("min")))
+    for node in sheet.named("formula1", "formula2"):
+        if node.text.strip().startswith('"') and node.text.count(",") >= _LONG_CHOICE:
+            yield found(Code.HIDDEN_CELLS)
     for node in sheet.named("row"):
         if _true(node, "hidden") or node.attributes.get("ht") in ("0", "0.0"):
             yield found(Code.HIDDEN_CELLS, row=_number(node.attributes.get("r")))
