@@ -32,6 +32,8 @@ def draft(
         "parameters": parameters(outline),
         "targets": "full",
     }
+    laid = list(dict.fromkeys(path for one in outline.configs for path in one.laid))
+    drafted |= {"work": laid} if laid else {}
     clear = sheets.draft(outline, said.get("inputs") or drafted["inputs"], said.get("clear") or [], opened=opened)
     drafted["inputs"] = sheets.narrowed(drafted["inputs"], clear)
     kept = {name: said.get(name, value) for name, value in drafted.items()} | ({"clear": clear} if clear else {})
@@ -79,7 +81,13 @@ def parameters(outline: Outline) -> dict[str, Any]:
         text = rule.first("shell")
         for key in _IN_SHELL.findall(str(text.value)) if text is not None else ():
             known.setdefault(key, None)
-    properties = {key: _schema(default) for key, default in sorted(known.items()) if key not in OURS}
+    properties = {
+        key: _schema(default) if own is None else schema_of(own)
+        for key, default in sorted(known.items())
+        for own in [outline.own(key)]
+        # Lists and maps of the workflow's own stay what they are: no schema of plain values has them.
+        if key not in OURS and not isinstance(own, dict | list)
+    }
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 

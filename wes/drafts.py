@@ -1,9 +1,13 @@
 """Drafts what a manifest says of a workflow's commands, from its outline (T18)."""
 
+import re
+from collections.abc import Iterator
 from string import Formatter
 from typing import Any
 
-from wes.commands import RULE, plain_hole
+from pydantic import JsonValue
+
+from wes.commands import MOST_VALUES, RULE, plain_hole
 from wes.outline import Argument, Outline, Rule
 
 FREE: dict[str, Any] = {"free": True}
@@ -24,10 +28,11 @@ def draft_command(rule: Rule, outline: Outline) -> dict[str, Any]:
     """Return what the manifest may say of one rule."""
     text = rule.first("shell")
     if text is not None and text.kind == "text" and isinstance(text.value, str):
-        return _bound({"shell": text.value}, _shell_holes(text.value, rule, outline), rule)
+        shell = spelled(text.value, rule)
+        return _bound({"shell": shell}, _shell_holes(shell, rule, outline), rule)
     if "notebook" not in rule.directives and rule.scripts and rule.scripts[0].path.endswith(".py"):
         said = {"script": rule.scripts[0].path, "digest": rule.scripts[0].digest}
-        return _bound(said, _script_holes(rule), rule)
+        return _bound(said, _script_holes(rule, outline), rule)
     return dict(FREE)
 
 
@@ -42,9 +47,10 @@ def untyped(rule: Rule, outline: Outline) -> list[str]:
     """Return the holes of a rule for which no type can be drafted."""
     text = rule.first("shell")
     if text is not None and isinstance(text.value, str) and text.kind == "text":
-        return [name for name in _named(text.value) or [] if _type(_source(name, rule, outline), joined=True) is None]
+        names = _named(spelled(text.value, rule)) or []
+        return [name for name in names if _type(_source(name, rule, outline), outline, joined=True) is None]
     if rule.scripts:
-        return [name for name, value in _params(rule) if _type(value, joined=False) is None]
+        return [name for name, value in _params(rule) if _type(value, outline, joined=False) is None]
     return []
 
 
@@ -64,7 +70,7 @@ def _shell_holes(text: str, rule: Rule, outline: Outline) -> dict[str, Any] | No
     names = _named(text)
     if names is None:
         return None
-    holes = {name: _type(_source(name, rule, outline), joined=True) for name in names}
+    holes = {name: _type(_source(name, rule, outline), outline, joined=True) for name in names}
     return None if None in holes.values() else holes
 
 
@@ -76,9 +82,56 @@ def _source(name: str, rule: Rule, outline: Outline) -> Argument | None:
     return found[0] if len(found) == 1 else None
 
 
-def _script_holes(rule: Rule) -> dict[str, Any] | None:
-    holes = {name: _type(value, joined=False) for name, value in _params(rule)}
+def _script_holes(rule: Rule, outline: Outline) -> dict[str, Any] | None:
+    holes = {name: _type(value, outline, joined=False) for name, value in _params(rule)}
+    # A script is told all of the configuration; what no schema has is known by its letters.
+    asked = {one.path.partition(".")[0] for one in outline.reads}
+    for key in dict.fromkeys(key for one in outline.configs for key in one.values):
+        own = outline.own(key)
+        if key not in asked or isinstance(own, dict | list):
+            leaves = list(_leaves(own))
+            holes[f"config.{key}"] = {"enum": leaves} if 0 < len(leaves) <= MOST_VALUES else None
     return None if None in holes.values() else holes
+
+
+def _leaves(value: JsonValue) -> Iterator[str | int | float | bool]:
+    """Yield what a value of a configuration holds, keys too, each once."""
+    waiting, seen = [value], []
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, dict):
+            waiting += [*one, *one.values()]
+        elif isinstance(one, list):
+            waiting += one
+        elif one is not None and (type(one), one) not in seen:
+            seen.append((type(one), one))
+            yield one
+
+
+def spelled(text: str, rule: Rule) -> str:
+    """Return a template in which params with wildcards stand by their own text: {params.x} is filled in twice."""
+    for name, one in _params(rule):
+        if one.kind == "text" and not one.marks and (wildcards := _wildcards(str(one.value))):
+            text = text.replace(f"{{{name}}}", wildcards)
+    return text
+
+
+def _wildcards(text: str) -> str | None:
+    """Return a param's text as a command has it; None if it has no wildcards, or what else stands in braces."""
+    try:
+        parts = list(Formatter().parse(text))
+    except ValueError:
+        return None
+    if not any(name for _, name, _, _ in parts) or any(how or conversion for _, _, how, conversion in parts):
+        return None
+    whole = ""
+    for literal, name, _, _ in parts:
+        whole += literal.replace("{", "{{").replace("}", "}}")
+        if name is not None:
+            if not re.fullmatch(r"[A-Za-z_]\w*", name):
+                return None
+            whole += f"{{wildcards.{name}}}"
+    return whole
 
 
 def _params(rule: Rule) -> list[tuple[str, Argument]]:
@@ -88,7 +141,7 @@ def _params(rule: Rule) -> list[tuple[str, Argument]]:
     ]
 
 
-def _type(value: Argument | None, *, joined: bool) -> Any:
+def _type(value: Argument | None, outline: Outline, *, joined: bool) -> Any:
     """Return the type of a hole, or None: code that makes text has none."""
     if value is None or value.marks:
         return None
@@ -100,8 +153,17 @@ def _type(value: Argument | None, *, joined: bool) -> Any:
         case "texts" if isinstance(value.value, list):
             return {"enum": [" ".join(map(str, value.value))] if joined else list(value.value)}
         case "config":
-            return {"config": value.value}
+            return _of_config(str(value.value), outline, joined=joined)
         case "count":
             return "integer"
         case _:
             return None
+
+
+def _of_config(path: str, outline: Outline, *, joined: bool) -> Any:
+    own = outline.own(path)
+    if own is None or ("." not in path and not isinstance(own, dict | list)):
+        return {"config": path}  # a parameter of the manifest
+    if isinstance(own, list) and all(isinstance(one, str | int | float | bool) for one in own):
+        return {"enum": [" ".join(map(str, own))] if joined else own}
+    return None if isinstance(own, dict | list) else {"enum": [own]}

@@ -43,7 +43,9 @@ NETWORK = re.compile(
 _TOOLS = "curl|wget|aria2c|ssh|scp|sftp|rsync|ftp|lftp|nc|ncat|netcat|socat|telnet|aws|gsutil|gcloud|az|rclone"
 _FETCHERS = r"pip3?|conda|mamba|apt|apt-get|git\s+clone|prefetch"
 NETWORK_TOOL = re.compile(rf"(?:^|[\s;|&(`/])(?:{_TOOLS}|{_FETCHERS})(?=\s|$)")
-ABSOLUTE = re.compile(r"(?:^|[\s=<>'\"(])(/(?!dev/(?:null|stdout|stderr|shm|fd)|tmp/|run/workflow/)[A-Za-z0-9._/-]+)")
+ABSOLUTE = re.compile(
+    r"(?:^|[\s=<>'\"(])(/(?!dev/(?:null|stdout|stderr|shm|fd)|tmp/|run/workflow/)/*[A-Za-z0-9._-][A-Za-z0-9._/-]*)"
+)
 _RUNNERS = r"bash|sh|python3?|perl|Rscript|source|\.|awk -f|sed -f"
 RUNS_INPUT = re.compile(rf"(?:^|[\s;|&(])(?:{_RUNNERS})\s+\{{(?:input|params)\b")
 EVALS = re.compile(r"(?:^|[\s;|&(])(?:eval|xargs|parallel|(?:ba)?sh\s+-c)(?=\s|$)")

@@ -34,7 +34,7 @@ def against(outline: Outline, manifest: Manifest) -> Iterator[Place]:
                 yield "command-missing", *place
             case Free(), _:
                 yield "command-free", *place
-            case Shell(text=text), Shell(text=known) if text.strip() == known.strip():
+            case Shell(text=text), Shell(text=known) if text.strip() in (known.strip(), _written(rule)):
                 yield from _wider(said, own, rule)
             case ScriptCall(path=path, digest=digest), ScriptCall() if (path, digest) == (own.path, own.digest):
                 yield from _wider(said, own, rule)
@@ -79,7 +79,16 @@ def _is_about(said: Shell | ScriptCall, rule: Rule) -> bool:
     if isinstance(said, ScriptCall):
         return [(said.path, said.digest)] == [(one.path, one.digest) for one in rule.scripts]
     text = rule.first("shell")
-    return text is not None and text.kind == "text" and str(text.value).strip() == said.text.strip()
+    return text is not None and text.kind == "text" and said.text.strip() in _spellings(str(text.value), rule)
+
+
+def _written(rule: Rule) -> str:
+    text = rule.first("shell")
+    return "" if text is None else str(text.value).strip()
+
+
+def _spellings(text: str, rule: Rule) -> tuple[str, str]:
+    return text.strip(), drafts.spelled(text, rule).strip()
 
 
 def _wider(said: Shell | ScriptCall, own: Shell | ScriptCall, rule: Rule) -> Iterator[Place]:

@@ -6,7 +6,14 @@ from itertools import islice, product
 from typing import Any
 
 from strongroom.errors import BadRequest
-from wes import nextflow_commands, nextflow_published, nextflow_settings, sheets
+from wes import (
+    nextflow_commands,
+    nextflow_options,
+    nextflow_parameters,
+    nextflow_published,
+    nextflow_settings,
+    sheets,
+)
 from wes.draft_manifest import LATER, OURS, head, schema_of, slots
 from wes.nextflow_outline import Hole, NextflowOutline, Process, Script
 
@@ -14,6 +21,7 @@ MOST_TEMPLATES = 20  # as wes.nextflow_commands
 MOST_LINES = 100
 _NO_NAME = re.compile(r"[^a-z0-9_]+")
 _JOINS = re.compile(r"\bjoin\b|\btask\.ext\b")
+_WITH_UNIT = frozenset({"task.memory", "task.disk", "task.time"})  # 2 GB are two words
 _MATCH = re.compile(r"(?:[A-Za-z0-9*][A-Za-z0-9._*-]*/)*[A-Za-z0-9*][A-Za-z0-9._*-]*")  # as airlock.contract
 
 
@@ -42,20 +50,24 @@ def draft_commands(outline: NextflowOutline) -> dict[str, Any]:
     for process in outline.processes:
         if process.kind == "exec":
             continue
-        templates = draft_templates(process)
         for name in outline.names_of(process):
-            if templates is None:
+            said = nextflow_options.said_of(name, process, outline)
+            templates = draft_templates(process, said)
+            if templates is None or nextflow_options.are_unsure(process, said):
                 free.append(name)
             else:
                 processes[name] = templates[0] if len(templates) == 1 else templates
     return {"processes": processes, "free_commands": sorted(set(free) - set(processes))}
 
 
-def draft_templates(process: Process) -> list[str] | None:
-    """Return the templates of a process; None if code makes its script, or more forms than a manifest holds."""
+def draft_templates(process: Process, said: nextflow_options.Said) -> list[str] | None:
+    """Return the templates of a process; None if code makes its script, or more forms than a manifest holds.
+
+    `said` is what holds for it under one of its names.
+    """
     templates: dict[str, None] = {}
     for script in process.scripts:
-        forms = list(islice(_forms(script, process), MOST_TEMPLATES + 1))
+        forms = list(islice(_forms(script, process, said), MOST_TEMPLATES + 1))
         if script.kind != "text" or not forms or len(forms) > MOST_TEMPLATES:
             return None
         templates |= dict.fromkeys(forms)
@@ -66,7 +78,7 @@ def draft_templates(process: Process) -> list[str] | None:
     return list(templates)
 
 
-def _forms(script: Script, process: Process) -> Iterator[str]:
+def _forms(script: Script, process: Process, said: nextflow_options.Said) -> Iterator[str]:
     """Yield the script once for each choice between literals in it, its other holes as @{holes}."""
     pieces: list[list[str]] = []
     for part in script.parts:
@@ -76,21 +88,23 @@ def _forms(script: Script, process: Process) -> Iterator[str]:
                 return
             pieces.append([text])
         else:
-            pieces.append(_choices(part.hole, process) or [f"@{{{_name(part.hole)}{_star(part.hole, process)}}}"])
+            choices = _choices(part.hole, process, said)
+            pieces.append(choices or [f"@{{{_name(part.hole)}{_star(part.hole, process)}}}"])
     for choice in product(*pieces):
         text = "".join(choice).strip()
         if text:
-            yield f"{text}\n"
+            first = "" if said.shebang is None or text.startswith("#!") else f"{said.shebang}\n"
+            yield f"{first}{text}\n"
 
 
-def _choices(hole: Hole, process: Process) -> list[str] | None:
+def _choices(hole: Hole, process: Process, said: nextflow_options.Said) -> list[str] | None:
     if hole.choices is not None:
         return list(dict.fromkeys(hole.choices))
     local = [one for one in process.locals if one.name == hole.text]
     # A name with two values is not a choice that one place shows.
     if len(local) == 1 and local[0].choices is not None:
         return list(dict.fromkeys(local[0].choices))
-    return None
+    return nextflow_options.choices(local[0].text if len(local) == 1 else hole.text, said)
 
 
 def _name(hole: Hole) -> str:
@@ -105,6 +119,8 @@ def _star(hole: Hole, process: Process) -> str:
     texts = [hole.text, *(one.text for one in process.locals if one.name in hole.names)]
     if any(_JOINS.search(text) for text in texts):
         return "*"
+    if hole.text in _WITH_UNIT:
+        return "*"
     files = {one.value.text for one in process.takes() if one.name in ("path", "file") and one.value is not None}
     return "*" if hole.text in files else ""
 
@@ -112,18 +128,24 @@ def _star(hole: Hole, process: Process) -> str:
 def images(outline: NextflowOutline) -> list[str]:
     """Return the images that processes name literally."""
     said = [one.value for process in outline.processes for one in process.all_of("container")]
-    return list(dict.fromkeys(one.literal for one in said if one is not None and one.literal is not None))
+    said += [one.value for one in nextflow_settings.read(outline).says("process.container")]
+    return list(dict.fromkeys(name for one in said if one is not None and (name := one.image) is not None))
 
 
 def parameters(outline: NextflowOutline) -> dict[str, Any]:
     """Return the schema of what else the workflow reads of its parameters."""
-    known: dict[str, Any] = {}
-    for one in outline.params:
-        key = one.name.split(".")[0]
-        value = one.default.value if one.default is not None and one.default.kind in ("text", "number") else None
-        known[key] = value if known.get(key) is None else known[key]
-    properties = {key: schema_of(value) for key, value in sorted(known.items()) if key not in OURS}
+    known = nextflow_parameters.defaults(outline)
+    properties = {key: _schema(value) for key, value in sorted(known.items()) if key not in OURS}
     return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _schema(value: Any) -> dict[str, Any]:
+    if value is None:
+        return {"description": LATER, "enum": [None], "default": None}
+    said = schema_of(value)
+    if value is nextflow_parameters.UNKNOWN:
+        del said["default"]  # what the workflow itself makes of it stays
+    return said
 
 
 def outputs(outline: NextflowOutline) -> list[dict[str, Any]]:

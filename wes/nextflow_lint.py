@@ -74,7 +74,7 @@ def lint(outline: NextflowOutline, manifest: Manifest | None, images: Mapping[st
     found += nextflow_contract.places(outline, published)
     for process in outline.processes:
         found += _process(process)
-        found += nextflow_scripts.judge(process, manifest, outline.names_of(process))
+        found += nextflow_scripts.judge(process, manifest, outline)
     if manifest is not None:
         names = manifest.images
         found += [Finding("image-without-digest", "manifest.yaml", 0, name) for name in names if name not in images]
@@ -157,13 +157,14 @@ def _unfit(output: Said) -> Iterator[str]:
 
 def _images(outline: NextflowOutline, config: nextflow_settings.Read, manifest: Manifest | None) -> Iterator[Finding]:
     selectors = {one.selector for one in config.says("process.container")}
+    alone = manifest is not None and len(manifest.images) == 1  # then it is every process's that names none
     for process in outline.processes:
         said = process.all_of("container")
-        configured = any(nextflow_published.is_selected(one, process, outline) for one in selectors)
-        if not said and process.kind != "exec" and not configured:
+        mine = {one for one in selectors if nextflow_published.is_selected(one, process, outline)}
+        if not said and process.kind != "exec" and not mine and not alone:
             yield Finding("image-none", process.file, process.line, process.name)
-        for one in said:
-            name = one.value.literal if one.value is not None else None
+        for one in said if mine <= {""} else ():  # a selector's word counts more than the process's own
+            name = one.value.image if one.value is not None else None
             if manifest is not None and name not in manifest.images:
                 yield Finding("image-unknown", process.file, one.line, (one.value.text if one.value else "")[:80])
 

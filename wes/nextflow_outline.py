@@ -1,5 +1,6 @@
 """What a Nextflow workflow's files hold, as Nextflow's own parser told it from inside its walls."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -7,6 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from strongroom.errors import BadRequest
 from wes.outline import MOST_BYTES, Line, Scalar, Short, Unreadable
 
+# As nf-core's modules write it: "${ workflow.containerEngine == 'singularity' && … ? 'https://…' : 'its/image' }".
+_BY_ENGINE = re.compile(
+    r"\$?\{?\s*workflow\.containerEngine\s*==\s*'(?:singularity|apptainer)'[^?]*\?\s*'[^']*'\s*:\s*'([^'$]+)'\s*\}?"
+)
 Names = Annotated[list[Short], Field(max_length=200)]
 
 
@@ -26,6 +31,12 @@ class Value(_Part):
     def literal(self) -> str | None:
         """The text that it is, if it is one."""
         return self.value if self.kind == "text" and isinstance(self.value, str) else None
+
+    @property
+    def image(self) -> str | None:
+        """The image that it names, if known: of a choice by container engine the last, as there is none here."""
+        found = _BY_ENGINE.fullmatch(self.text) if self.kind in ("template", "code") else None
+        return self.literal if found is None else found[1]
 
 
 class Said(_Part):

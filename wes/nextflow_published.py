@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice, product
+from typing import Any
 
-from wes import nextflow_channels
+from wes import nextflow_channels, nextflow_parameters
 from wes.nextflow_outline import NextflowOutline, Process, Said, Setting, Value
 
 RESULTS = "results"  # Nextflow's own word for outputDir
@@ -33,18 +34,19 @@ class Published:
 
 def published(outline: NextflowOutline, settings: list[Setting]) -> list[Published]:
     """Return what is published; `settings` are those of the configuration that Nextflow reads."""
-    return [*_directives(outline), *_selectors(outline, settings), *_outputs(outline, settings)]
+    known = nextflow_parameters.defaults(outline)
+    return [*_directives(outline, known), *_selectors(outline, settings, known), *_outputs(outline, settings, known)]
 
 
-def _directives(outline: NextflowOutline) -> Iterator[Published]:
+def _directives(outline: NextflowOutline, known: dict[str, Any]) -> Iterator[Published]:
     for process in outline.processes:
         for said in process.all_of("publishDir"):
             if not _is_off(said.named):
                 value = said.value or said.named.get("path")
-                yield _to_folder(process, process.file, said.line, value, said.named)
+                yield _to_folder(process, process.file, said.line, _folder(value, known), said.named)
 
 
-def _selectors(outline: NextflowOutline, settings: list[Setting]) -> Iterator[Published]:
+def _selectors(outline: NextflowOutline, settings: list[Setting], known: dict[str, Any]) -> Iterator[Published]:
     for one in settings:
         if one.name != "process.publishDir" or _is_off(one.named):
             continue
@@ -52,13 +54,13 @@ def _selectors(outline: NextflowOutline, settings: list[Setting]) -> Iterator[Pu
         for process in outline.processes:
             # A directive is in force where no selector names the process.
             if is_selected(one.selector, process, outline) and (one.selector or not process.all_of("publishDir")):
-                yield _to_folder(process, one.file, one.line, value, one.named)
+                yield _to_folder(process, one.file, one.line, _folder(value, known), one.named)
 
 
-def is_selected(selector: str, process: Process, outline: NextflowOutline) -> bool:
-    """Return whether a configuration's selector names a process; one that is no pattern names all."""
+def is_selected(selector: str, process: Process, outline: NextflowOutline, name: str | None = None) -> bool:
+    """Return whether a configuration's selector names a process, or one name of it; what is no pattern names all."""
     kind, _, pattern = selector.partition(":")
-    names = outline.names_of(process)
+    names = outline.names_of(process) if name is None else [name]
     if kind == "withLabel":
         names = [str(one.value.value) for one in process.all_of("label") if one.value is not None]
     globs = [one.rpartition(":")[2].replace(".*", "*") for one in pattern.removeprefix("!").split("|")]
@@ -67,8 +69,7 @@ def is_selected(selector: str, process: Process, outline: NextflowOutline) -> bo
     return any(fnmatchcase(name, one) for name in names for one in globs) != pattern.startswith("!")
 
 
-def _to_folder(process: Process, file: str, line: int, value: Value | None, named: Mapping[str, Value]) -> Published:
-    folder = _folder(value)
+def _to_folder(process: Process, file: str, line: int, folder: str | None, named: Mapping[str, Value]) -> Published:
     only = named.get("pattern")
     if "saveAs" in named or (only is not None and only.value is None):
         names = ["**"]
@@ -80,10 +81,10 @@ def _to_folder(process: Process, file: str, line: int, value: Value | None, name
     return Published(file, line, process.name, folder, patterns, process)
 
 
-def _outputs(outline: NextflowOutline, settings: list[Setting]) -> Iterator[Published]:
+def _outputs(outline: NextflowOutline, settings: list[Setting], known: dict[str, Any]) -> Iterator[Published]:
     named = nextflow_channels.names(outline)
     given = next((one.value for one in reversed(settings) if one.name == "outputDir" and not one.selector), None)
-    top = RESULTS if given is None else _folder(given)
+    top = RESULTS if given is None else _folder(given, known)
     declared = {one.name: one for one in outline.outputs}
     for workflow in outline.workflows:
         for channel in workflow.publishes:
@@ -92,7 +93,7 @@ def _outputs(outline: NextflowOutline, settings: list[Setting]) -> Iterator[Publ
                 continue
             paths = [one for one in said.directives if one.name == "path"]
             line = paths[-1].line if paths else channel.line
-            below = "." if not paths else _folder(paths[-1].value)
+            below = "." if not paths else _folder(paths[-1].value, known)
             folder = None if below is None or top is None else _joined(top, below)
             sources = nextflow_channels.follow(channel, workflow, named)
             if sources is None:
@@ -109,10 +110,13 @@ def _outputs(outline: NextflowOutline, settings: list[Setting]) -> Iterator[Publ
                 yield Published(said.file, line, said.name, folder, patterns, process)
 
 
-def _folder(value: Value | None) -> str | None:
-    if value is None or value.kind not in ("text", "template"):
+def _folder(value: Value | None, known: dict[str, Any]) -> str | None:
+    if value is None:
         return None
-    return _FILLED.sub("*", str(value.value)).removeprefix("./").rstrip("/") or "/"
+    if value.kind not in ("text", "template"):
+        said = known.get(value.text.removeprefix("params.")) if value.text.startswith("params.") else None
+        return said.removeprefix("./").rstrip("/") if isinstance(said, str) else None
+    return _FILLED.sub("*", nextflow_parameters.filled(str(value.value), known)).removeprefix("./").rstrip("/") or "/"
 
 
 def _joined(folder: str, name: str) -> str:

@@ -3,7 +3,7 @@
 import posixpath
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from itertools import islice, product
 from typing import Any
 
@@ -45,6 +45,8 @@ def job_of(
     free = not is_bound(rule, script)
     staged = _staged(checked_list(asked, "inputs"), files)
     patterns = [_pattern(one) for one in checked_list(asked, "outputs")]
+    # A file of the workflow's folder is none of the run; a task that declares it as an output makes it one.
+    kept = {name for name, path in staged.items() if path.startswith(WORKFLOW) and name in patterns}
     task = {
         "executors": [
             {
@@ -55,7 +57,7 @@ def job_of(
             }
         ],
         "inputs": [
-            {"path": f"{WORK}{folder}/.command.run", "content": wrapper(script, f"{WORK}{folder}", staged)},
+            {"path": f"{WORK}{folder}/.command.run", "content": wrapper(script, f"{WORK}{folder}", staged, kept)},
             {"path": f"{WORK}{folder}/.command.sh", "content": script},
             *_inputs(staged, files),
         ],
@@ -72,13 +74,17 @@ def job_of(
     )
 
 
-def wrapper(script: str, folder: str, staged: Mapping[str, str]) -> str:
-    """Return the text that puts links to the inputs beside a script, runs it, and takes the links away again."""
+def wrapper(script: str, folder: str, staged: Mapping[str, str], kept: Set[str]) -> str:
+    """Return the text that puts links to the inputs beside a script, runs it, and takes the links away again.
+
+    What is `kept` is put there as a copy, and stays.
+    """
     lines = ["#!/bin/bash", "set -e", f"cd {folder}", f'export PATH="$PATH:{WORKFLOW}bin"']
     for name, path in staged.items():
         if "/" in name:
             lines.append(f"mkdir -p -- {shlex.quote(posixpath.dirname(name))}")
-        lines.append(f"ln -s -- {shlex.quote(path)} {shlex.quote(name)}")
+        how = "cp -RL" if name in kept else "ln -s"
+        lines.append(f"{how} -- {shlex.quote(path)} {shlex.quote(name)}")
     lines += ["set +e", f"{_interpreter(script)} {folder}/.command.sh", "code=$?"]
     # What is still a link was staged, and is no output of this task.
     lines += [f"[ ! -L {shlex.quote(name)} ] || rm -f -- {shlex.quote(name)}" for name in staged]

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from wes import nextflow_content, nextflow_drafts
+from wes import nextflow_content, nextflow_drafts, nextflow_options
 from wes.lint import Finding
 from wes.manifest import Manifest
 from wes.nextflow_commands import SHEBANG, Commands, Template, parse_commands
-from wes.nextflow_outline import Hole, Process, Script
+from wes.nextflow_outline import Hole, NextflowOutline, Process, Script
 
 _RUNNERS = re.compile(
     r"(?:^|[\s;|&(])(?:bash|sh|python3?|perl|Rscript|source|\.|awk -f|sed -f)\s+\$\{([A-Za-z_][A-Za-z0-9_]*)"
@@ -16,8 +16,9 @@ _HOLE = re.compile(r"@\{[a-z][a-z0-9_]*(\*?)\}")
 _FILLING = "x"
 
 
-def judge(process: Process, manifest: Manifest | None, names: list[str]) -> Iterator[Finding]:
-    """Yield what there is to say of a process's scripts; `names` are those under which it runs."""
+def judge(process: Process, manifest: Manifest | None, outline: NextflowOutline) -> Iterator[Finding]:
+    """Yield what there is to say of a process's scripts."""
+    names = outline.names_of(process)
     for script in process.scripts:
         if script.kind == "computed":
             yield Finding("script-computed", process.file, script.line, process.name)
@@ -29,7 +30,8 @@ def judge(process: Process, manifest: Manifest | None, names: list[str]) -> Iter
                 yield from _filled(process, script, part.hole, manifest, bound=bound)
     if manifest is not None and process.kind != "exec":
         for name in names:
-            yield from _against(process, name, manifest.processes)
+            said = nextflow_options.said_of(name, process, outline)
+            yield from _against(process, name, manifest.processes, said)
 
 
 def _content(process: Process, script: Script) -> Iterator[Finding]:
@@ -68,7 +70,7 @@ def _texts(manifest: Manifest) -> set[str]:
     return {name for name, said in properties.items() if said.get("type") == "string" and "enum" not in said}
 
 
-def _against(process: Process, name: str, commands: Commands) -> Iterator[Finding]:
+def _against(process: Process, name: str, commands: Commands, options: nextflow_options.Said) -> Iterator[Finding]:
     """Yield where what the manifest says of a process is not what the process would run."""
     place = (process.file, process.line, name)
     if name in commands.free:
@@ -78,7 +80,7 @@ def _against(process: Process, name: str, commands: Commands) -> Iterator[Findin
     if said is None:
         yield Finding("process-missing", *place)
         return
-    drafted = nextflow_drafts.draft_templates(process)
+    drafted = nextflow_drafts.draft_templates(process, options)
     if drafted is None:
         return  # `script-computed` says that people compare it
     own = parse_commands({name: drafted}, []).templates[name]

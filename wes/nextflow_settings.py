@@ -42,7 +42,15 @@ RUNTIMES = (
 _REPORTS = ("dag", "report", "timeline", "trace")
 # As wes.engines.nextflow sets them after the workflow's own.
 OVERRIDDEN = frozenset(
-    ["workDir", "cleanup", "process.executor", "process.scratch", "process.cache", "executor.queueSize"]
+    [
+        "workDir",
+        "cleanup",
+        "process.executor",
+        "process.scratch",
+        "process.cache",
+        "executor.queueSize",
+        "docker.registry",
+    ]
 ) | {f"{scope}.enabled" for scope in (*RUNTIMES, *_REPORTS)}
 _ELSEWHERE = ("aws", "azure", "google", "k8s", "tower", "wave", "lineage", "mail", "notification", "weblog")
 _IGNORED = frozenset([*RUNTIMES, *_REPORTS, *_ELSEWHERE, "profiles", "executor", "nextflow", "dumpHashes"])
@@ -89,7 +97,7 @@ def judge(outline: NextflowOutline, config: Read, manifest: Manifest | None) -> 
     for one in config.settings:
         if code := code_of(one, outline):
             yield Finding(code, one.file, one.line, _about(one))
-        if one.name == "process.container" and manifest is not None and one.value.literal not in manifest.images:
+        if one.name == "process.container" and manifest is not None and one.value.image not in manifest.images:
             yield Finding("image-unknown", one.file, one.line, one.value.text[:80])
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from strongroom.errors import BadRequest
 
@@ -82,6 +82,14 @@ class Read(_Part):
     default: Argument | None
 
 
+class OwnConfig(_Part):
+    """A configuration file that the workflow brings along; `laid` are files that it needs in the work folder."""
+
+    path: Short
+    values: dict[Short, JsonValue]
+    laid: Annotated[list[Short], Field(max_length=201)]
+
+
 class File(_Part):
     """A file that was read."""
 
@@ -108,7 +116,18 @@ class Outline(_Part):
     calls: Annotated[list[Call], Field(max_length=100_000)]
     globals: Annotated[list[Argument], Field(max_length=10_000)]
     reads: Annotated[list[Read], Field(max_length=10_000)]
+    configs: Annotated[list[OwnConfig], Field(max_length=100)] = []
     errors: Annotated[list[Unreadable], Field(max_length=1000)]
+
+    def own(self, path: str) -> JsonValue:
+        """Return the value at a.b of the workflow's own configuration; None if it says nothing."""
+        found: JsonValue = None
+        for config in self.configs:  # a later one counts more
+            said: JsonValue = dict(config.values)
+            for key in path.split("."):
+                said = said.get(key) if isinstance(said, dict) else None
+            found = found if said is None else said
+        return found
 
 
 def parse_outline(raw: bytes) -> Outline:

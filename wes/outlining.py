@@ -12,6 +12,8 @@ import yaml
 from strongroom.errors import BadRequest
 from strongroom.settings import Settings
 from wes.engines import nextflow
+from wes.engines.snakemake import ONE_THREAD
+from wes.laid import laid_files
 from wes.nextflow_outline import NextflowOutline, parse_nextflow_outline
 from wes.outline import Outline, parse_outline
 from wes.reading import MOST_BYTES, copied, read_inside
@@ -20,6 +22,7 @@ ENVIRONMENT = {
     "PYTHONPATH": "/opt/plugins",
     "PYTHONDONTWRITEBYTECODE": "1",
     "XDG_CACHE_HOME": "/tmp/cache",  # noqa: S108
+    **ONE_THREAD,
 }
 PYTHON = ("/opt/engine/bin/python", "-P", "-m")
 MOST_PLANNED = 10_000
@@ -60,19 +63,26 @@ def nextflow_outline(settings: Settings, folder: Path, *, entry: str) -> Nextflo
 
 
 def plan(
-    settings: Settings, folder: Path, *, engine: str, entry: str, config: dict[str, Any], inputs: list[str]
+    settings: Settings,
+    folder: Path,
+    *,
+    engine: str,
+    entry: str,
+    config: dict[str, Any],
+    inputs: list[str],
+    work: list[str],
 ) -> list[Planned]:
     """Return what a dry run would make of stubs at `inputs` with these parameters; the workflow's code is run."""
     if engine != "snakemake":
         raise BadRequest("A dry run is of Snakemake's workflows.")
-    return _planned(_dry(settings, folder, "snakemake", entry=entry, config=config, inputs=inputs))
+    return _planned(_dry(settings, folder, "snakemake", entry=entry, config=config, inputs=inputs, work=work))
 
 
 def opened(
-    settings: Settings, folder: Path, *, entry: str, config: dict[str, Any], inputs: list[str]
+    settings: Settings, folder: Path, *, entry: str, config: dict[str, Any], inputs: list[str], work: list[str]
 ) -> tuple[frozenset[str], bool]:
     """Return which of `inputs` the workflow's own code opens in a dry run, and whether that came to its end."""
-    raw = _dry(settings, folder, "strongroom_outline.opened", entry=entry, config=config, inputs=inputs)
+    raw = _dry(settings, folder, "strongroom_outline.opened", entry=entry, config=config, inputs=inputs, work=work)
     try:
         said = json.loads(raw)
         return frozenset(inputs) & {str(one) for one in said["opened"][:MOST_PLANNED]}, said["whole"] is True
@@ -81,17 +91,27 @@ def opened(
 
 
 def _dry(
-    settings: Settings, folder: Path, module: str, *, entry: str, config: dict[str, Any], inputs: list[str]
+    settings: Settings,
+    folder: Path,
+    module: str,
+    *,
+    entry: str,
+    config: dict[str, Any],
+    inputs: list[str],
+    work: list[str],
 ) -> bytes:
     _check(folder, entry)
     with copied(settings, folder) as top:
+        for path, text in laid_files(folder, work).items():
+            (top / "work" / path).parent.mkdir(parents=True, exist_ok=True)
+            (top / "work" / path).write_text(text)
         for path in inputs:
             stub = top / "work" / path
             stub.parent.mkdir(parents=True, exist_ok=True)
             stub.write_bytes(bytes(100))
         (top / "workflow" / ".config.yaml").write_text(yaml.safe_dump(config))
         command = [*PYTHON, module, "-s", f"/run/workflow/{entry}", "-d", "/run/work"]
-        command += ["--configfile", "/run/workflow/.config.yaml", "--summary", "--nolock"]
+        command += ["--configfile", "/run/workflow/.config.yaml", "--summary", "--nolock", "--cores", "1"]
         command += ["--profile", "none", "--workflow-profile", "none"]
         return read_inside(settings, top, command, environment=ENVIRONMENT)
 

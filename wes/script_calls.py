@@ -140,6 +140,8 @@ def _config_fits(config: Any, script: ScriptCall, known: Known) -> bool:
 def _fits(hole: Hole, value: Any, known: Known) -> bool:
     if isinstance(value, list | tuple) and hole.kind is not Kind.CONFIG:
         return all(_fits(hole, item, known) for item in value)
+    if isinstance(value, dict) and hole.kind is Kind.ENUM:
+        return all(_fits(hole, one, known) for pair in value.items() for one in pair)
     match hole.kind:
         case Kind.CONFIG:
             return _same(value, known.value(hole.config))

@@ -105,7 +105,9 @@ def _as_opened(
     """Return the draft with a grant for what a dry run opened as well, and say where it opened nothing."""
     config, inputs = draft_manifest.rehearsal(drafted)
     try:
-        paths, whole = outlining.opened(settings, folder, entry=drafted["entry"], config=config, inputs=inputs)
+        paths, whole = outlining.opened(
+            settings, folder, entry=drafted["entry"], config=config, inputs=inputs, work=drafted.get("work", [])
+        )
     except StrongroomError:
         return drafted  # the dry run for the contract says why
     slots = {path.split("/")[1] for path in paths}
@@ -126,7 +128,13 @@ def _outputs(settings: Settings, folder: Path, found: Outline, drafted: dict[str
     config, inputs = draft_manifest.rehearsal(drafted)
     try:
         planned = outlining.plan(
-            settings, folder, engine="snakemake", entry=drafted["entry"], config=config, inputs=inputs
+            settings,
+            folder,
+            engine="snakemake",
+            entry=drafted["entry"],
+            config=config,
+            inputs=inputs,
+            work=drafted.get("work", []),
         )
     except StrongroomError as error:
         out.print(

@@ -35,12 +35,13 @@ JAVA_FLAGS = (
 )
 # What a workflow's own configuration must not say comes after it.
 _TRUSTED = """\
-{included}process.executor = 'strongroom'
+{image}{included}process.executor = 'strongroom'
 process.scratch = false
 process.cache = 'standard'
 executor.queueSize = {jobs}
 workDir = '/run/work/work'
 cleanup = false
+docker.registry = ''
 dag.enabled = report.enabled = timeline.enabled = trace.enabled = false
 """
 
@@ -108,6 +109,9 @@ def jars(settings: Settings) -> list[tuple[Path, str]]:
 def trusted_config(launch: Launch, own: Path) -> str:
     """Return the configuration: first the workflow's own, if it has one, then ours over it."""
     included = f"includeConfig '/run/workflow/{OWN_CONFIG}'\n" if own.is_file() else ""
-    return _TRUSTED.format(included=included, jobs=launch.jobs) + "".join(
+    images = launch.manifest.images
+    # The only image is that of each process that names none.
+    image = f"process.container = {json.dumps(images[0])}\n" if len(images) == 1 else ""
+    return _TRUSTED.format(image=image, included=included, jobs=launch.jobs) + "".join(
         f"{name}.enabled = false\n" for name in RUNTIMES
     )

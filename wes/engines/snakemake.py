@@ -25,6 +25,10 @@ def option_words(options: Mapping[str, str]) -> list[str]:
     return [*words, "--retries", options.get("retries") or "0"]
 
 
+# Each thread that a library for numbers starts by itself, one a core, counts in an engine's memory.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
 class Snakemake:
     """Snakemake with our executor and logger plug-ins."""
 
@@ -47,7 +51,11 @@ class Snakemake:
 
     def environment(self, launch: Launch) -> dict[str, str]:  # noqa: ARG002
         """Return what lets Python find our plug-ins."""
-        return {"PYTHONPATH": "/opt/plugins", "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": f"{HOME}/cache"}
+        return {
+            "PYTHONPATH": "/opt/plugins",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "XDG_CACHE_HOME": f"{HOME}/cache",
+        } | ONE_THREAD
 
     def command(self, launch: Launch) -> list[str]:
         """Return Snakemake's words; all that a user or a workflow could set is set here (engines.md 4.2)."""
@@ -58,7 +66,9 @@ class Snakemake:
             *("-s", f"/run/workflow/{launch.manifest.entry}", "-d", "/run/work", "--configfile", f"/run/{CONFIG}"),
             *("--executor", "strongroom", "--strongroom-socket", "/run/tes.sock", "--logger", "strongroom"),
             *("--strongroom-folder", "/run/workflow", "--wrapper-prefix", "file:///run/workflow/wrappers/"),
-            *("--jobs", str(launch.jobs), "--max-threads", str(max(1, int(launch.cores)))),
+            # Workflows may read workflow.cores; how many tasks run at once is for --jobs to say.
+            *("--jobs", str(launch.jobs), "--cores", str(launch.jobs * max(1, int(launch.cores)))),
+            *("--max-threads", str(max(1, int(launch.cores)))),
             *("--scheduler", "greedy", "--latency-wait", "0"),
             # --jobs is the limit; Snakemake's own, of 100 in a second, leaves timers that hold up its end.
             *("--max-jobs-per-timespan", "1000/0s"),

@@ -2,17 +2,24 @@
 
 import ast
 import hashlib
+import json
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import yaml
 from snakemake.parser import parse
 from snakemake.sourcecache import LocalSourceFile
 
 from strongroom_outline.reading import Reading
 
 MOST_FILES = 200
+MOST_CONFIG = 256 << 10
+LONGEST = 300
+SOURCE_PATH = re.compile(r"workflow\.source_path\((['\"])([^'\"]+)\1\)")
 SCRIPTS = ("script", "notebook")
 WRAPPERS = ("wrapper.py", "wrapper.R", "wrapper.jl")  # below wrappers/, as our engine's --wrapper-prefix has it
 READ = ("rules", "statements", "calls", "globals", "reads")
@@ -33,6 +40,7 @@ def outline(folder: Path, entry: str) -> dict[str, Any]:
         for name in READ:
             found[name] += getattr(reading, name)
         waiting += [inside for one in reading.statements if (inside := _followed(folder, path, one))]
+    found["configs"] = [own for one in found["statements"] if (own := _configuration(folder, one)) is not None]
     for rule in found["rules"]:
         _digest_scripts(folder, rule)
     for script in sorted({one["path"] for rule in found["rules"] for one in rule["scripts"]}):
@@ -75,6 +83,36 @@ def _followed(folder: Path, path: str, statement: dict[str, Any]) -> str | None:
         if one["key"] in named and one["kind"] == "text" and "://" not in one["value"]:
             return _inside(folder, path, one["value"])
     return None
+
+
+def _configuration(folder: Path, statement: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what a configuration file of the folder says that a configfile names literally."""
+    for one in statement["arguments"][:1] if statement["name"] == "configfile" else ():
+        beside = SOURCE_PATH.fullmatch(one["text"])
+        named = beside[2] if beside is not None else one["value"] if one["kind"] == "text" else None
+        # By its bare name it is looked for in the work folder, where the manifest lays it.
+        inside = _inside(folder, statement["file"] if beside is not None else "Snakefile", named) if named else None
+        if inside is None or (folder / inside).stat().st_size > MOST_CONFIG:
+            continue
+        try:
+            values = json.loads(json.dumps(yaml.safe_load((folder / inside).read_bytes())))
+        except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+            continue  # Snakemake itself will say so
+        if isinstance(values, dict):
+            laid = [] if beside is not None else [inside]
+            return {"path": inside, "values": values, "laid": laid + sorted(set(_files(folder, values)))[:MOST_FILES]}
+    return None
+
+
+def _files(folder: Path, value: Any) -> Iterator[str]:
+    """Yield the files of the folder that a configuration names, which engines look for in the work folder."""
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _files(folder, one)
+    elif isinstance(value, str) and len(value) < LONGEST and "\0" not in value:
+        inside = _inside(folder, "Snakefile", value)
+        if inside is not None:
+            yield inside
 
 
 def _inside(folder: Path, path: str, named: str) -> str | None:

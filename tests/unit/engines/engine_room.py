@@ -11,10 +11,12 @@ from typing import Any
 
 from engine_gateway import EngineGateway
 
+from strongroom.settings import Settings
+
 REPO = Path(__file__).parents[3]
-PYTHON = REPO / ".venvs/engine-snakemake/bin/python"
+PYTHON = Settings().wes.snakemake / "bin/python"
 FLAGS = [
-    *("--executor", "strongroom", "--logger", "strongroom", "--scheduler", "greedy", "--jobs", "2"),
+    *("--executor", "strongroom", "--logger", "strongroom", "--scheduler", "greedy", "--jobs", "2", "--cores", "4"),
     *("--profile", "none", "--workflow-profile", "none", "--rerun-incomplete", "--rerun-triggers", "mtime"),
     *("--nolock", "--latency-wait", "0", "--nocolor"),
 ]

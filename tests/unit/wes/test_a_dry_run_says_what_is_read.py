@@ -42,7 +42,7 @@ def drafted(folder: Path, snakefile: str, **files: str) -> tuple[dict[str, Any],
     found = outlining.outline(SETTINGS, folder, engine="snakemake", entry="Snakefile")
     first = draft_manifest.draft(found, {}, folder=("w", "1.0.0"), version="9.27.1")
     config, inputs = draft_manifest.rehearsal(first)
-    paths, whole = outlining.opened(SETTINGS, folder, entry="Snakefile", config=config, inputs=inputs)
+    paths, whole = outlining.opened(SETTINGS, folder, entry="Snakefile", config=config, inputs=inputs, work=[])
     slots = frozenset(path.split("/")[1] for path in paths)
     draft = draft_manifest.draft(found, {}, folder=("w", "1.0.0"), version="9.27.1", opened=sorted(slots))
     return draft, slots, whole

@@ -176,7 +176,7 @@ def test_each_setting_that_is_not_used_is_named_with_its_line(tmp_path: Path) ->
 
 
 def test_what_strongroom_sets_after_a_configuration_is_what_vetting_calls_overridden(tmp_path: Path) -> None:
-    launch = SimpleNamespace(jobs=4)
+    launch = SimpleNamespace(jobs=4, manifest=SimpleNamespace(images=("one", "two")))
     ours = trusted_config(cast(Launch, launch), tmp_path / "none")
     names = {name.strip() for line in ours.splitlines() for name in line.split("=")[:-1]}
     assert names == OVERRIDDEN

@@ -204,8 +204,36 @@ def test_the_wrapper_stages_runs_and_tidies_up(tmp_path: Path) -> None:
     given.write_text("data")
     script = "#!/bin/bash -ue\ncat deep/one.txt > made.txt\nexit 3\n"
     (tmp_path / ".command.sh").write_text(script)
-    text = wrapper(script, str(tmp_path), {"deep/one.txt": str(given), "two": str(given)})
+    text = wrapper(script, str(tmp_path), {"deep/one.txt": str(given), "two": str(given)}, frozenset())
     done = subprocess.run(["bash", "-c", text], check=False, cwd=tmp_path)
     assert done.returncode == 3
     assert (tmp_path / "made.txt").read_text() == "data"
     assert sorted(p.name for p in tmp_path.rglob("*") if p.is_symlink()) == []
+
+
+def test_a_file_of_the_folder_that_is_an_output_too_is_copied_and_stays(tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "in").write_text("data")
+    (tmp_path / ".command.sh").write_text("#!/bin/bash -ue\ntrue\n")
+    text = wrapper("#!/bin/bash -ue\n", str(tmp_path), {"kept": str(given), "left": str(given)}, {"kept"})
+    subprocess.run(["bash", "-c", text], check=True, cwd=tmp_path)
+    assert (tmp_path / "kept/in").read_text() == "data"
+    assert not (tmp_path / "kept").is_symlink()
+    assert not (tmp_path / "left").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "how"), [("/run/workflow/a.bam", "cp -RL"), ("/run/work/inputs/calls/a.bam", "ln -s")]
+)
+def test_only_files_of_the_folder_are_copied(path: str, how: str) -> None:
+    given = [{"path": path, "name": "a.bam"}]
+    files = FILES | {"inputs/calls/a.bam": Held("5" * 32, is_input=True)}
+    task = job_of(
+        a_job(inputs=given, outputs=["a.bam"]),
+        run=RUN,
+        images=IMAGES,
+        files=files,
+        is_bound=lambda rule, script: True,
+    ).task
+    assert f"{how} -- {path} a.bam" in task["inputs"][0]["content"]

@@ -23,7 +23,7 @@ from wes.outline import MOST_BYTES
 from wes.outlining import nextflow_outline
 
 SETTINGS = Settings()
-IMAGES = {"genomics": "sha256:0"}
+IMAGES = {"genomics": "sha256:0", "joiner": "sha256:1"}
 PROPERTIES = {
     "label": {"type": "string", "pattern": "^[a-z]{1,9}$"},
     "number": {"type": "integer", "minimum": 0, "maximum": 9},
@@ -34,7 +34,7 @@ MANIFEST: dict[str, Any] = {
     "title": "x",
     "engine": {"name": "nextflow", "version": "25.04.4"},
     "entry": "main.nf",
-    "images": ["genomics"],
+    "images": ["genomics", "joiner"],
     "inputs": [{"name": "calls", "pattern": "*"}],
     "parameters": {"type": "object", "additionalProperties": False, "properties": PROPERTIES},
     "outputs": [{"match": "results/*", "release": "inside"}, {"match": "results/a/*", "release": "inside"}],
@@ -199,7 +199,7 @@ def test_a_draft_is_a_manifest_that_an_author_can_edit(tmp_path: Path) -> None:
     assert (parsed.name, parsed.version, parsed.engine) == ("freq", "2.0.0", "nextflow")
     assert (parsed.images, [slot.name for slot in parsed.slots]) == (("genomics",), ["reads"])
     properties = parsed.parameters["properties"]
-    assert {name: said.get("default") for name, said in properties.items()} == {"k": 7, "number": 10, "share": 0.05}
+    assert {name: said.get("default") for name, said in properties.items()} == {"k": 7, "number": None, "share": 0.05}
     assert [(one["match"], one["rule"]) for one in yaml.safe_load(target.read_text())["outputs"]] == [
         ("results/*.txt", "COUNT"),
         ("results/*.log", "COUNT"),

@@ -241,7 +241,7 @@ def test_a_draft_is_a_manifest_that_an_author_can_edit(tmp_path: Path) -> None:
     seen = read(folder, HONEST, rules__more_dot_smk=MORE, scripts__second_dot_py="print(1)\n")
     drafted = draft_manifest.draft(seen, {}, folder=folder.parts[-2:], version="9.27.1")
     config, inputs = draft_manifest.rehearsal(drafted)
-    planned = plan(SETTINGS, folder, engine="snakemake", entry="Snakefile", config=config, inputs=inputs)
+    planned = plan(SETTINGS, folder, engine="snakemake", entry="Snakefile", config=config, inputs=inputs, work=[])
     drafted["outputs"] = draft_manifest.outputs(seen, planned)
     parsed = parse_manifest(yaml.safe_dump(drafted))
     assert (parsed.name, parsed.version, parsed.images) == ("freq", "2.0.0", ("genomics",))
