@@ -148,7 +148,7 @@ def _parsed(lines: Iterable[str]) -> tuple[list[Logged], list[Envelope], Head | 
                 raise ValueError
             match found:
                 case {"kind": "entry", "seq": int(seq), "salt": str(salt), "leaf": str(leaf), "body": str(body)}:
-                    entries.append(Logged(seq, body.encode(), bytes.fromhex(salt), _hash(leaf)))
+                    entries.append(Logged(seq, body.encode(), _bytes(salt), _hash(leaf)))
                 case {"kind": "signed_head", "envelope": dict(envelope)}:
                     heads.append(envelope)
                 case {"kind": "head", "size": int(size), "root": str(root)}:
@@ -164,8 +164,16 @@ def _parsed(lines: Iterable[str]) -> tuple[list[Logged], list[Envelope], Head | 
     return entries, heads, last
 
 
+def _bytes(text: str) -> bytes:
+    """Return what hexadecimal text says; raise `ValueError` unless it is written as we write it, in small letters."""
+    raw = bytes.fromhex(text)
+    if raw.hex() != text:
+        raise ValueError
+    return raw
+
+
 def _hash(leaf: str) -> str:
-    if len(bytes.fromhex(leaf)) != 32:
+    if len(_bytes(leaf)) != 32:
         raise ValueError
     return leaf
 
