@@ -12,7 +12,7 @@ from keyroom import CHECKS_IMAGE, SAM, Attempt, KeyRoom, key_room, seal
 
 from airlock import release
 from airlock.checks.codes import Code
-from airlock.cohorts import Cohort, ReleasedCohort
+from airlock.cohorts import MOST_LISTS, Cohort, ReleasedCohort
 from airlock.store import Release, ReleaseRequest
 from archive.keys.broker import verbs
 from archive.labels import digest
@@ -103,6 +103,14 @@ def test_t7_one_list_of_several_that_another_rule_wrote_leaves_the_members_unkno
     lists = grouped(PEOPLE[:40])
     assert codes(stage, run_by_groups(stage, lists)) == {}
     assert codes(stage, run_by_groups(stage, lists, more="members/2.txt")) == {Code.UNKNOWN_MEMBERS.value: "block"}
+
+
+def test_t30_a_run_with_more_lists_than_are_read_has_members_that_nobody_knows(stage: Scene) -> None:
+    assert stage.released(run_of(stage, PEOPLE), TSV)["state"] == "RELEASED"
+    read = len([one for one in stage.inspector.asked if one["kind"] == "members"])
+    many = grouped(*[PEOPLE] * MOST_LISTS)
+    assert codes(stage, run_by_groups(stage, many)) == {Code.UNKNOWN_MEMBERS.value: "block"}
+    assert len([one for one in stage.inspector.asked if one["kind"] == "members"]) == read
 
 
 def test_t7_a_release_of_another_project_is_named_to_its_own_stewards_only(stage: Scene) -> None:
