@@ -146,6 +146,9 @@ def is_plain_id(name: str) -> bool:
         "key",
         "index",
         "idx",
+        "study",
+        "case",
+        "serial",
         "row",
     }
 

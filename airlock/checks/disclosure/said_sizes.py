@@ -18,6 +18,11 @@ _RESIDUAL = (
     re.compile(r"[Rr]esidual (?:standard error|deviance):.{0,60}? on (\d{1,9})\s{1,3}degrees of freedom"),
 )
 _COUNTED = re.compile(r"Name: (?:count|\w{1,40}), (?:Length: \d{1,9}, )?dtype: int64")
+_INDEX = re.compile(r"[A-Za-z_]\w{0,60}")  # the name of the groups, which a sum of a data frame has not
+_STATA = re.compile(
+    r"\s*\S.{0,60}? \|\s{1,30}([\d,]{1,12}(?:\s{1,30}[\d,]{1,12}){0,20})\s{1,9}\|\s{1,30}[\d,]{1,12}\s*"
+)
+_STATA_ONE = re.compile(r"\s*\S.{0,60}? \|\s{1,30}([\d,]{1,12})\s{1,30}\d{1,3}\.\d\d\s{1,30}\d{1,3}\.\d\d\s*")
 _LAST = re.compile(r"\S.{0,200}?\s(\d{1,9})\s*")
 
 
@@ -46,6 +51,8 @@ def _trees(lines: tuple[str, ...], least: int) -> Iterator[Finding]:
         sizes += [round(sum(map(float, one[1].split(",")))) for one in _WEIGHTS.finditer(line)]
         if rpart and (node := _RPART.fullmatch(line[:3000])) is not None:
             sizes.append(int(node[1]))
+        if (tabulated := _STATA.fullmatch(line[:300]) or _STATA_ONE.fullmatch(line[:300])) is not None:
+            sizes += [int(one.replace(",", "")) for one in tabulated[1].split() if one.strip(",")]
         if any(0 < size < least for size in sizes):
             yield found(Code.SMALL_COUNT, row=row)
 
@@ -56,7 +63,8 @@ def _counted(lines: tuple[str, ...], least: int) -> Iterator[Finding]:
     for end, line in enumerate(lines):
         if not line.strip():
             start = end + 1
-        if _COUNTED.match(line.strip()):
+        of_groups = line.strip() == "dtype: int64" and start < end and _INDEX.fullmatch(lines[start].strip())
+        if of_groups or _COUNTED.match(line.strip()):
             for row in range(start, end):
                 last = _LAST.fullmatch(lines[row][:300])
                 value = whole(last[1]) if last is not None else None

@@ -85,6 +85,20 @@ ROWS = {
     "relatives.csv": "," + ",".join(f"ind{n}" for n in range(12)) + "\n" + "".join(f"ind{a}," + ",".join(f"{RANDOM.random():.4f}" for _ in range(12)) + "\n" for a in range(12)),
     "staff.csv": "first_name,last_name,score\n" + "".join(f"A{chr(97 + n % 26)}na,Me{chr(97 + n // 2)}er,{n}\n" for n in range(20)),
     "italian.csv": "età;sesso;comune\n" + _lines("{age};{sex};{plz}\n"),
+    "study_numbers.csv": "study_no,arm,age_yrs\n" + _lines("{n},A,{age}\n"),
+    "wide.csv": "id,bp_v1,bp_v2,bp_v3\n" + "".join(f"{n}," + ",".join(str(RANDOM.randint(100, 180)) for _ in range(3)) + "\n" for n in range(40)),
+    "keys.txt": "".join(f"KI-{n:04d}\n" for n in range(1, 30)),
+    "keys.log": "Left out: " + ", ".join(f"KI{n:04d}" for n in range(1, 30)) + "\n",
+    "quality.json": json.dumps([{f"KI{n:03d}": {"gc": 40.1, "coverage": round(30 + RANDOM.random(), 2)} for n in range(20)}]),
+    "notes.txt": _lines("Note {n}: Pt is a {age}yo, BMI {bmi}.\n"),
+    "texts.jsonl": "".join(json.dumps({"text": f"{one['age']} year old {one['sex']}", "label": 1}) + "\n" for one in PEOPLE),
+    "literal.py": "d = {\n" + _lines("    'p{n}': ({age}, '{sex}', {plz}),\n") + "}\n",
+    "lines.sas": "data a;\ninput age sex $ zip;\ndatalines;\n" + _lines("{age} {sex} {plz}\n") + ";\nrun;\n",
+    "string.py": 'rows = """\nage sex zip\n' + _lines("{age} {sex} {plz}\n") + '"""\n',
+    "objects.js": "const d = [" + ",".join(f"{{age:{one['age']},sex:'{one['sex']}',zip:{one['plz']}}}" for one in PEOPLE) + "];\n",
+    "knitted.html": "<!DOCTYPE html><html><body><pre>##   age sex   zip\n" + _lines("## {n}  {age}   {sex} {plz}\n") + "</pre></body></html>",
+    "one_row.log": "age        61\nsex         F\nbmi      27.1\nName: 3, dtype: object\n",
+    "trained.json": json.dumps({"gamma": 0.1, "support_vectors": [[one["age"], one["bmi"]] for one in PEOPLE]}),
     "swedish.csv": "lopnr;alder;kon\n" + _lines("{n};{age};{sex}\n"),
 }  # fmt: skip
 FREE = {
@@ -109,6 +123,10 @@ FREE = {
     "metabolites.csv": "metabolite,beta,se,p\n" + "".join(f"M{n + 1000:05d},{RANDOM.gauss(0, 1):.4f},0.01,0.2\n" for n in range(40)),
     "histogram.txt": "## METRICS CLASS\tx\nMEDIAN\tMEAN\tPAIRS\n351\t355.2\t23900112\n\n## HISTOGRAM\tx\nsize\tpairs\n" + "".join(f"{100 + n * 10}\t{2000 + n}\n" for n in range(40)),
     "clumps.txt": " CHR SNP S05 S01 S001\n" + "".join(f" 1 rs{n} 0 0 0\n" for n in range(20)),
+    "centres.csv": "centre,n\n" + "".join(f"C{n:02d},{40 + n}\n" for n in range(1, 20)),
+    "rules.cfg": "".join(f"[step{n}]\nthreads=4\nmemory=8G\n\n" for n in range(8)),
+    "accessions.txt": "".join(f"GCST{n:06d}\n" for n in range(1, 20)),
+    "missing.txt": "age     0\nbmi    22\nhdl     3\ndtype: int64\n",
     "studies.csv": "study,effect,se\n" + "".join(f"Study {n},{RANDOM.gauss(0, 1):.3f},{RANDOM.random():.3f}\n" for n in range(25)),
 }  # fmt: skip
 
