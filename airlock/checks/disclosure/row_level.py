@@ -60,7 +60,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         keys = [at for at in range(len(table.header)) if _are_digests(table.column(at))]
     for index in keys:
         yield found(Code.ROW_LEVEL, column=index + 1)
-    if not keys and _first_is_numbered(table):
+    if not keys and subject.promise is None and table.header and _first_is_numbered(table):
         yield found(Code.ROW_LEVEL, column=1)
     if _columns_are_persons(table):
         yield found(Code.ROW_LEVEL, row=0)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ..findings import Code, Finding, found
-from ..formats.table import whole
+from ..formats.table import number, whole
 from ..subject import Prose, Subject, Table
 
 _SIZE = re.compile(r"(?<![\w.])[nN]\s?=\s?(\d{1,6})(?![\w.,%])")
@@ -48,7 +48,7 @@ def _trees(lines: tuple[str, ...], least: int) -> Iterator[Finding]:
     for row, line in enumerate(lines, start=1):
         sizes = [int(match[1]) for match in _LEAF.finditer(line)]
         sizes += [int(size) for match in _LEAVES.finditer(line) for size in match[1].split()]
-        sizes += [round(sum(map(float, one[1].split(",")))) for one in _WEIGHTS.finditer(line)]
+        sizes += [round(sum(number(part) or 0 for part in one[1].split(","))) for one in _WEIGHTS.finditer(line)]
         if rpart and (node := _RPART.fullmatch(line[:3000])) is not None:
             sizes.append(int(node[1]))
         if (tabulated := _STATA.fullmatch(line[:300]) or _STATA_ONE.fullmatch(line[:300])) is not None:
