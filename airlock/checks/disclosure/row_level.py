@@ -41,6 +41,7 @@ _SUMMARY = frozenset(
 _PREFIXED = re.compile(r"[A-Z]{1,3}0{0,6}\d{1,6}")  # of a line without names: F1 I1
 _FEW = 5
 _MOST_KEYS = 6
+_PERIODS = frozenset({"year", "week", "month", "quarter"})
 _KEY_WORDS = frozenset({"id", "code", "k", "row", "line", "key"})
 _SERIES, _TEN = 8, 10
 _LINES = 500
@@ -189,7 +190,7 @@ def rows_are_persons(table: Table) -> bool:
     facts = [
         index for index, name in enumerate(table.header) if is_person_fact(name) or _mostly_dates(table.column(index))
     ]
-    if _is_summary(table) or is_crossed(table):
+    if _is_summary(table) or is_crossed(table) or _has_other_rows(table):
         return False
     counted = any(is_count(name) for name in table.header) or any(is_statistic(name) for name in table.header)
     if counted:
@@ -199,6 +200,18 @@ def rows_are_persons(table: Table) -> bool:
     if facts and any(_is_plain_key(name, table.column(at)) for at, name in enumerate(table.header)):
         return True
     return (len(facts) >= 2 and _unlike(table, facts)) or _scores(table) or _measurements(table)
+
+
+def _has_other_rows(table: Table) -> bool:
+    """Return whether rows are genes or variants, each once, or years in their order."""
+    labels = table.column(0)
+    if len(set(labels)) < len(labels):
+        return False
+    said = words(table.header[0]) if table.header else frozenset()
+    if said & _PERIODS:
+        return in_order([value for label in labels if (value := number(label)) is not None])
+    public = sum(map(is_public_key, labels))
+    return public > 0.5 * len(labels) or bool(said & _AXES and not any(map(is_coded, labels)))
 
 
 def is_crossed(table: Table) -> bool:

@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from ..formats.table import number
 from ..subject import Table
-from .column_names import is_count, is_total, per_many
+from .column_names import is_base, is_count, is_total, per_many
 
 _LEAST_ROWS = 2
 
@@ -75,7 +75,8 @@ def base_in_row(table: Table, column: int) -> int | None:
     shares = numbers(table, column)
     whole, slack = whole_of(table.header[column], shares), half_step(shares)
     counts = [at for at, name in enumerate(table.header) if is_count(name) and at != column]
-    for base in counts:
+    bases = [at for at, name in enumerate(table.header) if is_base(name) and at != column]
+    for base in bases:
         below = numbers(table, base)
         for part in counts:
             if part == base:

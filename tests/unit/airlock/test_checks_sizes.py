@@ -82,6 +82,8 @@ STOPPED = {
 FREE = {
     "per_many.csv": "region,population,rate_per_100000\nN,500000,6\nS,400000,35.5\n",
     "prevalence.csv": "stratum,n_screened,prevalence\nA,400,0.05\nB,300,0.2\n",
+    "of_population.csv": "disease,cases,population,prevalence\nT2D,4100,48210,0.085\nRA,390,48210,0.008\n",
+    "person_years.csv": "region,person_years,deaths,rate_per_1000\nN,51234,220,4.29\nS,40111,160,3.99\n",
     "crossed.csv": "sex,asthma,copd,none\nF,12,33,120\nM,15,11,140\n",
     "doses.csv": "arm,dose_mg,visits\nA,2,4\nB,10,4\n",
     "terms.tsv": "ID\tGeneRatio\tBgRatio\tpvalue\tCount\nGO:0006915\t2/320\t120/18000\t0.01\t2\nGO:0008150\t30/320\t900/18000\t0.02\t30\n",
