@@ -127,7 +127,7 @@ FREE = {
     "rules.cfg": "".join(f"[step{n}]\nthreads=4\nmemory=8G\n\n" for n in range(8)),
     "accessions.txt": "".join(f"GCST{n:06d}\n" for n in range(1, 20)),
     "missing.txt": "age     0\nbmi    22\nhdl     3\ndtype: int64\n",
-    "probes.csv": "probe,beta\n" + "".join(f"ILMN_{1000000 + n},{RANDOM.gauss(0, 1):.3f}\n" for n in range(30)),
+    "arrays.csv": "probe,beta\n" + "".join(f"ILMN_{1000000 + n},{RANDOM.gauss(0, 1):.3f}\n" for n in range(30)),
     "effects.csv": "snp,HDL,age,bmi\n" + "".join(f"rs{1000 + n},{RANDOM.gauss(0, 1):.3f},{RANDOM.gauss(0, 1):.3f},{RANDOM.gauss(0, 1):.3f}\n" for n in range(30)),
     "of_years.csv": "year,age,bmi\n" + "".join(f"{2000 + n},{54 + RANDOM.random():.2f},{27 + RANDOM.random():.2f}\n" for n in range(15)),
     "studies.csv": "study,effect,se\n" + "".join(f"Study {n},{RANDOM.gauss(0, 1):.3f},{RANDOM.random():.3f}\n" for n in range(25)),
