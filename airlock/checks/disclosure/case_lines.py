@@ -1,12 +1,14 @@
 """Finds lines of text that are each about one case: by their days, numbers after `patient`, or sparse values."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ..findings import Code, Finding, found
 from ..subject import Prose, Subject, Table
-from .column_names import is_person_fact
+from .column_names import is_person_fact, words
 from .keyless import are_unordered
+from .series import are_things
 
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?![\d-])")
 _REVERSED = re.compile(r"(?<!\d)(0?[1-9]|[12]\d|3[01])[./](0?[1-9]|1[0-2])[./]((?:19|20)\d\d)(?!\d)")
@@ -18,6 +20,9 @@ _PERSON = re.compile(
 )
 _SPARSE = re.compile(r"\S{1,12}(?: \d{1,5}:-?\d[\d.eE+-]{0,20}){2,500}\s*")
 _QUOTES_A_PAGE = re.compile(r"https?://|doi|urldate|accessed|retrieved", re.IGNORECASE)
+_AGED = re.compile(r"\b\d{1,3}[ -]?(?:years?[ -]old|y/?o\b|jährige)", re.IGNORECASE)
+_PADDED = re.compile(r"(?<![A-Za-z0-9])([A-Z]{1,5}[-_]?)(0\d{2,6})(?![A-Za-z0-9:])")
+_PROSE, _TEN = 3, 10
 _ROW_END = re.compile(r"Name: \S{1,60}, dtype: object")
 _MANY, _FEW, _FACTS = 20, 5, 2
 _LONGEST_LINE = 20_000
@@ -28,19 +33,31 @@ def check(subject: Subject) -> Iterator[Finding]:
     model = subject.model
     if isinstance(model, Prose):
         lines = [line[:_LONGEST_LINE] for line in model.lines]
-    elif isinstance(model, Table) and len(model.header) == 1 and subject.promise is None:
-        lines = [model.header[0], *model.column(0)]
+    elif isinstance(model, Table) and subject.promise is None:
+        lines = [cell for row in (model.header, *model.rows) for cell in row if " " in cell or len(row) == 1]
+        if any(cell.count(" ") > _PROSE for cell in model.header):  # text, whose commas look like columns
+            lines = [" ".join(row) for row in (model.header, *model.rows)]
     else:
         return
     numbers = {match[1] for line in lines for match in _PERSON.finditer(line)}
+    aged = {line for line in lines if _AGED.search(line)}
     if (
-        _is_one_row(lines)
+        len(aged) >= _FEW
+        or _lists_keys(lines)
+        or _is_one_row(lines)
         or len(numbers) >= _FEW
         or _sparse(lines)
         or are_unordered(_days(lines))
         or _is_packed(lines)
     ):
         yield found(Code.ROW_LEVEL)
+
+
+def _lists_keys(lines: Sequence[str]) -> bool:
+    """Return whether many words are one word with numbers with leading zeros, and that word speaks of no thing."""
+    keys = {match.groups() for line in lines for match in _PADDED.finditer(line)}
+    shapes = Counter(shape for shape, _ in keys)
+    return any(many >= _TEN and not are_things(words(shape.lower())) for shape, many in shapes.items())
 
 
 def _is_one_row(lines: Sequence[str]) -> bool:

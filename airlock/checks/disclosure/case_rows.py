@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ..findings import Code, Finding, Severity, found
 from ..formats.table import in_order, number, whole
 from ..subject import Subject, Table
-from .column_names import is_at_risk, is_count, is_statistic, is_survival, words
+from .column_names import is_at_risk, is_count, is_plain_id, is_statistic, is_survival, words
 
 _TIMES = frozenset({"time", "days", "months", "years", "duration", "futime", "followup", "os", "pfs", "ttd", "tte"})
 _OUTCOMES = frozenset(
@@ -75,6 +75,8 @@ def _measured(table: Table) -> int:
     for at in range(len(table.header)):
         values = [number(cell, decimal_comma=table.decimal_comma) for cell in table.column(at) if cell.strip()]
         written = [value for value in values if value is not None]
+        if is_plain_id(table.header[at]) and "id" in words(table.header[at]) and len(set(written)) == len(table.rows):
+            continue
         if len(written) < len(values) or in_order(written):
             return 0
         exact += len(set(written)) >= _DIFFERENT

@@ -53,6 +53,7 @@ _OTHER_UNIT = any_of(
     "variant variants gene genes snp snps site sites probe probes exon exons read reads peak peaks locus loci "
     "test tests transcript transcripts pathway pathways cluster clusters base bases term terms marker markers"
 )
+_SPANS = any_of("years year months days")  # of persons together: person-years
 _NOT_SIZES = any_of("id name mean sd median rate ratio percent pct freq frequency")
 _TOTAL = any_of("total totals all overall sum gesamt insgesamt summe alle any subtotal totalt ensemble")
 _STATISTIC = any_of(
@@ -65,7 +66,8 @@ _AT_RISK = any_of("risk atrisk")
 _DEGREES = any_of("dof df degrees freiheitsgrade ddf")
 _PUBLIC_KEYS = any_of(
     "protein proteins uniprot accession accessions entry icd atc ops drg loinc snomed opcs diagnosis diagnose "
-    "metabolite metabolites compound assay analyte lipid peptide otu asv efo mondo ontology phecode mutation"
+    "metabolite metabolites compound probe probes assay analyte lipid peptide otu asv efo mondo ontology phecode "
+    "mutation"
 )
 _ONE_OF_A_PAIR = re.compile(r"ID[ _.]?[12]", re.IGNORECASE)  # as tables of relatives name their two persons
 _ENDPOINT = any_of("min max minimum maximum range youngest oldest lowest highest")
@@ -114,6 +116,11 @@ def is_other_unit(name: str) -> bool:
     return bool(words(name) & (_OTHER_UNIT | {"bg"}))
 
 
+def is_population(name: str) -> bool:
+    """Return whether the name speaks of all among whom some are counted."""
+    return is_base(name) and not is_count(name)
+
+
 def is_percent(name: str) -> bool:
     """Return whether the name speaks of a share of a total."""
     if per_many(name) is not None:
@@ -126,7 +133,7 @@ def is_person_id(name: str) -> bool:
     parts = words(name)
     if _ONE_OF_A_PAIR.fullmatch(name.strip()):
         return True
-    return bool(parts & _PERSON_ID) and not parts & (_COUNT | _GROUPED)
+    return bool(parts & _PERSON_ID) and not parts & (_COUNT | _GROUPED | _SPANS)
 
 
 def has_public_keys(name: str) -> bool:
@@ -146,6 +153,9 @@ def is_plain_id(name: str) -> bool:
         "key",
         "index",
         "idx",
+        "study",
+        "case",
+        "serial",
         "row",
     }
 

@@ -12,7 +12,7 @@ _NUMBERS = re.compile(r"-?[\d.,eE+-]{1,80}")
 _PERSON_KEYS = frozenset({"SAMPLES", "SAMPLE", "HETS", "HOMS", "HOMALTS", "CARRIERS", "IDS", "INDIVIDUALS"})
 
 
-_CALLS = re.compile(r"[0-9.][/|][0-9.](?::\S*)?")
+_CALLS = re.compile(r"(?:[\w.-]{1,60}=)?[0-9.][/|][0-9.](?::\S*)?")
 _VARIANT = re.compile(r"rs\d{1,12}(?:_[ACGT]+)?|(?:chr)?(?:\d{1,2}|[XYM]|MT)[:_]\d{1,9}(?:[:_][ACGT]+){0,2}")
 _DOSAGE = re.compile(r"[012](?:\.\d{1,6})?|NA|-9|\.|")
 _PAIR = re.compile(r"[ACGT]{2}|--|DD|DI|ID|II")

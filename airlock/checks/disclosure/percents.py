@@ -6,7 +6,7 @@ from decimal import Decimal
 from ..findings import Code, Finding, found
 from ..subject import Subject, Table
 from ..thresholds import Policy
-from .column_names import is_base, is_percent
+from .column_names import is_base, is_percent, is_population
 from .shares import base_in_row, half_step, numbers, total_behind, whole_of
 
 _HALF = Decimal("0.5")
@@ -29,8 +29,9 @@ def check(subject: Subject) -> Iterator[Finding]:
 def _of_its_row(table: Table, index: int, *, policy: Policy) -> Iterator[Finding]:
     """Judge shares of a count in the same row: the one that explains all shares, else any."""
     base = base_in_row(table, index)
+    among = is_population if any(map(is_population, table.header)) else is_base
     names = enumerate(table.header)
-    totals = [numbers(table, at) for at, name in names if (is_base(name) if base is None else at == base)]
+    totals = [numbers(table, at) for at, name in names if (among(name) if base is None else at == base)]
     shares = numbers(table, index)
     whole_is = whole_of(table.header[index], shares)
     for row, share in enumerate(shares, start=1):

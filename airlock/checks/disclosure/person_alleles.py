@@ -12,6 +12,7 @@ from .column_names import words
 
 _BASE = re.compile(r"[ACGTID0-]")
 _DOSES = re.compile(r"[012](?:\.\d{1,6})?(?:[|,;/ ][012](?:\.\d{1,6})?){9,}|[012.-]{20,}")
+_PAIR = re.compile(r"[ACGT][/|][ACGT]")
 _TWO = ({"allele", "1"}, {"allele", "2"})
 _CARRIED = frozenset({"HOM", "HET", "HOMALT", "NHOMALT", "HEMI", "AC", "NHET", "NHOM"})
 _OF_A_VARIANT = frozenset({"ref", "alt", "reference", "effect"})
@@ -36,6 +37,9 @@ def _table(table: Table) -> Iterator[Finding]:
     for at in range(len(table.header)):
         cells = [cell.strip() for cell in table.column(at)]
         if sum(1 for cell in cells if _DOSES.fullmatch(cell)) > 0.8 * len(cells):
+            yield found(Code.GENOTYPES, column=at + 1)
+        pairs = [cell for cell in cells if _PAIR.fullmatch(cell)]
+        if len(pairs) > 0.8 * len(cells) and sum(1 for cell in pairs if cell[0] == cell[-1]) > 0.1 * len(cells):
             yield found(Code.GENOTYPES, column=at + 1)
         if (
             all(map(_BASE.fullmatch, cells))

@@ -21,7 +21,7 @@ from . import (
     turned,
     variant_tables,
 )
-from .column_names import is_count, is_statistic
+from .column_names import is_count, is_statistic, words
 
 # What judges a table that a report shows as one: whatever else is set in columns may be no table, as a log's numbers.
 _OF_SHOWN: tuple[Check, ...] = (
@@ -90,7 +90,7 @@ def _digest(table: Table) -> bytes:
 
 def _is_of_groups(header: tuple[str, ...]) -> bool:
     """Return whether names speak of counts and of what is worked out from as many, as summaries of groups do."""
-    return any(map(is_count, header)) and any(map(is_statistic, header))
+    return any(is_count(name) or "frequency" in words(name) for name in header) and any(map(is_statistic, header))
 
 
 def _cells(table: Table, subject: Subject) -> Iterator[Finding]:

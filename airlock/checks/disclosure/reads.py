@@ -56,7 +56,9 @@ def _cells_of(model: Prose | Table | Sites) -> Iterator[tuple[int, str]]:
 
 def _is_pileup(table: Table) -> bool:
     """Return whether a column is of what reads show at a place, as samtools writes it."""
-    return len(table.rows) >= _MANY and any(
+    if len(table.rows) < _MANY or not any(_PILE.fullmatch(cell[:_LONGEST_LINE]) for cell in table.rows[0]):
+        return False
+    return any(
         sum(1 for cell in table.column(at) if _PILE.fullmatch(cell[:_LONGEST_LINE])) > 0.8 * len(table.rows)
         for at in range(len(table.header))
     )

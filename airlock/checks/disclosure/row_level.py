@@ -10,7 +10,7 @@ from ..formats.table import in_order, number
 from ..subject import Prose, Subject, Table
 from .column_names import has_public_keys, is_count, is_person_fact, is_person_id, is_plain_id, is_statistic, words
 from .hidden_content import is_intervals
-from .series import numbered
+from .series import are_things, is_padded, numbered
 from .shares import numbers
 
 _DATE = re.compile(
@@ -24,7 +24,7 @@ _HASH = re.compile(r"[0-9a-f]{12,31}|[0-9A-F]{12,31}")
 _DIGEST = re.compile(r"[0-9a-fA-F]{32,128}")
 _FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,9}\s*$")
 _PUBLIC_KEY = re.compile(
-    r"(?:rs|cg|ENS[A-Z]*[GTPE]|NM_|NR_|NP_|HGNC:|COS[MV]|GO:|HP:|EFO_|MONDO_|OTU|ASV|HMDB|chr)\w*\d+(?:\.\d+)?"
+    r"(?:rs|cg|ENS[A-Z]*[GTPE]|NM_|NR_|NP_|HGNC:|COS[MV]|GO:|HP:|GCST|PGS|EFO_|MONDO_|OTU|ASV|HMDB|chr)\w*\d+(?:\.\d+)?"
 )
 _SCORE = re.compile(r"(?:PC|UMAP|tSNE|EV|MDS|C)[ _-]?\d{1,3}", re.IGNORECASE)
 _AXES = frozenset(
@@ -41,7 +41,9 @@ _SUMMARY = frozenset(
 _PREFIXED = re.compile(r"[A-Z]{1,3}0{0,6}\d{1,6}")  # of a line without names: F1 I1
 _FEW = 5
 _MOST_KEYS = 6
-_SERIES = 8
+_PERIODS = frozenset({"year", "week", "month", "quarter"})
+_KEY_WORDS = frozenset({"id", "code", "k", "row", "line", "key"})
+_SERIES, _TEN = 8, 10
 _LINES = 500
 _MEASURED = 15
 _MANY = 20
@@ -59,10 +61,24 @@ def check(subject: Subject) -> Iterator[Finding]:
         keys = [at for at in range(len(table.header)) if _are_digests(table.column(at))]
     for index in keys:
         yield found(Code.ROW_LEVEL, column=index + 1)
+    if not keys and subject.promise is None and table.header and _first_is_numbered(table):
+        yield found(Code.ROW_LEVEL, column=1)
     if _columns_are_persons(table):
         yield found(Code.ROW_LEVEL, row=0)
     elif not keys and (rows_are_persons(table) or _nameless_persons(table)):
         yield found(Code.ROW_LEVEL)
+
+
+def _first_is_numbered(table: Table) -> bool:
+    """Return whether the first cells are numbered with leading zeros and may mean persons; groups have counts."""
+    labels = table.column(0) if len(table.header) > 1 else [table.header[0], *table.column(0)]
+    if (
+        any(map(is_count, table.header))
+        or has_public_keys(table.header[0])
+        or are_things(words(table.header[0]) - _KEY_WORDS)
+    ):
+        return False
+    return sum(map(is_padded, labels)) > 0.5 * len(labels) and numbered(labels, least=_TEN)
 
 
 def _list(lines: Sequence[str]) -> Iterator[Finding]:
@@ -174,7 +190,7 @@ def rows_are_persons(table: Table) -> bool:
     facts = [
         index for index, name in enumerate(table.header) if is_person_fact(name) or _mostly_dates(table.column(index))
     ]
-    if _is_summary(table) or is_crossed(table):
+    if _is_summary(table) or is_crossed(table) or _has_other_rows(table):
         return False
     counted = any(is_count(name) for name in table.header) or any(is_statistic(name) for name in table.header)
     if counted:
@@ -184,6 +200,18 @@ def rows_are_persons(table: Table) -> bool:
     if facts and any(_is_plain_key(name, table.column(at)) for at, name in enumerate(table.header)):
         return True
     return (len(facts) >= 2 and _unlike(table, facts)) or _scores(table) or _measurements(table)
+
+
+def _has_other_rows(table: Table) -> bool:
+    """Return whether rows are genes or variants, each once, or years in their order."""
+    labels = table.column(0)
+    if len(set(labels)) < len(labels):
+        return False
+    said = words(table.header[0]) if table.header else frozenset()
+    if said & _PERIODS:
+        return in_order([value for label in labels if (value := number(label)) is not None])
+    public = sum(map(is_public_key, labels))
+    return public > 0.5 * len(labels) or bool(said & _AXES and not any(map(is_coded, labels)))
 
 
 def is_crossed(table: Table) -> bool:
@@ -217,8 +245,10 @@ def _measurements(table: Table) -> bool:
     if len(table.rows) < _MANY or any(words(name) & _AXES for name in table.header):
         return False
     exact = 0
-    for at in range(len(table.header)):
+    for at, name in enumerate(table.header):
         cells = table.column(at)
+        if is_plain_id(name) and "id" in words(name) and len(set(cells)) == len(cells):
+            continue
         values = numbers(table, at)
         written = [value for value in values if value is not None]
         different = len(set(cells)) / len(cells)

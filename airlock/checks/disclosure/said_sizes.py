@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ..findings import Code, Finding, found
-from ..formats.table import whole
+from ..formats.table import number, whole
 from ..subject import Prose, Subject, Table
 
 _SIZE = re.compile(r"(?<![\w.])[nN]\s?=\s?(\d{1,6})(?![\w.,%])")
@@ -18,6 +18,11 @@ _RESIDUAL = (
     re.compile(r"[Rr]esidual (?:standard error|deviance):.{0,60}? on (\d{1,9})\s{1,3}degrees of freedom"),
 )
 _COUNTED = re.compile(r"Name: (?:count|\w{1,40}), (?:Length: \d{1,9}, )?dtype: int64")
+_INDEX = re.compile(r"[A-Za-z_]\w{0,60}")  # the name of the groups, which a sum of a data frame has not
+_STATA = re.compile(
+    r"\s*\S.{0,60}? \|\s{1,30}([\d,]{1,12}(?:\s{1,30}[\d,]{1,12}){0,20})\s{1,9}\|\s{1,30}[\d,]{1,12}\s*"
+)
+_STATA_ONE = re.compile(r"\s*\S.{0,60}? \|\s{1,30}([\d,]{1,12})\s{1,30}\d{1,3}\.\d\d\s{1,30}\d{1,3}\.\d\d\s*")
 _LAST = re.compile(r"\S.{0,200}?\s(\d{1,9})\s*")
 
 
@@ -43,9 +48,11 @@ def _trees(lines: tuple[str, ...], least: int) -> Iterator[Finding]:
     for row, line in enumerate(lines, start=1):
         sizes = [int(match[1]) for match in _LEAF.finditer(line)]
         sizes += [int(size) for match in _LEAVES.finditer(line) for size in match[1].split()]
-        sizes += [round(sum(map(float, one[1].split(",")))) for one in _WEIGHTS.finditer(line)]
+        sizes += [round(sum(number(part) or 0 for part in one[1].split(","))) for one in _WEIGHTS.finditer(line)]
         if rpart and (node := _RPART.fullmatch(line[:3000])) is not None:
             sizes.append(int(node[1]))
+        if (tabulated := _STATA.fullmatch(line[:300]) or _STATA_ONE.fullmatch(line[:300])) is not None:
+            sizes += [int(one.replace(",", "")) for one in tabulated[1].split() if one.strip(",")]
         if any(0 < size < least for size in sizes):
             yield found(Code.SMALL_COUNT, row=row)
 
@@ -56,7 +63,8 @@ def _counted(lines: tuple[str, ...], least: int) -> Iterator[Finding]:
     for end, line in enumerate(lines):
         if not line.strip():
             start = end + 1
-        if _COUNTED.match(line.strip()):
+        of_groups = line.strip() == "dtype: int64" and start < end and _INDEX.fullmatch(lines[start].strip())
+        if of_groups or _COUNTED.match(line.strip()):
             for row in range(start, end):
                 last = _LAST.fullmatch(lines[row][:300])
                 value = whole(last[1]) if last is not None else None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from .column_names import any_of
 
 _LABEL = re.compile(r"(.{0,60}?)(\d{1,9})(\D{0,30})")
+_PADDED = re.compile(r"[A-Za-z]{1,12}[-_ ]?0\d{1,8}(?:[-_][A-Za-z0-9]{1,6})?")
 _WORD = re.compile(r"[A-Za-zÀ-ÿ]+")
 # What is numbered and is nobody: axes of time, parts of genomes, parts of models, groups.
 _THINGS = any_of(
@@ -16,15 +17,25 @@ _THINGS = any_of(
     "quartile quintile quantile percentile level fold batch lane chunk part step epoch iter iteration model trait "
     "term feature var variable x f node leaf tree layer rank p pp set pathway group arm class stage grade ward "
     "hospital centre center plate run replicate score stat l nm nr np xm hgnc go hp mondo icd hsa cyp hla il cd "
-    "ccl cxcl phase study trial cohort knot degree category code hap haplotype allele read kmer pos position "
-    "window task job rule line row column col block segment motif tissue pop population clade lineage eur afr eas "
-    "sas v a b d e g h i j m n o r s u y z"
+    "ccl cxcl gcst efo mondo doid orpha omim mim pgs gse hmdb chebi oid mir phase study trial cohort knot degree "
+    "category code hap haplotype allele read kmer pos position window task job rule line row column col block "
+    "segment motif tissue pop population clade lineage eur afr eas sas v a b d e g h i j m n o r s u y z"
 )
 _PERSONS = any_of(
     "patient pat subject subj sample participant donor person individual indiv ind indv proband case control "
     "mother father child member fam family iid fid mouse specimen biosample tumor tumour normal"
 )
 _MOST = 4000
+
+
+def is_padded(label: str) -> bool:
+    """Return whether a label is a word and a number with leading zeros, as a list of persons has them."""
+    return _PADDED.fullmatch(label.strip()) is not None
+
+
+def are_things(said: frozenset[str]) -> bool:
+    """Return whether words speak of what is numbered and nobody."""
+    return bool(said & _THINGS)
 
 
 def numbered(labels: Sequence[str], *, least: int) -> bool:

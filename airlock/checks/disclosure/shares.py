@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from operator import itemgetter
 
 from ..formats.table import number
 from ..subject import Table
-from .column_names import is_count, is_total, per_many
+from .column_names import is_base, is_count, is_total, per_many
 
 _LEAST_ROWS = 2
 
@@ -52,12 +53,14 @@ def total_behind(table: Table, column: int) -> tuple[int, Decimal] | None:
         candidates = {count for count, total in zip(counts, totals, strict=True) if total and count}
         if sum(1 for count in parts if count) >= _LEAST_ROWS:
             candidates.add(sum(parts, Decimal(0)))
+        pairs = [
+            (count, share)
+            for count, share, total in zip(counts, shares, totals, strict=True)
+            if count is not None and share is not None and not total
+        ]
+        if None in counts and pairs and (largest := max(pairs, key=itemgetter(1)))[1] > 0:
+            candidates.add(round(largest[0] / largest[1] * whole, 0))  # what is hidden is part of all
         for every in sorted(candidates):
-            pairs = [
-                (count, share)
-                for count, share, total in zip(counts, shares, totals, strict=True)
-                if count is not None and share is not None and not total
-            ]
             if (
                 every
                 and len(pairs) >= _LEAST_ROWS
@@ -72,7 +75,8 @@ def base_in_row(table: Table, column: int) -> int | None:
     shares = numbers(table, column)
     whole, slack = whole_of(table.header[column], shares), half_step(shares)
     counts = [at for at, name in enumerate(table.header) if is_count(name) and at != column]
-    for base in counts:
+    bases = [at for at, name in enumerate(table.header) if is_base(name) and at != column]
+    for base in bases:
         below = numbers(table, base)
         for part in counts:
             if part == base:

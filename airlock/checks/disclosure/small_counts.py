@@ -8,7 +8,7 @@ from ..formats.table import counted, whole
 from ..promise import Kind, Promise
 from ..subject import Subject, Table
 from ..thresholds import Policy
-from .column_names import is_allele_count, is_count, is_known_other, is_other_unit
+from .column_names import is_allele_count, is_count, is_known_other, is_other_unit, words
 from .grid import read_grid
 from .rounding import midpoint_columns
 from .spoken_counts import NUMBERS
@@ -30,6 +30,8 @@ def check(subject: Subject) -> Iterator[Finding]:
         code = _code_for(name, subject.promise)
         if subject.promise is None and code is not None and counts_genes(table.header):
             continue
+        if code is None and subject.promise is None and _are_frequencies(name, table.column(index)):
+            code = Code.SMALL_COUNT
         if code is None and subject.promise is None and _is_of_parts(name, table.column(index)):
             code = Code.SMALL_COUNT
         cells = [_part(cell) for cell in table.column(index)] if code else list(map(whole, table.column(index)))
@@ -68,6 +70,13 @@ def counts_genes(header: Sequence[str]) -> bool:
         {"generatio", "bgratio", "geneid", "overlap_genes", "leading_edge"}
         & {name.strip().lower() for name in header}
     )
+
+
+def _are_frequencies(name: str, cells: Sequence[str]) -> bool:
+    """Return whether a column called a frequency holds whole numbers: counts, and no shares."""
+    values = [whole(cell) for cell in cells if cell.strip()]
+    written = [value for value in values if value is not None]
+    return bool(words(name) & {"frequency", "frequencies"}) and len(written) == len(values) > 0 and max(written) > 1
 
 
 def _is_of_parts(name: str, cells: Sequence[str]) -> bool:

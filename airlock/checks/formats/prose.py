@@ -16,6 +16,8 @@ _LATEX_WORD = re.compile(r"\\[a-zA-Z]+\*?")
 _RULE = re.compile(r"[\s|+=:─═┌┬┐├┼┤└┴┘╞╪╡╔╦╗╠╬╣╚╩╝-]*")
 _BARS = str.maketrans("│┆┃║╎", "|||||")
 _TYPES = re.compile(r"[\s|]*(?:(?:<[a-z0-9+]{2,6}>|[iuf](?:8|16|32|64)|str|bool|cat|date)[\s|]+){2,60}")
+_BARE_KEY = re.compile(r"([{,]\s{0,20})([A-Za-z_]\w{0,60})\s?:")
+_COMMENT = re.compile(r"^\s{0,8}(?:#{1,2}|//|>)(?=\s)")
 _LIMIT = re.compile(r"\b(lower|upper) \d{2}% CI\b")  # as R names two columns of a curve
 _VECTOR = re.compile(r"\s*\$ ([\w.]{1,60})\s*(?::\s?(?:int|num|chr|Factor[^:]{0,80}|logi)|<\w{2,5}>)\s(.{3,})")
 _EDGES = " \t'\"()[]{}|;,"
@@ -37,7 +39,7 @@ Splitter = Callable[[str], list[str]]
 def tables(lines: tuple[str, ...]) -> Iterator[Numbered]:
     """Yield each table with the number of the line where it starts."""
     made = 0
-    lines = tuple(_LIMIT.sub(r"\1", line.translate(_BARS)) for line in lines)
+    lines = tuple(_LIMIT.sub(r"\1", _COMMENT.sub("", line).translate(_BARS)) for line in lines)
     lines = _named_sides(lines)
     for reading in (_crossed, _printed, _spaced, _delimited, _literals, _vectors, _records):
         for one in reading(lines):
@@ -84,6 +86,8 @@ def _runs(lines: tuple[str, ...], split: Splitter) -> Iterator[Numbered]:
             continue
         if len(block) >= _FEWEST_ROWS:
             yield start, _headed(block, before)
+            if len(block) > _FEWEST_ROWS and not any(map(str.isdecimal, "".join((*block[0], *block[1])))):
+                yield start + 1, Table(block[1], tuple(block[2:]), "", "utf-8")  # a line of code above the header
         before = block[-1] if block else ()
         block, start = ([cells], number) if len(cells) >= 2 else ([], number)
     return
@@ -243,7 +247,7 @@ def _literals(lines: tuple[str, ...]) -> Iterator[Numbered]:
         names = tuple(name for name, _ in group[:200])
         rows = tuple(zip(*(cells for _, cells in group[:200]), strict=True))
         yield 1, Table(names, rows, "", "utf-8")
-        if len(group) >= _FEWEST_ROWS and not any(names):  # a list of rows
+        if len(group) >= _FEWEST_ROWS and (not any(names) or len(group) > 2 * len(rows)):  # a list of rows
             header, *rest = (tuple(cells) for _, cells in group)
             yield 1, Table(header, tuple(rest), "", "utf-8")
     yield from _objects(text)
@@ -261,7 +265,10 @@ def _constants(text: str, at: int) -> list[str]:
 
 def _objects(text: str) -> Iterator[Numbered]:
     decoder = json.JSONDecoder()
-    for quoted in (text, text.replace("'", '"')) if "'" in text else (text,):
+    readings = [text, text.replace("'", '"')] if "'" in text else [text]
+    if _BARE_KEY.search(text) is not None:  # as JavaScript writes objects
+        readings.append(_BARE_KEY.sub(r'\1"\2":', readings[-1]))
+    for quoted in readings:
         rows: list[dict[str, object]] = []
         at = 0
         for _ in range(_MAX_OBJECTS):
