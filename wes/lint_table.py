@@ -25,7 +25,12 @@ class Entry:
 E, L, H = Severity.ERROR, Severity.LOOK, Severity.HINT
 TABLE: Final[dict[str, Entry]] = {
     # The workflow's form
-    "unreadable": Entry(E, "The engine's parser does not understand this file.", "Correct the syntax."),
+    "unreadable": Entry(
+        E,
+        "The engine's parser does not understand this file; Nextflow's is the strict one.",
+        "Correct the syntax: code of Nextflow stands in `workflow { }`, a process's below `script:`; `addParams`, "
+        "`import`, `for` and functions of a configuration have no place there.",
+    ),
     "rule-unnamed": Entry(
         L, "The engine numbers a rule without a name (rule_N), so a draft cannot bind it.", "Give the rule a name."
     ),

@@ -275,4 +275,13 @@ def parse_nextflow_outline(raw: bytes) -> NextflowOutline:
 
 
 def _flat(said: list[Said]) -> list[Said]:
-    return [part for one in said for part in (one.inner if one.name == "tuple" else [one])]
+    return [part for one in said for part in ([*one.inner, *_words(one)] if one.name == "tuple" else [one])]
+
+
+def _words(said: Said) -> list[Said]:
+    """Return the parts of a tuple that are a bare word."""
+    return [
+        Said(name=one.text, line=one.line, text=one.text, values=[], named={}, inner=[])
+        for one in said.values
+        if one.text in ("stdin", "stdout")
+    ]

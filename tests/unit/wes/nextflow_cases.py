@@ -71,6 +71,12 @@ CASES = [
         process("Q", outputs="tuple val('a'), path('x.txt')"),
     ),
     ("output-to-engine", process("P", outputs="eval('id')"), process("Q")),
+    (
+        "output-to-engine",
+        process("P", outputs="tuple val('a'), stdout"),
+        process("Q", outputs="tuple val('a'), path('x')"),
+    ),
+    ("input-unfit", process("P", inputs="tuple val(a), stdin"), process("Q", inputs="tuple val(a), path(b)")),
     ("output-unfit", process("P", outputs="path '.hidden'"), process("Q", outputs="path 'a.hidden'")),
     ("output-unfit", process("P", outputs="path '/data/x'"), process("Q", outputs="path 'data/x'")),
     ("input-unfit", process("P", inputs="env 'HOME'"), process("Q")),
