@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from airlock.combinations import examine, is_independent
 from airlock.contract import Contract
 from airlock.intake_files import Verdict
 from airlock.policy import Policy
-from airlock.store import Digest, Id, IntakeRun, Name, RunPath
+from airlock.store import Digest, Id, IntakeFile, IntakeRun, Name, RunPath
 from strongroom.database import Base
 
 MOST_LISTS = 64  # of a run: each is read in a jail of its own (T30)
@@ -94,10 +94,15 @@ def newest(session: orm.Session, lineage: Sequence[str]) -> int:
     return session.scalar(sa.select(sa.func.max(ReleasedCohort.id)).where(ReleasedCohort.dataset.in_(lineage))) or 0
 
 
-def judge(session: orm.Session, run: str, policy: Policy) -> Judged:
-    """Return what a run's cohorts say together with those that were released of the same data, of any project."""
+def judge(session: orm.Session, run: str, policy: Policy, files: Iterable[IntakeFile]) -> Judged:
+    """Return what a run's cohorts say together with those that were released of the same data, of any project.
+
+    Nothing of `files` that are about nobody: what an engine printed leaves only if it saw nothing of data.
+    """
     lineage = session.get_one(IntakeRun, run).lineage
     seen = newest(session, lineage)
+    if not any(file.rule for file in files):
+        return Judged((), (), seen, {})
     own = cohorts_of(session, run)
     earlier = _earlier(session, lineage, run)
     fresh = {c.sha256: c.members for c in own if c.members is not None and c.sha256 not in earlier.known}

@@ -218,8 +218,8 @@ def judge(context: Context, request: str) -> Judged:
     """Return what earlier releases say of the run's cohorts by now, under the policy that it was judged under."""
     with reading(context.engine) as session:
         row = find(session, request)
-        first = files_of(session, row.id)[0]
-        return cohorts.judge(session, row.run, parse_policy(session.get_one(IntakeFile, first.file).policy))
+        files = [session.get_one(IntakeFile, one.file) for one in files_of(session, row.id)]
+        return cohorts.judge(session, row.run, parse_policy(files[0].policy), files)
 
 
 def finish(context: Context, order: Order, exported: list[Exported], earlier: Earlier) -> None:

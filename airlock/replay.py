@@ -62,9 +62,9 @@ def judged(
 ) -> list[Replayed]:
     """Return both verdicts of each file; the history is asked as it is today, without the request's own release."""
     lineage = session.get_one(IntakeRun, row.run).lineage
-    of_persons = cohorts.judge(session, row.run, policy).findings
     replayed = []
     for question, said in answers:
+        of_persons = cohorts.judge(session, row.run, policy, [session.get_one(IntakeFile, question.file)]).findings
         cells = said_of.counts(said)
         near = history.near_ones(session, lineage, cells, least=policy.min_count, but=row.id)
         grown = site_growth.findings(session, lineage, said_of.sketch(said), most=policy.max_sites)

@@ -114,7 +114,8 @@ def keep_verdict(context: Context, lease: Lease, answer: Answer) -> None:
     """Write down what the checks say of the clean copy, and what earlier releases say of its figures and persons."""
     policy = parse_policy(lease.inspection.policy)
     with reading(context.engine) as session:
-        judged = cohorts.judge(session, lease.inspection.run, policy)
+        file = session.get_one(IntakeFile, lease.file)
+        judged = cohorts.judge(session, file.run, policy, [file])
     with transaction(context.engine) as session:
         row = _leased(session, lease, IntakeState.REPACKED)
         if row is not None:

@@ -76,6 +76,8 @@ OUTPUTS: list[dict[str, Any]] = [
 CONTRACT = parse_contract(OUTPUTS)
 LIST = "work/members.txt"
 WITH_MEMBERS = parse_contract([{"match": LIST, "release": "inside", "rule": "count", "members": True}, *OUTPUTS])
+ENGINE_LOG = "logs/engine.txt"
+SAYS = parse_contract([{"format": "log", "release": "airlock", "stream": "engine", "max_rows": 20}, *OUTPUTS])
 WITH_GROUPS = parse_contract(
     [{"match": "members/*.txt", "release": "inside", "rule": "count", "members": True}, *OUTPUTS]
 )
@@ -211,7 +213,8 @@ class Scene:
         """Offer a COMPLETE run with these files (path -> engine rule), and its lists of members; return its id."""
         run = secrets.token_hex(16)
         offered = [
-            OfferedFile(path, secrets.token_hex(16), rule, secrets.token_hex(16)) for path, rule in files.items()
+            OfferedFile(path, secrets.token_hex(16), rule, secrets.token_hex(16), stream="" if rule else "engine")
+            for path, rule in files.items()
         ]
         for path, listed in ({LIST: members} if isinstance(members, list) else members or {}).items():
             offered.append(OfferedFile(path, secrets.token_hex(16), "count", secrets.token_hex(16)))

@@ -30,6 +30,7 @@ def witness(tmp_path: Path) -> Path:
 @pytest.fixture
 def stage(witness: Path) -> Iterator[Scene]:
     with scene() as made:
+        made.signed_policy()  # several releases of one dataset without lists of members
         audit = made.settings.audit.model_copy(update={"witness": str(witness)})
         yield replace(made, settings=made.settings.model_copy(update={"audit": audit}))
 

@@ -22,6 +22,7 @@ rule quiet:
     output: "b.txt"
 {RESOURCES}    shell: "echo counted 3 rows; echo > {{output}}"
 """
+DATA = "hapmap-logs"  # of its own: what left of it names nobody, so nothing else of it leaves after that
 LOG = {"format": "log", "release": "airlock", "rule": "count", "max_rows": 20}
 PROMISED = [{**LOG, "stream": "stdout", "lines": ["counted [0-9]{1,3} rows"]}, {**LOG, "stream": "stderr"}]
 INSIDE = {"release": "inside"}
@@ -53,8 +54,11 @@ def led(site: Site, run: str) -> dict[str, Any]:
         }
 
 
-def test_t16_what_a_task_printed_is_had_by_its_promise_and_two_votes(site: Site, prints: str, tmp_path: Path) -> None:
-    run = ran(site, prints, "hapmap")
+def test_t16_what_a_task_printed_is_had_by_its_promise_and_two_votes(
+    site: Site, prints: str, sources: tuple[list[Path], list[Path]], tmp_path: Path
+) -> None:
+    site.add(DATA, sources[0][:5], observability="open")
+    run = ran(site, prints, DATA)
     held = site.held(run)
     # The address is blocked; what `quiet` and the engine printed was promised by nobody, and is not even there.
     assert {path: file["verdict"] == "block" for path, file in held.items()} == {SAID: False, NAMED: True}

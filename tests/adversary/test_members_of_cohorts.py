@@ -7,7 +7,21 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from airlock_scene import API, CONTRACT, FINGERPRINT, LIST, PNG, TSV, WITH_GROUPS, WITH_MEMBERS, Scene, person, scene
+from airlock_scene import (
+    API,
+    CONTRACT,
+    ENGINE_LOG,
+    FINGERPRINT,
+    LIST,
+    PNG,
+    SAYS,
+    TSV,
+    WITH_GROUPS,
+    WITH_MEMBERS,
+    Scene,
+    person,
+    scene,
+)
 from keyroom import CHECKS_IMAGE, SAM, Attempt, KeyRoom, key_room, seal
 
 from airlock import release
@@ -220,6 +234,17 @@ def test_t7_whose_members_nobody_knows_counts_as_differing_by_one(stage: Scene) 
     assert codes(stage, run_of(stage, PEOPLE)) == {Code.UNKNOWN_MEMBERS.value: "warn"}
     with reading(stage.engine) as session:
         assert [row.cohort is None for row in session.scalars(sa.select(ReleasedCohort))] == [False, True]
+
+
+def test_what_an_engine_printed_is_about_nobody(stage: Scene) -> None:
+    assert stage.released(run_of(stage, PEOPLE), TSV)["state"] == "RELEASED"
+    silent = stage.complete_run({TSV: "count", ENGINE_LOG: ""}, contract=SAYS)
+    found = stage.files(silent)
+    assert [one["code"] for one in found[TSV].findings] == [Code.UNKNOWN_MEMBERS.value]
+    assert found[ENGINE_LOG].findings == []
+    assert stage.released(silent, ENGINE_LOG)["state"] == "RELEASED"
+    with reading(stage.engine) as session:
+        assert [row.cohort is None for row in session.scalars(sa.select(ReleasedCohort))] == [False]
 
 
 def test_t7_a_list_of_members_never_leaves_nor_stands_in_a_row(stage: Scene) -> None:

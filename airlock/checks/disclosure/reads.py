@@ -8,9 +8,9 @@ from ..subject import Prose, Sites, Subject, Table
 
 _SHORT = re.compile(r"[ACGTN]{30,49}|[acgtn]{30,49}")  # primers and guides are shorter
 _APART = re.compile(
-    r"\s*\d{0,9}\s*(?:[ACGTN]{2,20}\s+){3,}[ACGTN]{2,20}\s*|\s*\d{0,9}\s*(?:[acgtn]{2,20}\s+){3,}[acgtn]{2,20}\s*"
+    r"\s*(?:\d{1,9}\s*)?(?:(?:[ACGTN]{2,20}\s+){3,}[ACGTN]{2,20}|(?:[acgtn]{2,20}\s+){3,}[acgtn]{2,20})\s*"
 )
-_PILE = re.compile(r"(?=.*[.,])(?:[.,ACGTNacgtn*$#<>]|\^.|[+-]\d{1,3}[ACGTNacgtn]+){5,}")
+_PILE = re.compile(r"(?=.*[.,])(?:[.,ACGTNacgtn*$#<>]|\^.|[+-]\d{1,3}[ACGTNacgtn]){5,}")
 _MANY, _LONG, _LONGEST_LINE = 20, 50, 20_000
 _RUN = re.compile(r"[ACGTN]{50}|[acgtn]{50}")
 

@@ -8,9 +8,8 @@ from ..subject import Prose, Subject
 from .row_level import is_coded
 from .series import numbered
 
-_TREE = re.compile(r"\(.{5,200000}\)[\w.:-]{0,60};", re.DOTALL)
 _TIP = re.compile(r"[(,]\s*['\"]?([^\s(),:;'\"\[\]]{1,60})")
-_TAXA = re.compile(r"TAXLABELS\s+([^;]{1,20000});", re.IGNORECASE)
+_TAXA = "TAXLABELS"
 _NUMBER = re.compile(r"-?\d{1,3}(?:\.\d{1,12})?(?:e-?\d{1,3})?")
 _FEW, _SIDE = 5, 8
 _LEAST_OF_TREE = 4
@@ -25,9 +24,8 @@ def check(subject: Subject) -> Iterator[Finding]:
     text = "\n".join(model.lines)[:_LONGEST]
     labels: list[str] = []
     if (start := text.lstrip()[:1]) == "(" or "#NEXUS" in text[:20].upper():
-        for tree in _TREE.finditer(text):
-            labels += _TIP.findall(tree.group())
-        labels += [name for taxa in _TAXA.finditer(text) for name in taxa[1].split()]
+        for said in text.split(";")[:-1]:
+            labels += _TIP.findall(said) if ")" in said else said[said.upper().find(_TAXA) :].split()[1:]
     elif start.isdecimal():
         labels = _square([line.split() for line in model.lines if line.strip()])
     if _are_persons(labels):

@@ -24,7 +24,7 @@ _HASH = re.compile(r"[0-9a-f]{12,31}|[0-9A-F]{12,31}")
 _DIGEST = re.compile(r"[0-9a-fA-F]{32,128}")
 _FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,9}\s*$")
 _PUBLIC_KEY = re.compile(
-    r"(?:rs|cg|ENS[A-Z]*[GTPE]|NM_|NR_|NP_|HGNC:|COS[MV]|GO:|HP:|GCST|PGS|EFO_|MONDO_|OTU|ASV|HMDB|chr)\w*\d+(?:\.\d+)?"
+    r"(?:rs|cg|ENS[A-Z]{0,9}[GTPE]|NM_|NR_|NP_|HGNC:|COS[MV]|GO:|HP:|GCST|PGS|EFO_|MONDO_|OTU|ASV|HMDB|chr)\w*\d(?:\.\d+)?"
 )
 _SCORE = re.compile(r"(?:PC|UMAP|tSNE|EV|MDS|C)[ _-]?\d{1,3}", re.IGNORECASE)
 _AXES = frozenset(
