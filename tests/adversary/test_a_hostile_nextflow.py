@@ -203,7 +203,6 @@ def test_t19_nothing_comes_from_elsewhere(tmp_path: Path, files: dict[str, str],
         (("container 'genomics'", "container 'genomics'\n    afterScript 'id'"), "afterScript: put it"),
         (("container 'genomics'", "container 'genomics'\n    module 'x'"), "module: the tools come with the image"),
         (("container 'genomics'", "container 'genomics'\n    cache 'deep'"), "cache 'deep' would read"),
-        (("container 'genomics'", ""), "names no image: add container"),
         (("container 'genomics'", "container 'debian'"), "not among the images that the vetters signed"),
         (("cat ${x}", "rev ${x}"), "its script is not what the vetters signed"),
         (("cat ${x}", "cat ${x} /etc/passwd;"), "its script is not what the vetters signed"),
@@ -220,6 +219,16 @@ def test_what_cannot_run_blind_is_refused_with_a_cure(tmp_path: Path, change: tu
     assert ended.code != 0
     assert sentence in ended.log
     assert not ended.below("results")
+
+
+@pytest.mark.parametrize(("images", "sentence"), [(["genomics"], ""), (["genomics", "other"], "names no image")])
+def test_a_process_without_an_image_has_the_only_one_that_was_signed(
+    tmp_path: Path, images: list[str], sentence: str
+) -> None:
+    ended = ran(tmp_path, (COPY % "").replace("container 'genomics'", ""), images=images)
+    assert (ended.code == 0) is (sentence == "")
+    assert sentence in ended.log
+    assert bool(ended.jobs) is (sentence == "")
 
 
 def test_a_task_that_fails_ends_the_run_and_shows_the_engine_nothing_of_it(tmp_path: Path) -> None:

@@ -92,19 +92,19 @@ def test_a_dry_run_that_lies_or_never_ends_gives_no_draft(tmp_path: Path, monkey
     folder.mkdir()
     (folder / "Snakefile").write_text("import os\nos._exit(3)\n" + RULE)
     with pytest.raises(NotReadable):
-        plan(SETTINGS, folder, engine="snakemake", entry="Snakefile", config={}, inputs=[])
+        plan(SETTINGS, folder, engine="snakemake", entry="Snakefile", config={}, inputs=[], work=[])
     (folder / "Snakefile").write_text("while True: pass\n" + RULE)
     monkeypatch.setattr("wes.reading.SECONDS", 3)
     started = time.monotonic()
     with pytest.raises(StrongroomError):
-        plan(SETTINGS, folder, engine="snakemake", entry="Snakefile", config={}, inputs=[])
+        plan(SETTINGS, folder, engine="snakemake", entry="Snakefile", config={}, inputs=[], work=[])
     assert time.monotonic() - started < 30
     lines = r"print('x\ty\tz\x1b[2J\nname\t-\t$(id)\nok\t-\trule_one')" + "\nimport os\nos._exit(0)\n"
     monkeypatch.setattr("wes.reading.SECONDS", 60)
     (folder / "Snakefile").write_text(
         "import sys\n" + lines.replace("import os", "sys.stdout.flush()\nimport os") + RULE
     )
-    told = plan(SETTINGS, folder, engine="snakemake", entry="Snakefile", config={}, inputs=[])
+    told = plan(SETTINGS, folder, engine="snakemake", entry="Snakefile", config={}, inputs=[], work=[])
     assert [(one.path, one.rule) for one in told] == [("ok", "rule_one")]
 
 
