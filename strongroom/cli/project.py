@@ -19,6 +19,9 @@ from strongroom.settings import load
 
 API = "/api/access/v1"
 NOBODY = "Nobody has signed a policy: the platform's floor holds, with the project's own smallest count."
+Place = Annotated[str, typer.Argument(metavar="ID", help="The project, or * for the platform.")]
+Whom = Annotated[str, typer.Argument(metavar="PERSON", help="NAME@ISSUER")]
+As = Annotated[Role, typer.Argument(metavar="ROLE")]
 app = typer.Typer(help="Projects and who is what in them.", no_args_is_help=True)
 
 
@@ -59,9 +62,9 @@ def list_projects(token: Token = "", server: Server = SERVER, as_json: AsJson = 
 
 @app.command()
 def member(
-    project: Annotated[str, typer.Argument(metavar="ID", help="The project, or * for the platform.")],
-    person: Annotated[str, typer.Argument(metavar="PERSON", help="NAME@ISSUER")],
-    role: Annotated[Role, typer.Argument(metavar="ROLE")],
+    project: Place,
+    person: Whom,
+    role: As,
     token: Token = "",
     server: Server = SERVER,
     as_json: AsJson = False,
@@ -74,7 +77,7 @@ def member(
 
 @app.command()
 def members(
-    project: Annotated[str, typer.Argument(metavar="ID", help="The project, or * for the platform.")],
+    project: Place,
     token: Token = "",
     server: Server = SERVER,
     as_json: AsJson = False,
@@ -94,9 +97,9 @@ def members(
 
 @app.command("end-member")
 def end_member(
-    project: Annotated[str, typer.Argument(metavar="ID", help="The project, or * for the platform.")],
-    person: Annotated[str, typer.Argument(metavar="PERSON", help="NAME@ISSUER")],
-    role: Annotated[Role, typer.Argument(metavar="ROLE")],
+    project: Place,
+    person: Whom,
+    role: As,
     token: Token = "",
     server: Server = SERVER,
     as_json: AsJson = False,

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from access.store import ResearcherKey
 from archive.store import Dataset
-from strongroom import notices  # noqa: F401  its table belongs to the database of this test
+from strongroom import floors, notices  # noqa: F401  their tables belong to the database of this test
 from strongroom.audit import events
 from strongroom.cli import dataset, key, project
 from strongroom.cli.project import told_of_grant

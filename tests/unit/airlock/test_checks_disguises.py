@@ -7,11 +7,10 @@ import random
 from pathlib import Path
 
 import pytest
+from judging import judged
 
 from airlock.checks.codes import Code
 from airlock.checks.findings import Severity
-from airlock.checks.jail import inspect
-from airlock.checks.thresholds import Policy
 
 RANDOM = random.Random(7)
 SITES = (
@@ -156,19 +155,10 @@ WARNED = {
 }  # fmt: skip
 
 
-def _found(tmp_path: Path, name: str, content: str) -> dict[Code, Severity]:
-    path = tmp_path / name
-    path.write_bytes(content.encode())
-    worst: dict[Code, Severity] = {}
-    for finding in inspect(path, None, Policy(version=1)).findings:
-        worst[finding.code] = max(finding.severity, worst.get(finding.code, Severity.PASS))
-    return worst
-
-
 @pytest.mark.parametrize("name", GOOD)
 def test_what_tools_write_is_not_stopped(tmp_path: Path, name: str) -> None:
     """The worst that may be said of these is a warning."""
-    found = _found(tmp_path, name, GOOD[name])
+    found = judged(tmp_path, name, GOOD[name])
     assert Severity.BLOCK not in found.values(), found
 
 
@@ -176,7 +166,7 @@ def test_what_tools_write_is_not_stopped(tmp_path: Path, name: str) -> None:
 def test_persons_in_disguise_are_stopped(tmp_path: Path, name: str) -> None:
     """Each is stopped, and by the check that knows why."""
     content, code = STOPPED[name]
-    found = _found(tmp_path, name, content)
+    found = judged(tmp_path, name, content)
     assert Severity.BLOCK in found.values()
     assert code is None or found.get(code) == Severity.BLOCK, found
 
@@ -185,16 +175,15 @@ def test_persons_in_disguise_are_stopped(tmp_path: Path, name: str) -> None:
 def test_what_only_a_person_can_judge_is_shown_to_one(tmp_path: Path, name: str) -> None:
     """A steward is told of it."""
     content, code = WARNED[name]
-    assert _found(tmp_path, name, content).get(code, Severity.PASS) >= Severity.WARN
+    assert judged(tmp_path, name, content).get(code, Severity.PASS) >= Severity.WARN
 
 
 def test_a_table_below_comments_hides_nothing(tmp_path: Path) -> None:
     """Comments and table are judged apart, packed or not."""
     small = "#made by a tool\nregion,cases\nN,3\nS,44\n"
-    assert _found(tmp_path, "a.csv", small)[Code.SMALL_COUNT] is Severity.BLOCK
-    path = tmp_path / "b.csv.gz"
-    path.write_bytes(gzip.compress(b"# P00017 and P00018\nregion,cases\nN,30\nS,44\n"))
-    assert Code.IDENTIFIER in {finding.code for finding in inspect(path, None, Policy(version=1)).findings}
+    assert judged(tmp_path, "a.csv", small)[Code.SMALL_COUNT] is Severity.BLOCK
+    packed = gzip.compress(b"# P00017 and P00018\nregion,cases\nN,30\nS,44\n")
+    assert Code.IDENTIFIER in judged(tmp_path, "b.csv.gz", packed)
 
 
 @pytest.mark.parametrize(
@@ -211,8 +200,6 @@ def test_the_header_of_packed_bytes_carries_nothing(
     tmp_path: Path, flags: int, said: bytes, code: Code | None
 ) -> None:
     """RFC 1952 lets a gzip header hold a name, a comment and any extra field; tools drop them in silence."""
-    path = tmp_path / "counts.csv.gz"
     body = gzip.compress(b"region,n\nN,120\nS,330\n")[10:]
-    path.write_bytes(b"\x1f\x8b\x08" + bytes([flags]) + b"\0\0\0\0\x02\xff" + said + body)
-    found = {finding.code for finding in inspect(path, None, Policy(version=1)).findings}
-    assert found == (set() if code is None else {code})
+    packed = b"\x1f\x8b\x08" + bytes([flags]) + b"\0\0\0\0\x02\xff" + said + body
+    assert set(judged(tmp_path, "counts.csv.gz", packed)) == (set() if code is None else {code})

@@ -7,11 +7,10 @@ import random
 from pathlib import Path
 
 import pytest
+from judging import judged
 
 from airlock.checks.codes import Code
 from airlock.checks.findings import Severity
-from airlock.checks.jail import inspect
-from airlock.checks.thresholds import Policy
 
 RANDOM = random.Random(11)
 
@@ -134,22 +133,13 @@ FREE = {
 }  # fmt: skip
 
 
-def _found(tmp_path: Path, name: str, content: str) -> dict[Code, Severity]:
-    path = tmp_path / name
-    path.write_text(content, encoding="utf-8")
-    worst: dict[Code, Severity] = {}
-    for finding in inspect(path, None, Policy(version=1)).findings:
-        worst[finding.code] = max(finding.severity, worst.get(finding.code, Severity.PASS))
-    return worst
-
-
 @pytest.mark.parametrize("name", ROWS)
 def test_cases_in_any_shape_are_rows_of_persons(tmp_path: Path, name: str) -> None:
-    found = _found(tmp_path, name, ROWS[name])
+    found = judged(tmp_path, name, ROWS[name])
     assert found.get(Code.ROW_LEVEL) is Severity.BLOCK, found
 
 
 @pytest.mark.parametrize("name", FREE)
 def test_results_of_the_same_shapes_are_not_stopped(tmp_path: Path, name: str) -> None:
-    found = _found(tmp_path, name, FREE[name])
+    found = judged(tmp_path, name, FREE[name])
     assert Severity.BLOCK not in found.values(), found

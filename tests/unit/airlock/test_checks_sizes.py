@@ -6,12 +6,11 @@ import random
 from pathlib import Path
 
 import pytest
+from judging import judged
 
 from airlock.checks.codes import Code
 from airlock.checks.disclosure.identifiers import holds_one
 from airlock.checks.findings import Severity
-from airlock.checks.jail import inspect
-from airlock.checks.thresholds import Policy
 
 RANDOM = random.Random(13)
 SITES = "##fileformat=VCFv4.2\n##contig=<ID=1>\n{meta}#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
@@ -105,25 +104,16 @@ FREE = {
 }  # fmt: skip
 
 
-def _found(tmp_path: Path, name: str, content: str) -> dict[Code, Severity]:
-    path = tmp_path / name
-    path.write_text(content, encoding="utf-8")
-    worst: dict[Code, Severity] = {}
-    for finding in inspect(path, None, Policy(version=1)).findings:
-        worst[finding.code] = max(finding.severity, worst.get(finding.code, Severity.PASS))
-    return worst
-
-
 @pytest.mark.parametrize("name", STOPPED)
 def test_what_few_persons_stand_for_is_stopped(tmp_path: Path, name: str) -> None:
     content, code = STOPPED[name]
-    found = _found(tmp_path, name, content)
+    found = judged(tmp_path, name, content)
     assert found.get(code) is Severity.BLOCK, found
 
 
 @pytest.mark.parametrize("name", FREE)
 def test_what_many_stand_for_is_not_stopped(tmp_path: Path, name: str) -> None:
-    found = _found(tmp_path, name, FREE[name])
+    found = judged(tmp_path, name, FREE[name])
     assert Severity.BLOCK not in found.values(), found
 
 
