@@ -95,7 +95,7 @@ def test_a_dispatcher_that_dies_finds_a_carried_attempt_by_its_job(place: SlurmP
 
 @pytest.mark.parametrize("killed", ["agent-n1", "slurmctld"])
 def test_whoever_is_killed_each_attempt_ends_once(place: SlurmPlace, killed: str) -> None:
-    first, second, third = [place.submit(shell(script), plan=HERE) for script in ("sleep 1", "sleep 4", "exit 4")]
+    first, second, third = [place.submit(shell(script), plan=HERE) for script in ("sleep 1", "sleep 12", "exit 4")]
     assert first.ends() == ("exited", 0)
     eventually(lambda: processes_of(second.launch), "the task does not run")
     place.cluster.settle()
