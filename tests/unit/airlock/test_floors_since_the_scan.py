@@ -8,7 +8,7 @@ from airlock_scene import API, FINGERPRINT, TSV, Scene, scene
 from strongroom.audit import Event
 from strongroom.database import now, transaction
 from strongroom.floors import DatasetFloors
-from strongroom.thresholds import FLOOR
+from strongroom.thresholds import FLOOR, unsigned
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_floors_of_its_data_signed_since_the_scan_ask_for_another_scan(stage: Sc
     assert stage.inspector.asked[-1]["request"]["policy"]["min_count"] == 9
     assert stage.ask("ruth").post(f"{where}:submit", key).status_code == 200
     (frozen,) = [e for e in stage.events(Event.REQUEST_STATE) if e["facts"]["state"] == "SUBMITTED"]
-    assert frozen["facts"]["policy"] == {**FLOOR, "min_count": 9, "version": 1}
+    assert frozen["facts"]["policy"] == {**unsigned(FLOOR), "min_count": 9, "version": 1}
 
 
 def test_a_run_and_its_fixed_copies_are_taken_under_floors_that_stand(stage: Scene) -> None:
