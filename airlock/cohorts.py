@@ -97,11 +97,11 @@ def newest(session: orm.Session, lineage: Sequence[str]) -> int:
 def judge(session: orm.Session, run: str, policy: Policy, files: Iterable[IntakeFile]) -> Judged:
     """Return what a run's cohorts say together with those that were released of the same data, of any project.
 
-    Nothing of `files` that are about nobody: what an engine printed leaves only if it saw nothing of data.
+    Nothing if none of `files` is about persons.
     """
     lineage = session.get_one(IntakeRun, run).lineage
     seen = newest(session, lineage)
-    if not any(file.rule for file in files):
+    if not any(file.is_about_persons for file in files):
         return Judged((), (), seen, {})
     own = cohorts_of(session, run)
     earlier = _earlier(session, lineage, run)

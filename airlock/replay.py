@@ -62,13 +62,15 @@ def judged(
 ) -> list[Replayed]:
     """Return both verdicts of each file; the history is asked as it is today, without the request's own release."""
     lineage = session.get_one(IntakeRun, row.run).lineage
+    files = {question.file: session.get_one(IntakeFile, question.file) for question, _ in answers}
+    of_persons = cohorts.judge(session, row.run, policy, files.values()).findings
     replayed = []
     for question, said in answers:
-        of_persons = cohorts.judge(session, row.run, policy, [session.get_one(IntakeFile, question.file)]).findings
         cells = said_of.counts(said)
         near = history.near_ones(session, lineage, cells, least=policy.min_count, but=row.id)
         grown = site_growth.findings(session, lineage, said_of.sketch(said), most=policy.max_sites)
-        told = [*history.findings(near, cells), *of_persons, *grown]
+        about = of_persons if files[question.file].is_about_persons else ()
+        told = [*history.findings(near, cells), *about, *grown]
         after = worst([said.verdict, *(Verdict(f["severity"]) for f in told)])
         codes = sorted({*(f.code.value for f in said.findings), *(f["code"] for f in told)})
         replayed.append(Replayed(question.path, question.before, after.value, tuple(codes)))

@@ -75,6 +75,11 @@ class IntakeFile(Base):
     created: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
     settled: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
 
+    @property
+    def is_about_persons(self) -> bool:
+        """Whether a rule's task wrote it: what an engine printed leaves only if it saw nothing of data (ADR 0053)."""
+        return bool(self.rule)
+
 
 class ReleaseRequest(Base):
     """A researcher's wish to take clean copies of one run away."""
