@@ -147,17 +147,19 @@ def _check_votes(
     for name, lines in named.items():
         check_voted(submitted, name, named=lines, later=later, voters=voters, joined=joined, earlier=earlier)
     if desk.settings.roles_are_of_two:
-        for line in (line for lines in named.values() for line in lines):
-            _check_granted(desk, session, line)
+        cast = [line for lines in named.values() for line in lines]
+        told = desk.log.told(session, before=max((line.seq for line in cast), default=0))
+        for line in cast:
+            _check_granted(desk, session, line, [one for one in told if one.seq < line.seq])
 
 
-def _check_granted(desk: Desk, session: orm.Session, vote: Line) -> None:
+def _check_granted(desk: Desk, session: orm.Session, vote: Line, told: Sequence[Line]) -> None:
     def may_grant(person: str) -> bool:
         return projects.was_ever(session, person, projects.PLATFORM, [projects.Role.OPERATOR])
 
     check_granted(
         vote,
-        desk.log.told(session, before=vote.seq),
+        told,
         projects.Role.STEWARD.value,
         may_grant=may_grant,
         wait=desk.settings.grant_wait,
