@@ -18,7 +18,7 @@ from .promise import Promise, PromiseRefused, parse_promise
 from .thresholds import Policy, PolicyRefused, parse_policy
 from .view import FIRST_ROWS, MOST_ROWS, Rows, view, view_brought
 
-__all__ = ["Request", "inspect", "main", "parse_request", "repack", "view"]
+__all__ = ["Request", "answer_to", "inspect", "main", "parse_request", "repack", "view"]
 
 WORK = Path("/run/work")
 _MAX_REQUEST = 1 << 20
@@ -155,18 +155,22 @@ def _decide_brought(request: Request, declared: Declared) -> Answer:
             assert_never(request.kind)
 
 
-def main(work: Path = WORK) -> None:
+def answer_to(work: Path) -> tuple[bytes | None, Answer]:
     """Answer the request in `work`; whatever goes wrong in a parser is an answer that blocks, never silence."""
     kind = "check"
     policy = Policy(version=0)
-    clean: bytes | None = None
     try:
         with (work / "request.json").open("rb") as stream:
             request = parse_request(stream.read(_MAX_REQUEST))
         kind, policy = request.kind, request.policy
-        clean, answer = decide(request)
+        return decide(request)
     except Exception:  # hostile bytes may break any parser; nothing of the error may leave (T27)
-        clean, answer = None, failed(kind, policy, found(Code.INSPECTION_FAILED))
+        return None, failed(kind, policy, found(Code.INSPECTION_FAILED))
+
+
+def main(work: Path = WORK) -> None:
+    """Answer the request in `work` by answer.json and, where one was asked for, the clean copy."""
+    clean, answer = answer_to(work)
     if clean is not None:
         _write(work / "clean", clean)
     _write(work / "answer.json", answer.as_bytes())

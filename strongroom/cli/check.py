@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 import yaml
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from airlock.checks.codes import Code
@@ -24,6 +25,8 @@ from strongroom.errors import BadRequest
 BLOCKED = 6
 _MOST_TEXT = 1 << 20
 _MOST_FILES = 100_000
+_SMALL = 128 << 10
+_MOST_TOGETHER = 48
 
 
 class Shape(StrEnum):
@@ -66,9 +69,7 @@ def check(
     walls = check_walls.walls()
     if not walls.firm:
         err.print(f"Without walls: {walls.why} The files are read by a process of this user.")
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        asked = [(name, path, rules, limits, files, walls) for name, path in files.items()]
-        answers = dict(zip(files, pool.map(lambda one: _answer(*one), asked), strict=True))
+    answers = _answers(files, rules, limits, walls)
     kept = (
         None
         if rules is None
@@ -96,19 +97,59 @@ def read_contract(path: Path, policy: Policy) -> Contract:
 
 def inspect(path: Path) -> dict[str, Any]:
     """Return the checks' answer for one file by the platform's thresholds."""
-    return check_walls.ask(path, path.name, policy=FLOOR, walls=check_walls.walls())
+    return check_walls.ask([check_walls.Asked(path.name, path)], policy=FLOOR, walls=check_walls.walls())[0]
 
 
-def _answer(
-    name: str, path: Path, rules: Contract | None, policy: Policy, files: Mapping[str, Path], walls: check_walls.Walls
-) -> dict[str, Any]:
+def _answers(
+    files: Mapping[str, Path], rules: Contract | None, policy: Policy, walls: check_walls.Walls
+) -> dict[str, dict[str, Any]]:
+    """Have all files judged, as many jails at once as there are processors, and draw how far it is."""
+    answers = dict.fromkeys(files, check_walls.refused(policy, Code.UNDECLARED))
+    asked = [one for name, path in files.items() if (one := _asked(name, path, rules, files)) is not None]
+    columns = (TextColumn("Checking"), BarColumn(), MofNCompleteColumn(), TextColumn("files"), TimeElapsedColumn())
+    with (
+        Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as progress,
+        ThreadPoolExecutor(os.cpu_count() or 1) as pool,
+    ):
+        bar = progress.add_task("", total=len(asked))
+        batches = list(_batches(asked))
+        told = pool.map(lambda batch: check_walls.ask(batch, policy=policy, walls=walls), batches)
+        for batch, said in zip(batches, told, strict=True):
+            answers |= {one.name: answer for one, answer in zip(batch, said, strict=True)}
+            progress.advance(bar, len(batch))
+    return answers
+
+
+def _asked(name: str, path: Path, rules: Contract | None, files: Mapping[str, Path]) -> check_walls.Asked | None:
     if rules is None:
-        return check_walls.ask(path, name, policy=policy, walls=walls)
+        return check_walls.Asked(name, path)
     rule = rules.rule_for(name)
     if rule is None or rule.promise is None:
-        return check_walls.refused(policy, Code.UNDECLARED)
+        return None
     needed = {one: files[one] for one in rule.promise.needs if one in files}
-    return check_walls.ask(path, name, policy=policy, walls=walls, promise=rule.promise, supporting=needed)
+    return check_walls.Asked(name, path, rule.promise, needed)
+
+
+def _batches(asked: list[check_walls.Asked]) -> Iterator[list[check_walls.Asked]]:
+    """Yield files that share walls: small ones in dozens, each other one alone."""
+    batch: list[check_walls.Asked] = []
+    for one in asked:
+        if max(_size(path) for path in (one.path, *one.supporting.values())) > _SMALL:
+            yield [one]
+            continue
+        batch.append(one)
+        if len(batch) == _MOST_TOGETHER:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:

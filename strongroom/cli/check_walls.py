@@ -1,4 +1,4 @@
-"""Runs the checks on one file in a process of their own: inside the walls of bubblewrap where it works (T27)."""
+"""Runs the checks on files in processes of their own: inside the walls of bubblewrap where it works (T27)."""
 
 import contextlib
 import json
@@ -8,13 +8,16 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from pydantic import ValidationError
 
 import airlock.checks
+from airlock.answers import Answer
 from airlock.checks.answer import failed
 from airlock.checks.codes import Code
 from airlock.checks.findings import found
@@ -24,12 +27,14 @@ from sandbox import bubblewrap, seccomp
 
 CODE = Path(airlock.checks.__file__).parent
 SECONDS = 120
+_MOST_HEAD = 20
+_MOST_ANSWERS = 1 << 26
 _LIMITS = (
     "import resource as r, sys; r.setrlimit(r.RLIMIT_AS, (4 << 30,) * 2); r.setrlimit(r.RLIMIT_CPU, (110, 115)); "
     "r.setrlimit(r.RLIMIT_FSIZE, (1 << 30,) * 2); r.setrlimit(r.RLIMIT_CORE, (0, 0)); "
 )
-_PROGRAM = _LIMITS + "import pathlib; sys.path.insert(0, sys.argv[1]); from checks.jail import main; "
-INTERPRETER = _PROGRAM + "main(pathlib.Path(sys.argv[2]))"
+_PROGRAM = _LIMITS + "import pathlib; sys.path.insert(0, sys.argv[1]); from checks.many import main; "
+INTERPRETER = _PROGRAM + "main(pathlib.Path(sys.argv[2]), 1, alone=sys.argv[3] == 'alone')"
 
 
 @dataclass(frozen=True)
@@ -58,43 +63,75 @@ def refused(policy: Policy, code: Code) -> dict[str, Any]:
     return failed("check", policy, found(code)).as_json()
 
 
-def ask(
-    path: Path,
-    name: str,
-    *,
-    policy: Policy,
-    walls: Walls,
-    promise: Promise | None = None,
-    supporting: Mapping[str, Path] | None = None,
-) -> dict[str, Any]:
-    """Return the checks' answer for one file; whatever goes wrong in a parser is an answer that blocks."""
+@dataclass(frozen=True)
+class Asked:
+    """One file to judge: its name in the answers, where it lies, what was promised of it, what that needs beside."""
+
+    name: str
+    path: Path
+    promise: Promise | None = None
+    supporting: Mapping[str, Path] = field(default_factory=dict)
+
+
+def ask(files: Sequence[Asked], *, policy: Policy, walls: Walls) -> list[dict[str, Any]]:
+    """Return the checks' answer for each file; whatever goes wrong in a parser is an answer that blocks.
+
+    The files share walls: each is read by a child of its own that reaches no other's answer. One without an answer,
+    as when its neighbour tore the walls down, is asked about once more alone.
+    """
+    answers: dict[int, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        seen = place if not walls.firm else Path("/run/work")
-        try:
-            _take(path, place / "subject", most=policy.max_bytes)
-            needed = {}
-            for number, (needed_name, source) in enumerate(sorted((supporting or {}).items())):
-                _take(source, place / f"needed-{number}", most=policy.max_bytes)
-                needed[needed_name] = str(seen / f"needed-{number}")
-        except _NotTaken as refusal:
-            return refused(policy, refusal.code)
-        request = {
-            "kind": "check",
-            "file": str(seen / "subject"),
-            "name": name,
-            "rule": None if promise is None else promise.as_json(),
-            "policy": policy.as_json(),
-            "supporting": needed,
-            "raw": True,
-        }
-        (place / "request.json").write_text(json.dumps(request))
-        try:
-            _run(place, firm=walls.firm)
-            answer: dict[str, Any] = json.loads((place / "answer.json").read_text())
-        except (subprocess.TimeoutExpired, OSError, ValueError):
-            return refused(policy, Code.INSPECTION_FAILED)
-    return answer
+        for number, one in enumerate(files):
+            try:
+                _lay_out(one, place / f"{number}", seen=Path("/run/work") if walls.firm else place, policy=policy)
+            except _NotTaken as refusal:
+                answers[number] = refused(policy, refusal.code)
+                shutil.rmtree(place / f"{number}")
+        answers = _told(_run(place, firm=walls.firm)) | answers
+    for number, one in enumerate(files):
+        if number not in answers:
+            again = len(files) > 1
+            answers[number] = (
+                ask([one], policy=policy, walls=walls)[0] if again else refused(policy, Code.INSPECTION_FAILED)
+            )
+    return [answers[number] for number in range(len(files))]
+
+
+def _lay_out(one: Asked, place: Path, *, seen: Path, policy: Policy) -> None:
+    """Write the request about a file and copies of what it needs into a folder, which the jail sees below `seen`."""
+    place.mkdir()
+    _take(one.path, place / "subject", most=policy.max_bytes)
+    needed = {}
+    for number, (name, source) in enumerate(sorted(one.supporting.items())):
+        _take(source, place / f"needed-{number}", most=policy.max_bytes)
+        needed[name] = str(seen / place.name / f"needed-{number}")
+    request = {
+        "kind": "check",
+        "file": str(seen / place.name / "subject"),
+        "name": one.name,
+        "rule": None if one.promise is None else one.promise.as_json(),
+        "policy": policy.as_json(),
+        "supporting": needed,
+        "raw": True,
+    }
+    (place / "request.json").write_text(json.dumps(request))
+
+
+def _told(raw: bytes) -> dict[int, dict[str, Any]]:
+    """Return the answers that can be believed in what a jail wrote, by the numbers of their folders."""
+    answers: dict[int, dict[str, Any]] = {}
+    while raw:
+        head, _, raw = raw.partition(b"\n")
+        match head.split():
+            case [number, length] if number.isdigit() and length.isdigit() and len(head) <= _MOST_HEAD:
+                content, raw = raw[: int(length)], raw[int(length) :]
+            case _:
+                break
+        with contextlib.suppress(ValidationError):
+            Answer.model_validate_json(content)
+            answers[int(number)] = json.loads(content)
+    return answers
 
 
 class _NotTaken(Exception):
@@ -119,20 +156,28 @@ def _take(path: Path, target: Path, *, most: int) -> None:
             shutil.copyfileobj(source, copy)
 
 
-def _run(place: Path, *, firm: bool) -> None:
-    if firm:
-        _inside(place, ["-c", INTERPRETER, "/run/checks", "/run/work"], seconds=SECONDS)
-        return
-    subprocess.run(
-        [sys.executable, "-I", "-B", "-c", INTERPRETER, str(CODE.parent), str(place)],
-        timeout=SECONDS,
-        check=False,
-        capture_output=True,
-        env={},
-    )
+def _run(place: Path, *, firm: bool) -> bytes:
+    """Have the requests in the folders of `place` answered; what is not written within the time is missing."""
+    with tempfile.TemporaryFile() as out:
+        with contextlib.suppress(subprocess.TimeoutExpired, OSError):
+            if firm:
+                _inside(place, ["-c", INTERPRETER, "/run/checks", "/run/work", "alone"], seconds=SECONDS, out=out)
+            else:
+                subprocess.run(
+                    [sys.executable, "-I", "-B", "-c", INTERPRETER, str(CODE.parent), str(place), "among others"],
+                    timeout=SECONDS,
+                    check=False,
+                    stdout=out,
+                    stderr=subprocess.DEVNULL,
+                    env={},
+                )
+        out.seek(0)
+        return out.read(_MOST_ANSWERS)
 
 
-def _inside(place: Path, arguments: list[str], *, seconds: int) -> subprocess.CompletedProcess[bytes]:
+def _inside(
+    place: Path, arguments: list[str], *, seconds: int, out: IO[bytes] | None = None
+) -> subprocess.CompletedProcess[bytes]:
     words = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
     for folder in ("usr", "lib", "lib64", "bin", "sbin"):
         found_there = Path("/", folder)
@@ -142,7 +187,7 @@ def _inside(place: Path, arguments: list[str], *, seconds: int) -> subprocess.Co
             words += ["--ro-bind", str(found_there), str(found_there)]
     words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run"]  # noqa: S108
     words += ["--ro-bind", sys.prefix, "/opt/venv", "--ro-bind", str(CODE), "/run/checks/checks"]
-    words += ["--bind", str(place), "/run/work", "--chdir", "/run/work"]
+    words += ["--ro-bind", str(place), "/run/work", "--chdir", "/run/work"]
     with contextlib.ExitStack() as stack:
         program = os.memfd_create("filter")
         stack.callback(os.close, program)
@@ -154,5 +199,6 @@ def _inside(place: Path, arguments: list[str], *, seconds: int) -> subprocess.Co
             pass_fds=(program,),
             timeout=seconds,
             check=False,
-            capture_output=True,
+            stdout=out or subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )

@@ -128,6 +128,16 @@ def test_without_walls_it_says_so_and_finds_the_same(
     assert json.loads(done.stdout) == inside
 
 
+def test_each_of_many_files_has_its_own_answer(tmp_path: Path) -> None:
+    for number in range(120):
+        (tmp_path / f"{number}.csv").write_text(f"band,n\na,{50 if number % 7 else 2}\nb,70\n")
+    (tmp_path / "large.csv").write_text("band,n\n" + "".join(f"b{number},70\n" for number in range(20_000)))
+    answers = json.loads(run(tmp_path, "--format", "json").stdout)
+    stopped = {name for name, answer in answers.items() if answer["verdict"] == "block"} - {"large.csv"}
+    assert (len(answers), stopped) == (121, {f"{number}.csv" for number in range(0, 120, 7)})
+    assert answers["large.csv"]["facts"]["rows"] == 20_000
+
+
 def test_a_large_file_is_refused_before_it_is_copied(tmp_path: Path) -> None:
     (tmp_path / "huge.csv").touch()
     os.truncate(tmp_path / "huge.csv", 2**40)
