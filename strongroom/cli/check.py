@@ -112,7 +112,7 @@ def _answers(
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
     ):
         bar = progress.add_task("", total=len(asked))
-        batches = list(_batches(asked))
+        batches = list(_batches(asked, most=_MOST_TOGETHER if walls.nested else 1))
         told = pool.map(lambda batch: check_walls.ask(batch, policy=policy, walls=walls), batches)
         for batch, said in zip(batches, told, strict=True):
             answers |= {one.name: answer for one, answer in zip(batch, said, strict=True)}
@@ -130,15 +130,15 @@ def _asked(name: str, path: Path, rules: Contract | None, files: Mapping[str, Pa
     return check_walls.Asked(name, path, rule.promise, needed)
 
 
-def _batches(asked: list[check_walls.Asked]) -> Iterator[list[check_walls.Asked]]:
-    """Yield files that share walls: small ones in dozens, each other one alone."""
+def _batches(asked: list[check_walls.Asked], *, most: int) -> Iterator[list[check_walls.Asked]]:
+    """Yield files that share outer walls: small ones in dozens, each other one alone."""
     batch: list[check_walls.Asked] = []
     for one in asked:
         if max(_size(path) for path in (one.path, *one.supporting.values())) > _SMALL:
             yield [one]
             continue
         batch.append(one)
-        if len(batch) == _MOST_TOGETHER:
+        if len(batch) == most:
             yield batch
             batch = []
     if batch:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -34,28 +34,32 @@ _LIMITS = (
     "r.setrlimit(r.RLIMIT_FSIZE, (1 << 30,) * 2); r.setrlimit(r.RLIMIT_CORE, (0, 0)); "
 )
 _PROGRAM = _LIMITS + "import pathlib; sys.path.insert(0, sys.argv[1]); from checks.many import main; "
-INTERPRETER = _PROGRAM + "main(pathlib.Path(sys.argv[2]), 1, alone=sys.argv[3] == 'alone')"
+INTERPRETER = _PROGRAM + "main(pathlib.Path(sys.argv[2]), 1, *map(pathlib.Path, sys.argv[3:]))"
 
 
 @dataclass(frozen=True)
 class Walls:
-    """Whether bubblewrap works here, and why not."""
+    """Whether bubblewrap works here, and why not; whether there can be walls for each file within them."""
 
     firm: bool
     why: str = ""
+    nested: bool = False
 
 
 @cache
 def walls() -> Walls:
-    """Try the walls once, around a program that does nothing."""
+    """Try the walls once, around a request that is none."""
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            done = _inside(Path(folder), ["-c", "pass"], seconds=20)
-    except (bubblewrap.NoBubblewrap, OSError, subprocess.TimeoutExpired) as error:
+        for nested in (True, False):
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / "0").mkdir()
+                if _told(_inside(Path(folder), nested=nested)):
+                    return Walls(firm=True, nested=nested)
+    except (bubblewrap.NoBubblewrap, OSError) as error:
         return Walls(
             firm=False, why=str(error) if isinstance(error, bubblewrap.NoBubblewrap) else "They do not start."
         )
-    return Walls(firm=done.returncode == 0, why="" if done.returncode == 0 else "This user may not build them here.")
+    return Walls(firm=False, why="This user may not build them here.")
 
 
 def refused(policy: Policy, code: Code) -> dict[str, Any]:
@@ -76,19 +80,21 @@ class Asked:
 def ask(files: Sequence[Asked], *, policy: Policy, walls: Walls) -> list[dict[str, Any]]:
     """Return the checks' answer for each file; whatever goes wrong in a parser is an answer that blocks.
 
-    The files share walls: each is read by a child of its own that reaches no other's answer. One without an answer,
-    as when its neighbour tore the walls down, is asked about once more alone.
+    The files share outer walls, and each is read by a child within walls of its own (T27). One without an answer is
+    asked about once more alone.
     """
     answers: dict[int, dict[str, Any]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
+    with tempfile.TemporaryDirectory() as made:
+        place = Path(made)
         for number, one in enumerate(files):
             try:
-                _lay_out(one, place / f"{number}", seen=Path("/run/work") if walls.firm else place, policy=policy)
+                folder = place / f"{number}"
+                _lay_out(one, folder, seen=_seen(folder, walls), policy=policy)
             except _NotTaken as refusal:
                 answers[number] = refused(policy, refusal.code)
-                shutil.rmtree(place / f"{number}")
-        answers = _told(_run(place, firm=walls.firm)) | answers
+                shutil.rmtree(folder)
+        told = _inside(place, nested=walls.nested) if walls.firm else _outside(place)
+        answers = _told(told) | answers
     for number, one in enumerate(files):
         if number not in answers:
             again = len(files) > 1
@@ -98,17 +104,24 @@ def ask(files: Sequence[Asked], *, policy: Policy, walls: Walls) -> list[dict[st
     return [answers[number] for number in range(len(files))]
 
 
+def _seen(folder: Path, walls: Walls) -> Path:
+    """Return what the child that judges a file calls the folder of its request."""
+    if walls.nested:
+        return Path("/run/work")
+    return Path("/run/work", folder.name) if walls.firm else folder
+
+
 def _lay_out(one: Asked, place: Path, *, seen: Path, policy: Policy) -> None:
-    """Write the request about a file and copies of what it needs into a folder, which the jail sees below `seen`."""
+    """Write the request about a file and copies of what it needs into a folder, which its jail calls `seen`."""
     place.mkdir()
     _take(one.path, place / "subject", most=policy.max_bytes)
     needed = {}
     for number, (name, source) in enumerate(sorted(one.supporting.items())):
         _take(source, place / f"needed-{number}", most=policy.max_bytes)
-        needed[name] = str(seen / place.name / f"needed-{number}")
+        needed[name] = str(seen / f"needed-{number}")
     request = {
         "kind": "check",
-        "file": str(seen / place.name / "subject"),
+        "file": str(seen / "subject"),
         "name": one.name,
         "rule": None if one.promise is None else one.promise.as_json(),
         "policy": policy.as_json(),
@@ -156,28 +169,8 @@ def _take(path: Path, target: Path, *, most: int) -> None:
             shutil.copyfileobj(source, copy)
 
 
-def _run(place: Path, *, firm: bool) -> bytes:
-    """Have the requests in the folders of `place` answered; what is not written within the time is missing."""
-    with tempfile.TemporaryFile() as out:
-        with contextlib.suppress(subprocess.TimeoutExpired, OSError):
-            if firm:
-                _inside(place, ["-c", INTERPRETER, "/run/checks", "/run/work", "alone"], seconds=SECONDS, out=out)
-            else:
-                subprocess.run(
-                    [sys.executable, "-I", "-B", "-c", INTERPRETER, str(CODE.parent), str(place), "among others"],
-                    timeout=SECONDS,
-                    check=False,
-                    stdout=out,
-                    stderr=subprocess.DEVNULL,
-                    env={},
-                )
-        out.seek(0)
-        return out.read(_MOST_ANSWERS)
-
-
-def _inside(
-    place: Path, arguments: list[str], *, seconds: int, out: IO[bytes] | None = None
-) -> subprocess.CompletedProcess[bytes]:
+def _inside(place: Path, *, nested: bool) -> bytes:
+    """Have the requests in the folders of `place` answered behind walls, each by walls of its own where they nest."""
     words = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
     for folder in ("usr", "lib", "lib64", "bin", "sbin"):
         found_there = Path("/", folder)
@@ -188,17 +181,35 @@ def _inside(
     words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run"]  # noqa: S108
     words += ["--ro-bind", sys.prefix, "/opt/venv", "--ro-bind", str(CODE), "/run/checks/checks"]
     words += ["--ro-bind", str(place), "/run/work", "--chdir", "/run/work"]
-    with contextlib.ExitStack() as stack:
-        program = os.memfd_create("filter")
-        stack.callback(os.close, program)
-        os.write(program, seccomp.program())
-        os.lseek(program, 0, os.SEEK_SET)
-        python = ["/opt/venv/bin/python", "-I", "-B", *arguments]
-        return subprocess.run(
-            [str(bubblewrap.find_bubblewrap().path), *words, "--seccomp", str(program), "--", *python],
-            pass_fds=(program,),
-            timeout=seconds,
-            check=False,
-            stdout=out or subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+    with open(os.memfd_create("filter"), "w+b") as program:
+        program.write(seccomp.program())
+        program.seek(0)
+        if nested:
+            words += ["--ro-bind-data", str(program.fileno()), "/run/filter", "--dir", "/run/nothing"]
+        else:
+            words += ["--seccomp", str(program.fileno())]
+        python = ["/opt/venv/bin/python", "-I", "-B", "-c", INTERPRETER, "/run/checks", "/run/work"]
+        python += ["/run/filter", "/run/nothing"] if nested else []
+        return _run([str(bubblewrap.find_bubblewrap().path), *words, "--", *python], passed=(program.fileno(),))
+
+
+def _outside(place: Path) -> bytes:
+    return _run([sys.executable, "-I", "-B", "-c", INTERPRETER, str(CODE.parent), str(place)])
+
+
+def _run(command: list[str], *, passed: tuple[int, ...] = ()) -> bytes:
+    """Return what a command wrote in its time; what it did not write is missing."""
+    with tempfile.TemporaryFile() as out:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                command,
+                pass_fds=passed,
+                timeout=SECONDS,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.DEVNULL,
+                env={},
+            )
+        out.seek(0)
+        return out.read(_MOST_ANSWERS)
