@@ -17,6 +17,7 @@ UV := .venvs/uv/bin/uv
 BIN := .venv/bin
 TESTS ?= tests
 PYTEST_FLAGS ?=
+LANES ?= 2
 
 comma := ,
 say = @printf '\033[1m%s\033[0m\n' "$(1)"
@@ -43,8 +44,8 @@ demo: setup ## The whole path on real data: submit, compute, review, release, co
 serve: setup ## Start Strongroom on http://127.0.0.1:8080
 	$(BIN)/strongroom serve
 
-test: setup ## All tests, real processes included (TESTS=tests/unit narrows)
-	$(BIN)/python -m pytest $(PYTEST_FLAGS) $(TESTS)
+test: setup ## All tests, real processes included (TESTS=tests/unit narrows; LANES=0: one process)
+	$(BIN)/python -m pytest -n $(LANES) $(PYTEST_FLAGS) $(TESTS)
 
 check: .venv/made .venvs/docs/made ## Style, types, import rules, documents
 	$(BIN)/ruff check .

@@ -13,9 +13,11 @@ import structlog
 
 structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())  # standard output is for answers
 logging.getLogger().addHandler(logging.NullHandler())  # the end of what a run prints is its summary
+for shape in ("COLUMNS", "LINES"):
+    os.environ.pop(shape, None)  # a lane has them, and a console made meanwhile would keep that shape
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "adversary")]
-pytest_plugins = ["services.kubernetes_fixture"]
+pytest_plugins = ["lanes"]
 
 
 def _who_tests() -> tuple[object, ...]:
@@ -49,7 +51,7 @@ def _let_go_of_turns(request: pytest.FixtureRequest) -> Iterator[None]:
     if database is None:
         return
     mine = str(request.node.funcargs.get("tmp_path", "no folder"))
-    for path in [path for path in database._TURNS if path.startswith(mine) or not Path(path).exists()]:
+    for path in [path for path in list(database._TURNS) if path.startswith(mine) or not Path(path).exists()]:
         database._TURNS.pop(path).close()
 
 
@@ -74,6 +76,15 @@ def site(sources: tuple[list[Path], list[Path]]) -> "Iterator[object]":
     finally:
         whole.stage.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> "Iterator[object]":
+    """One running Kubernetes; a test makes a namespace of its own. See `services.kubernetes.Cluster`."""
+    from services.kubernetes import Cluster
+
+    with Cluster() as one:
+        yield one
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ ON_LOOPBACK = "hostname localhost && exec setpriv --reuid=slurm --regid=slurm --
 # SLURM runs jobs as users that have a name: these are made on this host when they are missing, and stay.
 USERS = ("strongroom-job1", "strongroom-job2")
 PATIENCE = 60.0  # for one daemon, on a busy machine
-SAVED_WITHIN = 6.0  # slurmctld writes what has changed after 5 s at the latest
+SAVED_WITHIN = 7.0  # slurmctld writes what has changed after 5 s at the latest
 
 
 class NoSlurm(Exception):
@@ -164,7 +164,8 @@ class Slurm:
     def settle(self) -> None:
         """Wait until slurmctld's memory is on disk: killed before, it forgets seconds of it and does them again."""
         state, before = self.home / "ctld" / "job_state", time.time()
-        while time.time() < before + SAVED_WITHIN and state.stat().st_mtime < before:
+        # What is written within the next second may have been gathered before.
+        while time.time() < before + SAVED_WITHIN and state.stat().st_mtime < before + 1:
             time.sleep(0.1)
 
     def env(self) -> dict[str, str]:

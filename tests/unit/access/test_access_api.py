@@ -187,7 +187,9 @@ def test_a_key_belongs_to_one_person_and_a_revoked_one_to_nobody(app: FastAPI, e
 
 
 @pytest.mark.parametrize(
-    "public", ["", "AAAA", "not base64!", base64.b64encode(b"\x00" * 32).decode(), "A" * 200, PUBLIC + "\n"]
+    "public",
+    ["", "AAAA", "not base64!", base64.b64encode(b"\x00" * 32).decode(), "A" * 200, PUBLIC + "\n"],
+    ids=["nothing", "short", "other-text", "zeros", "long", "with-a-newline"],
 )
 def test_what_is_no_usable_public_key_is_refused(app: FastAPI, public: str) -> None:
     assert _as(app, "bob").post(f"{API}/keys", {"public_key": public}).status_code == 400
