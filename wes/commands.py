@@ -55,12 +55,16 @@ class Shell:
 
 @dataclass(frozen=True)
 class ScriptCall:
-    """A rule that runs a script of the signed folder; `holes` type its params."""
+    """A rule that runs a script of the signed folder; `holes` type its params.
+
+    `config` is the part of the configuration (a.b) that a module's script is told; the whole of it if empty.
+    """
 
     path: str
     digest: str
     holes: Mapping[str, Hole]
     measured: bool = False
+    config: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,12 +122,14 @@ def _command(rule: str, said: object) -> Command:
         raise _wrong(rule, "benchmark is true or false")
     if set(said) <= {"shell", "holes", "benchmark"} and isinstance(said.get("shell"), str):
         return replace(shell(rule, str(said["shell"]), holes), measured=measured)
-    if set(said) <= {"script", "digest", "holes", "benchmark"}:
-        path, digest = str(said.get("script")), str(said.get("digest"))
-        if SCRIPT.fullmatch(path) and ".." not in path.split("/") and DIGEST.fullmatch(digest):
-            return ScriptCall(path, digest, holes, measured)
+    if set(said) <= {"script", "digest", "holes", "benchmark", "config"}:
+        path, digest, config = str(said.get("script")), str(said.get("digest")), str(said.get("config", ""))
+        plain = SCRIPT.fullmatch(path) and ".." not in path.split("/") and CONFIG.fullmatch(config or "whole")
+        if plain and DIGEST.fullmatch(digest):
+            return ScriptCall(path, digest, holes, measured, config)
     raise _wrong(
-        rule, "shell (a template), or script (its path) and digest (sha256:…), or free: true; holes, benchmark"
+        rule,
+        "shell (a template), or script (its path) and digest (sha256:…), or free: true; holes, benchmark, config",
     )
 
 

@@ -32,6 +32,8 @@ def draft_command(rule: Rule, outline: Outline) -> dict[str, Any]:
         return _bound({"shell": shell}, _shell_holes(shell, rule, outline), rule)
     if "notebook" not in rule.directives and rule.scripts and rule.scripts[0].path.endswith(".py"):
         said = {"script": rule.scripts[0].path, "digest": rule.scripts[0].digest}
+        if rule.config:
+            said["config"] = rule.config
         return _bound(said, _script_holes(rule, outline), rule)
     return dict(FREE)
 
@@ -83,15 +85,27 @@ def _source(name: str, rule: Rule, outline: Outline) -> Argument | None:
 
 
 def _script_holes(rule: Rule, outline: Outline) -> dict[str, Any] | None:
+    if rule.config is None:
+        return None
     holes = {name: _type(value, outline, joined=False) for name, value in _params(rule)}
     # A script is told all of the configuration; what no schema has is known by its letters.
+    for key, own in _own_values(rule.config, outline):
+        leaves = list(_leaves(own))
+        holes[f"config.{key}"] = {"enum": leaves} if 0 < len(leaves) <= MOST_VALUES else None
+    return None if None in holes.values() else holes
+
+
+def _own_values(module: str, outline: Outline) -> Iterator[tuple[str, JsonValue]]:
+    """Yield what a script is told of the workflow's own configuration that are no parameters of the manifest."""
+    if module:
+        part = outline.own(module)
+        yield from part.items() if isinstance(part, dict) else ()
+        return
     asked = {one.path.partition(".")[0] for one in outline.reads}
     for key in dict.fromkeys(key for one in outline.configs for key in one.values):
         own = outline.own(key)
         if key not in asked or isinstance(own, dict | list):
-            leaves = list(_leaves(own))
-            holes[f"config.{key}"] = {"enum": leaves} if 0 < len(leaves) <= MOST_VALUES else None
-    return None if None in holes.values() else holes
+            yield key, own
 
 
 def _leaves(value: JsonValue) -> Iterator[str | int | float | bool]:

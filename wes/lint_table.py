@@ -35,7 +35,9 @@ TABLE: Final[dict[str, Entry]] = {
         L, "The engine numbers a rule without a name (rule_N), so a draft cannot bind it.", "Give the rule a name."
     ),
     "rule-reused": Entry(
-        L, "`use rule` makes rules that this reading does not see.", "Write their commands into the manifest by hand."
+        L,
+        "Its names are computed or its module's file is not in the folder, so this reading does not see its rules.",
+        "Name rules and modules literally, or write the commands into the manifest by hand.",
     ),
     "include-computed": Entry(
         L, "What is included is computed, so this reading did not follow it.", "Include files by literal names."

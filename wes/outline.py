@@ -45,6 +45,7 @@ class Rule(_Part):
     kind: Literal["rule", "checkpoint", "use"]
     file: Short
     line: Line
+    config: Short | None = ""  # of a rule of a module: where its configuration is in ours; None if that is computed
     directives: dict[Short, Annotated[list[Argument], Field(max_length=5000)]]
     scripts: Annotated[list[Script], Field(max_length=10)]
 

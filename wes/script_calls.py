@@ -125,12 +125,17 @@ def _places(length: int, names: dict[str, Any]) -> list[tuple[int, str]]:
 
 
 def _config_fits(config: Any, script: ScriptCall, known: Known) -> bool:
-    """Return whether the configuration is the run's; what a workflow's own file adds has a hole config.KEY."""
-    if not isinstance(config, dict) or not set(known.config) <= set(config):
+    """Return whether the configuration is the run's, or that part of it which a module is told.
+
+    What a workflow's own file adds has a hole config.KEY.
+    """
+    part = known.value(script.config) if script.config else known.config
+    run = part if isinstance(part, Mapping) else {}
+    if not isinstance(config, dict) or not set(run) <= set(config):
         return False
     for key, value in config.items():
-        if key in known.config:
-            if not _same(value, known.config[key]):
+        if key in run:
+            if not _same(value, run[key]):
                 return False
         elif (hole := script.holes.get(f"config.{key}")) is None or not _fits(hole, value, known):
             return False

@@ -33,13 +33,13 @@ def script_call(job: "Job", workflow: "Workflow", *, iteration: int | None = Non
         raise WorkflowError("The script lies outside the workflow's folder: copy it into it.", rule=job.rule)
     own = infer_source_file(str(path))
     if language == "python":
-        return ["python3"], _python(job, workflow, path, iteration)
+        return ["python3"], _python(job, path, iteration)
     if language == "bash":
-        made = _stock(BashScript, job, workflow, own, source, iteration)
+        made = _stock(BashScript, job, own, source, iteration)
         return ["bash"], made.get_preamble() + f"\nsource {shlex.quote(str(path))}\n"
     if language in WHOLE:
         kind, words = WHOLE[language]
-        made = _stock(kind, job, workflow, own, source, iteration)
+        made = _stock(kind, job, own, source, iteration)
         return list(words), made.get_preamble() + source
     raise WorkflowError(
         f"Scripts in {language} do not run in tasks: use Python (.py), Bash (.sh), R (.R), Julia (.jl) or shell:.",
@@ -58,7 +58,7 @@ def _named_script(job: "Job", workflow: "Workflow") -> Any:
     return found
 
 
-def _python(job: "Job", workflow: "Workflow", path: Path, iteration: int | None) -> str:
+def _python(job: "Job", path: Path, iteration: int | None) -> str:
     facts = {
         "named": {
             kind: _named(job, getattr(job, kind))
@@ -67,12 +67,17 @@ def _python(job: "Job", workflow: "Workflow", path: Path, iteration: int | None)
         "plain": {
             "threads": job.threads,
             "rule": job.rule.name,
-            "config": _plain(job, workflow.globals["config"]),
+            "config": _plain(job, _config(job)),
             "scriptdir": str(path.parent),
             "bench_iteration": iteration,
         },
     }
     return f"{Path(in_task.__file__).read_text()}\n\nrun({str(path)!r}, {facts!r})\n"
+
+
+def _config(job: "Job") -> Any:
+    """The configuration of the file, or the module, that the rule stands in."""
+    return job.rule.module_globals["config"]
 
 
 def _named(job: "Job", items: Any) -> tuple[list[Any], dict[str, tuple[int, int | None]]]:
@@ -101,7 +106,7 @@ def _plain(job: "Job", value: Any) -> Any:
     )
 
 
-def _stock(kind: Any, job: "Job", workflow: "Workflow", path: Any, source: str, iteration: int | None) -> Any:
+def _stock(kind: Any, job: "Job", path: Any, source: str, iteration: int | None) -> Any:
     return kind(
         path=path,
         cache_path=None,
@@ -114,7 +119,7 @@ def _stock(kind: Any, job: "Job", workflow: "Workflow", path: Any, source: str, 
         threads=job.threads,
         resources=job.resources,
         log=job.log,
-        config=workflow.globals["config"],
+        config=_config(job),
         rulename=job.rule.name,
         conda_env=None,
         conda_base_path=None,

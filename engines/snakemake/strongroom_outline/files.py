@@ -15,6 +15,7 @@ from snakemake.parser import parse
 from snakemake.sourcecache import LocalSourceFile
 
 from strongroom_outline.reading import Reading
+from strongroom_outline.reused import Module, Place, below, module_of, rules_of, within
 
 MOST_FILES = 200
 MOST_CONFIG = 256 << 10
@@ -22,30 +23,52 @@ LONGEST = 300
 SOURCE_PATH = re.compile(r"workflow\.source_path\((['\"])([^'\"]+)\1\)")
 SCRIPTS = ("script", "notebook")
 WRAPPERS = ("wrapper.py", "wrapper.R", "wrapper.jl")  # below wrappers/, as our engine's --wrapper-prefix has it
-READ = ("rules", "statements", "calls", "globals", "reads")
+READ = ("statements", "calls")
+MOST_NESTED = 5  # modules within each other
 
 
 def outline(folder: Path, entry: str) -> dict[str, Any]:
     """Return what all files say that can be reached by literal includes; the rest is told as it stands."""
-    found: dict[str, Any] = {"files": [], "errors": []} | {name: [] for name in READ}
-    waiting, seen = [entry], set[str]()
+    found: dict[str, Any] = {name: [] for name in ("files", "errors", "globals", "reads", *READ)}
+    readings: dict[str, Reading | None] = {}
+    modules: dict[Place, Module] = {(): Module()}
+    waiting: list[tuple[str, Place]] = [(entry, ())]
+    seen = set[tuple[str, Place]]()
     while waiting and len(seen) < MOST_FILES:
-        path = waiting.pop(0)
-        if path in seen:
+        path, place = waiting.pop(0)
+        if (path, place) in seen:
             continue
-        seen.add(path)
-        reading = _read(folder, path, found)
+        seen.add((path, place))
+        if path not in readings:
+            readings[path] = _read(folder, path, found)
+        reading = readings[path]
         if reading is None:
             continue
-        for name in READ:
-            found[name] += getattr(reading, name)
-        waiting += [inside for one in reading.statements if (inside := _followed(folder, path, one))]
+        _placed(reading, modules[place], found)
+        for one in reading.statements:
+            inside = _followed(folder, path, one)
+            if inside is not None and one["name"] == "include":
+                waiting.append((inside, place))
+            elif inside is not None and len(place) < MOST_NESTED:
+                name, module = module_of(one, modules[place])
+                modules.setdefault((*place, name), module)
+                waiting.append((inside, (*place, name)))
+    found["rules"] = rules_of(modules)
     found["configs"] = [own for one in found["statements"] if (own := _configuration(folder, one)) is not None]
     for rule in found["rules"]:
+        rule.pop("reuse", None)
         _digest_scripts(folder, rule)
     for script in sorted({one["path"] for rule in found["rules"] for one in rule["scripts"]}):
         _python_script(folder, script, found)
     return found
+
+
+def _placed(reading: Reading, module: Module, found: dict[str, Any]) -> None:
+    """Note what a file holds as it is within a module, which may be read for several."""
+    module.rules += reading.rules
+    found["globals"] += [within(one, module.config) for one in reading.globals]
+    if module.config is not None:
+        found["reads"] += [{**one, "path": below(module.config, one["path"])} for one in reading.reads]
 
 
 def _read(folder: Path, path: str, found: dict[str, Any]) -> Reading | None:
@@ -61,6 +84,8 @@ def _read(folder: Path, path: str, found: dict[str, Any]) -> Reading | None:
         return None
     reading = Reading(path, lines)
     reading.visit_module(tree)
+    for name in READ:
+        found[name] += getattr(reading, name)
     return reading
 
 

@@ -159,9 +159,11 @@ class Reading:
         compiled = said.get("lineno")
         line = self.lines.get(compiled, 0) if isinstance(compiled, int) else self.line(function)
         if word == "userule":
-            rules = next((ast.unparse(k.value) for k in decorator.keywords if k.arg == "rules"), "")
-            name = f"use {rules} from {said.get('from_module')} as {said.get('name_modifier')}"
-            return {"name": name[:200], "kind": "use", "file": self.path, "line": line}
+            lists = {k.arg: ast.literal_eval(k.value) for k in decorator.keywords if isinstance(k.value, ast.List)}
+            reuse = {"rules": lists["rules"], "without": lists.get("exclude_rules", [])}
+            reuse |= {"module": said.get("from_module"), "as": said.get("name_modifier")}
+            name = f"use {', '.join(reuse['rules'])} from {reuse['module']} as {reuse['as']}"
+            return {"name": name[:200], "kind": "use", "file": self.path, "line": line, "reuse": reuse}
         kind = "checkpoint" if said.get("checkpoint") else "rule"
         named = said.get("name") or function.name.removeprefix("__rule_")
         return {"name": str(named)[:200], "kind": kind, "file": self.path, "line": line}

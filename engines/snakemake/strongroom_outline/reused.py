@@ -1,0 +1,109 @@
+"""Makes of each `use rule` the rules it stands for, as far as names, modules and configurations are literal."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Rule = dict[str, Any]
+Place = tuple[str, ...]  # names of modules within each other; () is the workflow itself
+PATHS = ("input", "output", "log", "benchmark")  # what a module's prefix changes
+
+
+@dataclass
+class Module:
+    """What is known of the workflow itself, or of a module: its rules as its files have them, and what it changes."""
+
+    config: str | None = ""  # the path of its configuration in ours; None where that is computed
+    prefixed: bool = False
+    rules: list[Rule] = field(default_factory=list)
+
+
+def module_of(statement: dict[str, Any], around: Module) -> tuple[str, Module]:
+    """Return a module's name, and what its statement says beside its file; `around` is where the statement stands."""
+    said = {one["key"]: one for one in statement["arguments"]}
+    name = said["name"]["value"] if "name" in said else None
+    config = said.get("config")
+    path: str | None = ""  # its own configuration, whose files are told beside ours
+    if config is not None:
+        own = config["value"] if config["kind"] == "config" else "" if config["text"] == "config" else None
+        path = None if own is None or around.config is None else ".".join(one for one in (around.config, own) if one)
+    return str(name), Module(path, prefixed=bool({"prefix", "replace_prefix"} & set(said)) or around.prefixed)
+
+
+def rules_of(modules: dict[Place, Module], place: Place = ()) -> list[Rule]:
+    """Return the rules that the engine has here: its own, what uses make of others, and uses that stay unread."""
+    module = modules[place]
+    named = {_key(rule): _here(rule, module) for rule in module.rules if "reuse" not in rule}
+    waiting = [rule for rule in module.rules if "reuse" in rule]
+    while waiting:
+        left = []
+        for use in waiting:
+            made = _made(use, named, modules, place)
+            if made is None:
+                left.append(use)
+            else:
+                named |= {rule["name"]: rule for rule in made}
+        if len(left) == len(waiting):
+            break
+        waiting = left
+    return [*named.values(), *({**use, "config": module.config} for use in waiting)]
+
+
+def _key(rule: Rule) -> str:
+    """Return a rule's name, or where it stands: those without a name have numbers that begin anew in each file."""
+    return f"{rule['file']}:{rule['line']}" if rule["name"].isdigit() else str(rule["name"])
+
+
+def _made(use: Rule, here: dict[str, Rule], modules: dict[Place, Module], place: Place) -> list[Rule] | None:
+    """Return the rules that a use stands for; None if one of them is not known (yet)."""
+    said = use["reuse"]
+    if said["module"] is None:
+        known = here
+    elif (inner := (*place, said["module"])) in modules:
+        known = {rule["name"]: rule for rule in rules_of(modules, inner)}
+    else:
+        return None
+    wanted = [name for name in known if name not in said["without"]] if said["rules"] == ["*"] else said["rules"]
+    if any(name not in known or known[name]["kind"] == "use" for name in wanted):
+        return None
+    own = {name: _all_within(found, modules[place]) for name, found in use["directives"].items()}
+    return [_changed(known[name], own, (said["as"] or "*").replace("*", name)) for name in wanted]
+
+
+def _changed(rule: Rule, said: dict[str, Any], name: str) -> Rule:
+    """Return a rule under its new name, with what a use says of it: params by name, all else as a whole."""
+    params = said.get("params", [])
+    known = rule["directives"].get("params", [])
+    kept = [one for one in known if one["key"] is not None or not any(new["key"] is None for new in params)]
+    kept = [one for one in kept if one["key"] is None or one["key"] not in {new["key"] for new in params}]
+    directives = {**rule["directives"], **said}
+    if kept or params:
+        directives["params"] = [*kept, *params]
+    return {**rule, "name": name, "directives": directives}
+
+
+def _here(rule: Rule, module: Module) -> Rule:
+    """Return a rule as it is within a module: its configuration is a part of ours, and its paths may be changed."""
+    directives = {name: _all_within(found, module) for name, found in rule["directives"].items()}
+    if module.prefixed:
+        directives |= {name: [_unknown(one) for one in directives[name]] for name in PATHS if name in directives}
+    return {**rule, "directives": directives, "config": module.config}
+
+
+def _all_within(arguments: list[dict[str, Any]], module: Module) -> list[dict[str, Any]]:
+    return [within(one, module.config) for one in arguments]
+
+
+def within(argument: dict[str, Any], config: str | None) -> dict[str, Any]:
+    """Return an argument whose value of the configuration, if it is one, stands below `config` in ours."""
+    if argument["kind"] != "config":
+        return argument
+    return _unknown(argument) if config is None else {**argument, "value": below(config, argument["value"])}
+
+
+def below(config: str, path: str) -> str:
+    """Return the path in our configuration of what a module calls `path`."""
+    return f"{config}.{path}" if config else path
+
+
+def _unknown(argument: dict[str, Any]) -> dict[str, Any]:
+    return {**argument, "kind": "code", "value": None}
