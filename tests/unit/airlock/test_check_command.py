@@ -128,6 +128,13 @@ def test_without_walls_it_says_so_and_finds_the_same(
     assert json.loads(done.stdout) == inside
 
 
+def test_where_walls_do_not_nest_each_file_has_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "bad.csv").write_text("band,n\na,2\nb,70\n")
+    nested = json.loads(run(folder, "--format", "json").stdout)
+    monkeypatch.setattr(check_walls, "walls", lambda: check_walls.Walls(firm=True, nested=False))
+    assert json.loads(run(folder, "--format", "json").stdout) == nested
+
+
 def test_each_of_many_files_has_its_own_answer(tmp_path: Path) -> None:
     for number in range(120):
         (tmp_path / f"{number}.csv").write_text(f"band,n\na,{50 if number % 7 else 2}\nb,70\n")
