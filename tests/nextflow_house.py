@@ -187,9 +187,10 @@ class House:
         async def changes(request: Request) -> Response:
             since = int(request.query_params["since"])
             for _ in range(50):
-                if moved := [task for task in self.tasks if task["seq"] > since]:
+                if max((task["seq"] for task in self.tasks), default=0) > since:
                     break
                 await asyncio.sleep(0.02)
+            moved = [task for task in self.tasks if task["seq"] > since]  # now, as `seq` is: nothing is passed over
             return JSONResponse({
                 "seq": max((task["seq"] for task in self.tasks), default=0),
                 "tasks": [{"id": t["id"], "state": t["state"], "exit_code": t["code"], "started": None, "ended": None,
