@@ -192,7 +192,8 @@ def processes_of(launch: Launch) -> list[str]:
         try:
             state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
             words = (folder / "cmdline").read_text().replace("\0", " ")
-            if folder.stat().st_uid == uid and state != "Z" and not any(one in words for one in OURS):
+            gone = state == "Z" or not words  # it has given its memory back: it ends now
+            if folder.stat().st_uid == uid and not gone and not any(one in words for one in OURS):
                 found.append(words)
         except OSError:
             continue
