@@ -29,15 +29,21 @@ def module_of(statement: dict[str, Any], around: Module) -> tuple[str, Module]:
     return str(name), Module(path, prefixed=bool({"prefix", "replace_prefix"} & set(said)) or around.prefixed)
 
 
-def rules_of(modules: dict[Place, Module], place: Place = ()) -> list[Rule]:
-    """Return the rules that the engine has here: its own, what uses make of others, and uses that stay unread."""
-    module = modules[place]
+def rules_of(modules: dict[Place, Module]) -> list[Rule]:
+    """Return the rules that the engine has: its own, what uses make of others, and uses that stay unread."""
+    found: dict[Place, list[Rule]] = {}
+    for place in sorted(modules, key=len, reverse=True):  # each module once, and after those within it
+        found[place] = _rules_at(place, modules[place], found)
+    return found[()]
+
+
+def _rules_at(place: Place, module: Module, inner: dict[Place, list[Rule]]) -> list[Rule]:
     named = {_key(rule): _here(rule, module) for rule in module.rules if "reuse" not in rule}
     waiting = [rule for rule in module.rules if "reuse" in rule]
     while waiting:
         left = []
         for use in waiting:
-            made = _made(use, named, modules, place)
+            made = _made(use, named if use["reuse"]["module"] is None else _named(use, place, inner), module)
             if made is None:
                 left.append(use)
             else:
@@ -53,19 +59,21 @@ def _key(rule: Rule) -> str:
     return f"{rule['file']}:{rule['line']}" if rule["name"].isdigit() else str(rule["name"])
 
 
-def _made(use: Rule, here: dict[str, Rule], modules: dict[Place, Module], place: Place) -> list[Rule] | None:
+def _named(use: Rule, place: Place, inner: dict[Place, list[Rule]]) -> dict[str, Rule] | None:
+    """Return the rules of the module that a use takes from; None if its files are not known."""
+    rules = inner.get((*place, use["reuse"]["module"]))
+    return None if rules is None else {rule["name"]: rule for rule in rules}
+
+
+def _made(use: Rule, known: dict[str, Rule] | None, module: Module) -> list[Rule] | None:
     """Return the rules that a use stands for; None if one of them is not known (yet)."""
-    said = use["reuse"]
-    if said["module"] is None:
-        known = here
-    elif (inner := (*place, said["module"])) in modules:
-        known = {rule["name"]: rule for rule in rules_of(modules, inner)}
-    else:
+    if known is None:
         return None
+    said = use["reuse"]
     wanted = [name for name in known if name not in said["without"]] if said["rules"] == ["*"] else said["rules"]
     if any(name not in known or known[name]["kind"] == "use" for name in wanted):
         return None
-    own = {name: _all_within(found, modules[place]) for name, found in use["directives"].items()}
+    own = {name: _all_within(found, module) for name, found in use["directives"].items()}
     return [_changed(known[name], own, (said["as"] or "*").replace("*", name)) for name in wanted]
 
 
