@@ -56,7 +56,7 @@ def nextflow_outline(settings: Settings, folder: Path, *, entry: str) -> Nextflo
     """Return the outline of the Nextflow workflow in `folder`; nothing of it is run."""
     _check(folder, entry)
     with copied(settings, folder) as top:
-        command = [str(nextflow.JAVA.resolve()), *JAVA, "-cp", "/opt/engine/*", "strongroom.outline.Outline"]
+        command = [str(nextflow.JAVA.resolve()), *JAVA, nextflow.CLASSES, "strongroom.outline.Outline"]
         command += ["/run/workflow", entry]
         seen = nextflow.jars(settings)
         return parse_nextflow_outline(read_inside(settings, top, command, environment={}, engine=seen))

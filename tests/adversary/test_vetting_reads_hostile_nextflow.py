@@ -57,7 +57,7 @@ def written(folder: Path, files: dict[str, str]) -> Path:
 def read(folder: Path, *words: str) -> tuple[bytes, list[str]]:
     """Run Java's `words` in the walls of reading; return what it printed and what it left in its folder."""
     with copied(SETTINGS, folder) as top:
-        command = [str(nextflow.JAVA.resolve()), *JAVA, "-cp", "/opt/engine/*", *words]
+        command = [str(nextflow.JAVA.resolve()), *JAVA, nextflow.CLASSES, *words]
         raw = read_inside(SETTINGS, top, command, environment={}, engine=nextflow.jars(SETTINGS))
         return raw, sorted(os.listdir(top / "work"))
 

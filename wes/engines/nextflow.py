@@ -15,6 +15,7 @@ from wes.nextflow_settings import OWN_CONFIG, RUNTIMES
 
 PARAMETERS, CONFIG = "params.json", "trusted.config"
 JAVA = Path("/usr/bin/java")
+CLASSES = "@/opt/classes/options"  # where jars are, and the archive of classes if this host could make one
 # Groovy and Kryo look into classes of the JDK, which keeps them shut unless it is told.
 _OPENED = (
     *(f"java.{package}" for package in ("lang", "io", "nio", "net", "util", "util.regex")),
@@ -84,7 +85,7 @@ class Nextflow:
         heap = launch.memory // 2 >> 20
         return [
             *(str(JAVA.resolve()), f"-Xmx{heap}m", *JAVA_FLAGS),
-            *("-cp", "/opt/engine/*", "strongroom.Main"),
+            *(CLASSES, "strongroom.Main"),
             *("-log", f"{HOME}/nextflow.log", "-C", f"/run/{CONFIG}"),
             *("run", f"/run/workflow/{launch.manifest.entry}", "-w", "/run/work/work", "-ansi-log", "false"),
             *("-params-file", f"/run/{PARAMETERS}", "-name", "strongroom", "-offline"),
@@ -103,7 +104,8 @@ def jars(settings: Settings) -> list[tuple[Path, str]]:
     """Return what Java and Nextflow's jars need to be seen of this host."""
     # Debian's Java has links into /etc, of which an engine sees nothing else.
     java = [path for path in sorted(Path("/etc").glob("java-*-openjdk")) if path.is_dir()]
-    return [(settings.wes.nextflow / "jars", "/opt/engine"), *((path, str(path)) for path in java)]
+    own = [(settings.wes.nextflow / "jars", "/opt/engine"), (settings.wes.nextflow / "classes", "/opt/classes")]
+    return [*own, *((path, str(path)) for path in java)]
 
 
 def trusted_config(launch: Launch, own: Path) -> str:

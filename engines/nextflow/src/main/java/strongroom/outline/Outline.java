@@ -21,8 +21,7 @@ public final class Outline {
         int[] code = {3};
         // A thread of its own, as its stack can be given: parsers recurse as deep as what they read.
         var reading = new Thread(null, () -> {
-            String json = JsonOutput.toJson(whole(new Files(Path.of(words[0])).follow(words[1])));
-            var bytes = json.getBytes(StandardCharsets.US_ASCII);
+            var bytes = of(Path.of(words[0]), words[1]).getBytes(StandardCharsets.US_ASCII);
             out.write(bytes, 0, bytes.length);
             out.flush();
             code[0] = 0;
@@ -30,6 +29,11 @@ public final class Outline {
         reading.start();
         reading.join();
         System.exit(code[0]);
+    }
+
+    /** Returns the outline as JSON in ASCII. */
+    public static String of(Path folder, String entry) {
+        return JsonOutput.toJson(whole(new Files(folder).follow(entry)));
     }
 
     /** Returns what was found with halves of letters, which no JSON may hold, as question marks. */
