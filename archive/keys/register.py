@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,13 +42,24 @@ UPLOAD_FIELDS = frozenset(
 )
 MOST_PERSONS = 100_000
 LONGEST_NOTE = 1 << 10
+# Made once, and plain: each attempt comes by here, and the ORM would cost it several times as much.
+_OBJECTS, _MARKS, _GRANTS, _DECISIONS = (
+    one.metadata.tables[one.__tablename__] for one in (StoredObject, UsedDataKey, Grant, DecisionRecord)
+)
+_REGISTERED = sa.select(_GRANTS.c.registered_digest).where(_GRANTS.c.attempt == sa.bindparam("attempt"))
+_REGISTER = sa.update(_GRANTS).where(_GRANTS.c.attempt == sa.bindparam("of"))
+_CLOSED = sa.select(_DECISIONS.c.closed_at).where(_DECISIONS.c.run == sa.bindparam("run"))
+_KNOWN = {
+    column: sa.select(column).where(column.in_(sa.bindparam("values", expanding=True))).limit(1)
+    for column in (_MARKS.c.mark, _OBJECTS.c.id)
+}
 
 
 @dataclass(frozen=True)
 class Made:
-    """A row that was signed and waits for its transaction, with the mark of its data key."""
+    """The columns of a row that was signed and waits for its transaction, and the mark of its data key."""
 
-    row: StoredObject
+    row: Mapping[str, Any]
     mark: str
 
 
@@ -79,13 +90,13 @@ def register_attempt(desk: Desk, message: Message) -> Message:
     made = [_output(desk, key, facts, one) for one in outputs]
     said = digest({"attempt": attempt, "outputs": message["outputs"]})
     with transaction(desk.engine) as session:
-        grant = session.get_one(Grant, attempt)
-        if grant.registered_digest == said:
+        before = session.execute(_REGISTERED, {"attempt": attempt}).scalar_one()
+        if before == said:
             return {}  # the same words again, because the answer was lost
-        if grant.registered_digest is not None:
+        if before is not None:
             raise Conflict("This attempt has registered its outputs already.")
         _check_run(session, facts)
-        grant.registered_digest = said
+        session.execute(_REGISTER, {"of": attempt, "registered_digest": said})
         _add(session, made)
         append(session, Entry(Event.OBJECT_REGISTERED, ACTOR, attempt, facts.project, _said(facts.decision, made)))
     return {}
@@ -207,13 +218,13 @@ def _facts(key: OpenKey, body: Body) -> ObjectFacts:
 def _signed(desk: Desk, key: OpenKey, facts: ObjectFacts, *, body: Body, sha256: bytes) -> Made:
     data_key = opened_header(body.header, key.secret)
     facts = replace(facts, plaintext_hmac=desk.keyring.name_plaintext(key.name, sha256))
-    row = StoredObject(
+    row = {
         **_columns(facts),
-        header=body.header,
-        sealed_sha256=desk.keyring.seal_digest(key.name, sha256, object_id=facts.object),
-        signature=desk.seals.sign_object(facts),
-        created=now(),
-    )
+        "header": body.header,
+        "sealed_sha256": desk.keyring.seal_digest(key.name, sha256, object_id=facts.object),
+        "signature": desk.seals.sign_object(facts),
+        "created": now(),
+    }
     return Made(row, desk.keyring.data_key_mark(data_key))
 
 
@@ -224,27 +235,28 @@ def _columns(facts: ObjectFacts) -> dict[str, Any]:
 
 
 def _check_run(session: orm.Session, grant: GrantFacts) -> None:
-    decision = session.get(DecisionRecord, grant.decision)
+    decision = session.execute(_CLOSED, {"run": grant.decision}).one_or_none()
     if decision is None or (grant.kind == Kind.TASK and decision.closed_at is not None):
         raise NotAllowed("The run has ended; what its tasks write now is not kept.")
 
 
 def _add(session: orm.Session, made: Sequence[Made]) -> None:
-    marks, ids = [one.mark for one in made], [one.row.id for one in made]
-    if len(set(marks)) != len(marks) or _any(session, UsedDataKey.mark, marks):
+    marks, ids = [one.mark for one in made], [one.row["id"] for one in made]
+    if len(set(marks)) != len(marks) or _any(session, _MARKS.c.mark, marks):
         # T12: one data key never covers two objects, nor one inside and one released.
         raise Conflict("header: this data key was used before; seal each object with a fresh one.")
-    if _any(session, StoredObject.id, ids):
+    if _any(session, _OBJECTS.c.id, ids):
         raise Conflict("object: there is an object of this id; objects never change.")
-    session.add_all(one.row for one in made)
-    session.add_all(UsedDataKey(mark=one.mark, object=one.row.id) for one in made)
+    if made:
+        session.execute(sa.insert(_OBJECTS), [one.row for one in made])
+        session.execute(sa.insert(_MARKS), [{"mark": one.mark, "object": one.row["id"]} for one in made])
 
 
-def _any(session: orm.Session, column: orm.InstrumentedAttribute[str], values: Sequence[str]) -> bool:
+def _any(session: orm.Session, column: sa.Column[str], values: Sequence[str]) -> bool:
     parts = (values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE))
-    return any(session.scalar(sa.select(column).where(column.in_(part)).limit(1)) is not None for part in parts)
+    return any(session.execute(_KNOWN[column], {"values": part}).first() is not None for part in parts)
 
 
 def _said(decision: str | None, made: Sequence[Made]) -> dict[str, Any]:
-    objects = [{"object": m.row.id, "role": m.row.role, "body_sha256": m.row.body_sha256} for m in made]
+    objects = [{"object": m.row["id"], "role": m.row["role"], "body_sha256": m.row["body_sha256"]} for m in made]
     return {"decision": decision, "objects": objects}

@@ -1,4 +1,4 @@
-"""Java takes Nextflow's classes from the archive that was made with the jars, and does without where it does not fit."""
+"""Java takes Nextflow's classes from the archive made with the jars, and does without where it does not fit."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ Seen = Sequence[tuple[Path, str]]
 
 
 def printed(*flags: str, seen: Seen) -> str:
-    """Return what Java prints in the walls of vetting when it reads a workflow: the outline, unless a flag asks for more."""
+    """Return what Java prints in the walls of vetting: the outline of a workflow, and what a flag asks for."""
     with copied(SETTINGS, PLUGIN / "rehearsal") as top:
         words = [str(nextflow.JAVA.resolve()), *JAVA, *flags, nextflow.CLASSES, "strongroom.outline.Outline"]
         return read_inside(SETTINGS, top, [*words, "/run/workflow", "main.nf"], environment={}, engine=seen).decode()
