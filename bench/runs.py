@@ -1,9 +1,9 @@
-"""Measures WES on a running Strongroom: runs submitted, read and listed."""
+"""Measures WES on a running Strongroom beside sapporo: runs submitted, read and listed."""
 
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,72 +11,75 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
+from bench import sapporo
 from bench.measure import Figure
 from demo.people import genomics_image
 from demo.stage import Stage, fresh_home
-from strongroom.cli.run import TERMINAL, WES
+from strongroom.cli.run import WES
 from strongroom.database import now, open_database
 from strongroom.projects import Role
 from strongroom.settings import SOURCE
 from wes.store import Run
 
 TINY = SOURCE / "demo" / "tiny" / "1.0.0"
-POSTS, READS, AT_ONCE, LISTED = 60, 200, 8, 1000
-# sapporo 2.4.0 with a small runner and its SQLite index, on this kind of machine but in another run.
-SAPPORO = {"post": 16.5, "post of 8": 132.0, "get of 8": 20.0, "get of 8, p99": 140.0, "list": 427.0}
+ROUNDS, POSTS, READS, AT_ONCE, LISTED = 3, 20, 70, 8, 1000
+OURS, THEIRS = "Strongroom", "sapporo"
+FORM = {
+    "workflow_url": "tiny/1.0.0",
+    "workflow_type": "SMK",
+    "workflow_type_version": "9.27.1",
+    "workflow_params": json.dumps({"inputs": {}, "jobs": 1}),
+    "tags": json.dumps({"project": "bench"}),
+}
 
 
-def measure(_folder: Path) -> list[Figure]:
-    """Return all figures; the runs that are submitted wait behind one engine, which is not what is measured."""
+def measure(folder: Path) -> list[Figure]:
+    """Return all figures. Engines are not what is measured: ours have no place to run, and the rival's do nothing."""
     limits = {
-        "STRONGROOM_WES__RUNS_AT_ONCE": "1",
+        "STRONGROOM_WES__RUNS_AT_ONCE": "0",
         "STRONGROOM_WES__PROJECT_RUNS_OPEN": "10000",
         "STRONGROOM_WES__PERSON_RUNS_OPEN": "10000",
     }
-    with Stage(fresh_home("bench-runs"), environment=limits) as stage:
+    with Stage(fresh_home("bench-runs"), environment=limits) as stage, sapporo.running(folder) as base:
         stage.import_image("genomics", genomics_image())
         stage.vet(TINY, "vera", "viktor")
-        client = Client(stage, stage.token("ruth", Role.RESEARCHER, "bench"))
-        run = client.submit()
-        client.ended(run)
-        posts, posts_of_8 = client.times(client.submit, POSTS), client.times(client.submit, POSTS, at_once=AT_ONCE)
-        client.none_left()
-        read = lambda: client.read(run)  # noqa: E731
-        reads = client.times(read, READS, at_once=AT_ONCE)
+        token = stage.token("ruth", Role.RESEARCHER, "bench")
+        ours = Client(f"{stage.settings.base_url}{WES}", FORM, token=token)
+        rivals = {OURS: ours, THEIRS: Client(base, sapporo.FORM)}
+        run = {name: client.submit() for name, client in rivals.items()}
+        posts = _in_turns(rivals, lambda client, _: client.times(client.submit, POSTS))
+        posts_of_8 = _in_turns(rivals, lambda client, _: client.times(client.submit, POSTS, at_once=AT_ONCE))
+        reads = _in_turns(
+            rivals, lambda client, name: client.times(lambda: client.read(run[name]), READS, at_once=AT_ONCE)
+        )
         _fill(stage, LISTED)
-        lists = client.times(client.listed, 20)
+        rivals[THEIRS].times(rivals[THEIRS].submit, LISTED, at_once=AT_ONCE)
+        lists = _in_turns(rivals, lambda client, _: client.times(client.listed, 7))
     return [
-        _figure("POST /runs, 1 client, p50", statistics.median(posts), "post"),
-        _figure("POST /runs, 8 clients, p50", statistics.median(posts_of_8), "post of 8"),
-        _figure("GET /runs/ID, 8 clients, p50", statistics.median(reads), "get of 8"),
-        _figure("GET /runs/ID, 8 clients, p99", _p99(reads), "get of 8, p99", aim="< 40 ms"),
-        _figure("GET /runs, 1000 of them, p50", statistics.median(lists), "list", aim="< 60 ms"),
+        _figure("POST /runs, 1 client, p50", posts, statistics.median),
+        _figure("POST /runs, 8 clients, p50", posts_of_8, statistics.median),
+        _figure("GET /runs/ID, 8 clients, p50", reads, statistics.median),
+        _figure("GET /runs/ID, 8 clients, p99", reads, _p99, aim="< 40 ms"),
+        _figure("GET /runs, 1000 of them, p50", lists, statistics.median, aim="< 60 ms"),
     ]
 
 
 class Client:
-    """A researcher who asks in one connection, or in several at once."""
+    """A researcher who asks a WES in one connection, or in several at once."""
 
-    def __init__(self, stage: Stage, token: str) -> None:
+    def __init__(self, base: str, form: Mapping[str, str], *, token: str = "") -> None:
         limits = httpx.Limits(max_keepalive_connections=AT_ONCE)
-        headers = {"Authorization": f"Bearer {token}"}
-        self.http = httpx.Client(base_url=stage.settings.base_url, headers=headers, timeout=60, limits=limits)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.http = httpx.Client(base_url=base, headers=headers, timeout=60, limits=limits)
+        self._form = [(name, (None, value)) for name, value in form.items()]
 
     def submit(self) -> str:
         """Submit a run of one job and return its id."""
-        form = {
-            "workflow_url": "tiny/1.0.0",
-            "workflow_type": "SMK",
-            "workflow_type_version": "9.27.1",
-            "workflow_params": json.dumps({"inputs": {}, "jobs": 1}),
-            "tags": json.dumps({"project": "bench"}),
-        }
-        parts = [(name, (None, value)) for name, value in form.items()]
-        return str(self._ok(self.http.post(f"{WES}/runs", files=parts))["run_id"])
+        return str(self._ok(self.http.post("/runs", files=self._form))["run_id"])
 
     def read(self, run: str) -> None:
         """Read the whole of a run."""
-        assert self._ok(self.http.get(f"{WES}/runs/{run}"))["run_id"] == run
+        assert self._ok(self.http.get(f"/runs/{run}"))["run_id"] == run
 
     def listed(self) -> None:
         """List a thousand runs, in as few pages as there are."""
@@ -93,27 +96,11 @@ class Client:
         with ThreadPoolExecutor(at_once) as pool:
             return list(pool.map(timed, range(count)))
 
-    def ended(self, run: str) -> None:
-        """Wait for the end of a run."""
-        while (state := self._ok(self.http.get(f"{WES}/runs/{run}/status"))["state"]) not in TERMINAL:
-            time.sleep(0.1)
-        if state != "COMPLETE":
-            raise SystemExit(f"the run of the benchmark ended as {state}")
-
-    def none_left(self) -> None:
-        """Cancel what waits, so that the machine is at rest."""
-        for run in self._ok(self.http.get(f"{WES}/runs", params={"page_size": 1000}))["runs"]:
-            if run["state"] not in TERMINAL:
-                self._ok(self.http.post(f"{WES}/runs/{run['run_id']}/cancel"))
-        while any(
-            self._ok(self.http.get(f"{WES}/runs", params={"state": s}))["runs"] for s in ("RUNNING", "CANCELING")
-        ):
-            time.sleep(0.1)
-
     def _pages(self) -> Iterator[int]:
         token, left = "", LISTED
         while left:
-            found = self._ok(self.http.get(f"{WES}/runs", params={"page_size": left, "page_token": token}))
+            asked = {"page_size": str(left)} | ({"page_token": token} if token else {})
+            found = self._ok(self.http.get("/runs", params=asked))
             yield len(found["runs"])
             left -= len(found["runs"])
             token = found["next_page_token"]
@@ -138,10 +125,21 @@ def _fill(stage: Stage, rows: int) -> None:
     engine.dispose()
 
 
+def _in_turns(rivals: Mapping[str, Client], measured: Callable[[Client, str], list[float]]) -> dict[str, list[float]]:
+    """Return the milliseconds of each, a part of them every round, so that both meet the same machine."""
+    seen: dict[str, list[float]] = {name: [] for name in rivals}
+    for _ in range(ROUNDS):
+        for name, client in rivals.items():
+            seen[name] += measured(client, name)
+    return seen
+
+
 def _p99(times: list[float]) -> float:
     return statistics.quantiles(times, n=100)[-1]
 
 
-def _figure(name: str, ours: float, key: str, *, aim: str = "") -> Figure:
-    other = SAPPORO[key]
-    return Figure(f"{name} : sapporo, another run", ours, other, "ms", ours / other, aim)
+def _figure(
+    name: str, seen: Mapping[str, list[float]], of: Callable[[list[float]], float], *, aim: str = ""
+) -> Figure:
+    ours, theirs = of(seen[OURS]), of(seen[THEIRS])
+    return Figure(f"{name} : {THEIRS}", ours, theirs, "ms", ours / theirs, aim)

@@ -41,7 +41,7 @@ class Stage:
         self.environment = {
             "STRONGROOM_HOME": str(home),
             "STRONGROOM_IMAGES": str(STORE),
-            "STRONGROOM_HTTP__PORT": str(_free_port()),
+            "STRONGROOM_HTTP__PORT": str(free_port()),
             **(environment or {}),
         }
         self.home = home
@@ -183,7 +183,7 @@ def fresh_home(name: str) -> Path:
     return wanted
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

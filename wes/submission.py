@@ -14,7 +14,7 @@ from archive import datasets as archive_datasets
 from archive import decisions, queries
 from strongroom import audit, projects
 from strongroom.audit import Entry, Event
-from strongroom.database import now
+from strongroom.database import UtcTime, now
 from strongroom.errors import BadRequest, NotAllowed
 from strongroom.identity import Person
 from strongroom.projects import Project, Role
@@ -34,6 +34,14 @@ from wes.turns import Limits, check_room
 from wes.vetting import parse_url
 
 MOST_TAGS = 100
+# Made once. Of a project, then of a person: how many are live, and how many are open as far as is told.
+_OPEN = sa.select(
+    *(
+        sa.select(sa.func.count()).select_from(Run).where(whose, is_open).scalar_subquery()
+        for whose in (Run.project == sa.bindparam("project"), Run.person == sa.bindparam("person"))
+        for is_open in (Run.state.in_(LIVE), Run.told > sa.bindparam("moment", type_=UtcTime))  # T6
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -179,11 +187,11 @@ def _asked(session: orm.Session, admitted: Admitted, settings: Settings) -> list
 
 def _check_room(session: orm.Session, person: Person, project: Project, settings: Settings) -> None:
     # T30: what waits and works at the same time is bounded, a person and a project.
-    live = sa.select(sa.func.count()).select_from(Run).where(Run.state.in_(LIVE))
-    untold = sa.select(sa.func.count()).select_from(Run).where(Run.told > now())  # open, as far as is told (T6)
+    asked = {"project": project.id, "person": person.id, "moment": now()}
+    of_project, told_of_project, of_person, told_of_person = session.execute(_OPEN, asked).one()
     check_room(
-        project=sum(session.scalar(one.where(Run.project == project.id)) or 0 for one in (live, untold)),
-        person=sum(session.scalar(one.where(Run.person == person.id)) or 0 for one in (live, untold)),
+        project=of_project + told_of_project,
+        person=of_person + told_of_person,
         most=Limits(settings.wes.project_runs_open, settings.wes.person_runs_open),
     )
 
