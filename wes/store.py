@@ -10,7 +10,7 @@ from strongroom.audit import Entry, Event
 from strongroom.database import Base, Json, UtcTime, letters, now
 from strongroom.states import step
 from wes.quiet import told_at
-from wes.runs import STEPS, TERMINAL, RunState
+from wes.runs import LIVE, STEPS, TERMINAL, RunState
 
 
 class Run(Base):
@@ -171,3 +171,20 @@ def files_of(session: orm.Session, run: str) -> dict[str, RunFile]:
 def tasks_of(session: orm.Session, run: str) -> list[RunTask]:
     """Return the jobs of a run, oldest first."""
     return list(session.scalars(sa.select(RunTask).where(RunTask.run == run).order_by(RunTask.number)))
+
+
+# Made once. Of a project, then of a person: how many are live, and how many are open as far as is told (T6).
+_OPEN = sa.select(
+    *(
+        sa.select(sa.func.count()).select_from(Run).where(whose, is_open).scalar_subquery()
+        for whose in (Run.project == sa.bindparam("project"), Run.person == sa.bindparam("person"))
+        for is_open in (Run.state.in_(LIVE), Run.told > sa.bindparam("moment", type_=UtcTime))
+    )
+)
+
+
+def open_runs(session: orm.Session, *, project: str, person: str) -> tuple[int, int]:
+    """Return how many runs of a project, and of a person, wait or work as far as is told."""
+    asked = {"project": project, "person": person, "moment": now()}
+    live_of_project, told_of_project, live_of_person, told_of_person = session.execute(_OPEN, asked).one()
+    return live_of_project + told_of_project, live_of_person + told_of_person

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy import orm
 
 from airlock import intake
@@ -14,7 +13,7 @@ from archive import datasets as archive_datasets
 from archive import decisions, queries
 from strongroom import audit, projects
 from strongroom.audit import Entry, Event
-from strongroom.database import UtcTime, now
+from strongroom.database import now
 from strongroom.errors import BadRequest, NotAllowed
 from strongroom.identity import Person
 from strongroom.projects import Project, Role
@@ -26,22 +25,14 @@ from wes.manifest import Slot, check_parameters
 from wes.options import check_options, is_whole
 from wes.parameters import resolve
 from wes.remote_jobs import site_of
-from wes.runs import LIVE, RunState
+from wes.runs import RunState
 from wes.schemas import Form
-from wes.store import Run, RunFile, RunTag
+from wes.store import Run, RunFile, RunTag, open_runs
 from wes.stubs import rounded
 from wes.turns import Limits, check_room
 from wes.vetting import parse_url
 
 MOST_TAGS = 100
-# Made once. Of a project, then of a person: how many are live, and how many are open as far as is told.
-_OPEN = sa.select(
-    *(
-        sa.select(sa.func.count()).select_from(Run).where(whose, is_open).scalar_subquery()
-        for whose in (Run.project == sa.bindparam("project"), Run.person == sa.bindparam("person"))
-        for is_open in (Run.state.in_(LIVE), Run.told > sa.bindparam("moment", type_=UtcTime))  # T6
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -187,13 +178,9 @@ def _asked(session: orm.Session, admitted: Admitted, settings: Settings) -> list
 
 def _check_room(session: orm.Session, person: Person, project: Project, settings: Settings) -> None:
     # T30: what waits and works at the same time is bounded, a person and a project.
-    asked = {"project": project.id, "person": person.id, "moment": now()}
-    of_project, told_of_project, of_person, told_of_person = session.execute(_OPEN, asked).one()
-    check_room(
-        project=of_project + told_of_project,
-        person=of_person + told_of_person,
-        most=Limits(settings.wes.project_runs_open, settings.wes.person_runs_open),
-    )
+    of_project, of_person = open_runs(session, project=project.id, person=person.id)
+    most = Limits(settings.wes.project_runs_open, settings.wes.person_runs_open)
+    check_room(project=of_project, person=of_person, most=most)
 
 
 def refuse(session: orm.Session, person: Person, form: Form, error: NotAllowed) -> None:

@@ -1,0 +1,47 @@
+"""What a project and a person may have open is counted as far as is told (T30, T6)."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from runs_scene import RITA, RUTH, a_run, add
+
+from strongroom.database import migrate, now, open_database, reading, transaction
+from wes.runs import LIVE, RunState
+from wes.store import open_runs
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    url = f"sqlite:///{tmp_path}/db.sqlite"
+    migrate(url)
+    made = open_database(url)
+    yield made
+    made.dispose()
+
+
+def test_every_live_state_counts_and_no_end_does(engine: sa.Engine) -> None:
+    with transaction(engine) as session:
+        add(session, *(a_run(number, state=state.value) for number, state in enumerate(RunState, 1)))
+    with reading(engine) as session:
+        assert open_runs(session, project="cohort", person=RUTH) == (len(LIVE), len(LIVE))
+
+
+def test_projects_and_persons_are_counted_apart(engine: sa.Engine) -> None:
+    owners = (("cohort", RUTH), ("cohort", RITA), ("cohort", RITA), ("other", RUTH))
+    with transaction(engine) as session:
+        add(session, *(a_run(n, state="QUEUED", project=p, person=who) for n, (p, who) in enumerate(owners, 1)))
+    with reading(engine) as session:
+        assert open_runs(session, project="cohort", person=RUTH) == (3, 2)
+        assert open_runs(session, project="other", person=RITA) == (1, 2)
+        assert open_runs(session, project="none", person="nobody@development") == (0, 0)
+
+
+def test_a_quiet_run_is_open_until_its_end_is_told(engine: sa.Engine) -> None:
+    moments = (now() + timedelta(minutes=5), now() - timedelta(minutes=5), None)
+    with transaction(engine) as session:
+        add(session, *(a_run(number, quiet=True, told=moment) for number, moment in enumerate(moments, 1)))
+    with reading(engine) as session:
+        assert open_runs(session, project="cohort", person=RUTH) == (1, 1)
