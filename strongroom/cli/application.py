@@ -53,6 +53,7 @@ def application(settings: Settings) -> FastAPI:
     app.state.issuer_keys = issuer_keys(settings)
     app.state.federation = wes.federation.Federation(settings, engine)
     for router in (
+        tes.api.router,  # asked most, by every run for every task, and routes are looked through in this order
         wes.api.router,
         wes.offer.router,
         wes.trs.router,
@@ -60,7 +61,6 @@ def application(settings: Settings) -> FastAPI:
         wes.derivation.router,
         wes.issuer.router,
         archive.inbox.router,
-        tes.api.router,
         archive.api.router,
         airlock.api.router,
         airlock.crate_api.router,
