@@ -242,7 +242,7 @@ def _writes(rule: Rule, match: str) -> bool:
     if any(one.kind != "text" for one in outputs):
         return True
     for one in outputs:
-        pattern = re.sub(r"\{[^}]*\}", "*", str(one.value))
+        pattern = re.sub(r"\{[^}]*\}", "*", str(one.value)) + ("*" if "multiext" in one.marks else "")
         if fnmatchcase(match, pattern) or fnmatchcase(pattern.replace("*", "x"), match) or "directory" in one.marks:
             return True
     return False

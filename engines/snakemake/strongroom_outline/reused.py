@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from strongroom_outline.moved import Moves, moved, moves_of, unknown
+
 Rule = dict[str, Any]
 Place = tuple[str, ...]  # names of modules within each other; () is the workflow itself
-PATHS = ("input", "output", "log", "benchmark")  # what a module's prefix changes
 
 
 @dataclass
@@ -13,7 +14,7 @@ class Module:
     """What is known of the workflow itself, or of a module: its rules as its files have them, and what it changes."""
 
     config: str | None = ""  # the path of its configuration in ours; None where that is computed
-    prefixed: bool = False
+    moves: Moves | None = ()  # what it makes of paths; None where that is computed
     rules: list[Rule] = field(default_factory=list)
 
 
@@ -26,7 +27,7 @@ def module_of(statement: dict[str, Any], around: Module) -> tuple[str, Module]:
     if config is not None:
         own = config["value"] if config["kind"] == "config" else "" if config["text"] == "config" else None
         path = None if own is None or around.config is None else ".".join(one for one in (around.config, own) if one)
-    return str(name), Module(path, prefixed=bool({"prefix", "replace_prefix"} & set(said)) or around.prefixed)
+    return str(name), Module(path, moves_of(said, around.moves))
 
 
 def rules_of(modules: dict[Place, Module]) -> list[Rule]:
@@ -73,7 +74,7 @@ def _made(use: Rule, known: dict[str, Rule] | None, module: Module) -> list[Rule
     wanted = [name for name in known if name not in said["without"]] if said["rules"] == ["*"] else said["rules"]
     if any(name not in known or known[name]["kind"] == "use" for name in wanted):
         return None
-    own = {name: _all_within(found, module) for name, found in use["directives"].items()}
+    own = _all_within(use["directives"], module)
     return [_changed(known[name], own, (said["as"] or "*").replace("*", name)) for name in wanted]
 
 
@@ -91,27 +92,24 @@ def _changed(rule: Rule, said: dict[str, Any], name: str) -> Rule:
 
 def _here(rule: Rule, module: Module) -> Rule:
     """Return a rule as it is within a module: its configuration is a part of ours, and its paths may be changed."""
-    directives = {name: _all_within(found, module) for name, found in rule["directives"].items()}
-    if module.prefixed:
-        directives |= {name: [_unknown(one) for one in directives[name]] for name in PATHS if name in directives}
-    return {**rule, "directives": directives, "config": module.config}
+    return {**rule, "directives": _all_within(rule["directives"], module), "config": module.config}
 
 
-def _all_within(arguments: list[dict[str, Any]], module: Module) -> list[dict[str, Any]]:
-    return [within(one, module.config) for one in arguments]
+def _all_within(directives: dict[str, Any], module: Module) -> dict[str, Any]:
+    """Return directives as they are where a module says them, be it in a rule or in a use of one."""
+    return {
+        name: [within(moved(one, name, module.moves), module.config) for one in found]
+        for name, found in directives.items()
+    }
 
 
 def within(argument: dict[str, Any], config: str | None) -> dict[str, Any]:
     """Return an argument whose value of the configuration, if it is one, stands below `config` in ours."""
     if argument["kind"] != "config":
         return argument
-    return _unknown(argument) if config is None else {**argument, "value": below(config, argument["value"])}
+    return unknown(argument) if config is None else {**argument, "value": below(config, argument["value"])}
 
 
 def below(config: str, path: str) -> str:
     """Return the path in our configuration of what a module calls `path`."""
     return f"{config}.{path}" if config else path
-
-
-def _unknown(argument: dict[str, Any]) -> dict[str, Any]:
-    return {**argument, "kind": "code", "value": None}

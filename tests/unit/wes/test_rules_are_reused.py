@@ -63,11 +63,66 @@ use rule m_from_inner as again with:
     assert again.directives["shell"] == inner.directives["shell"]
 
 
-def test_what_a_prefix_or_a_computed_configuration_changes_is_not_known(tmp_path: Path) -> None:
+def test_paths_of_modules_are_those_of_the_run(tmp_path: Path) -> None:
+    """As Snakemake's own path modifier has them: a module's own prefix first, then that of the module around it."""
+    around = """
+DIR = "outer"
+module middle:
+    snakefile: "middle.smk"
+    prefix: DIR
+use rule * from middle as m_*
+use rule m_deep from middle as never with:
+    output: "never"
+"""
+    middle = """
+module inner:
+    snakefile: "inner.smk"
+    replace_prefix: {"results/": "inside/", "raw/": "../raw/"}
+use rule * from inner
+use rule deep as again with:
+    output: "results/again"
+"""
+    inner = """
+rule deep:
+    input:
+        "raw/a", temp("results/b"), ["results/c", "../d", "/e"], expand("results/{x}", x=[1]), local("results/f"),
+        config["g"], expand("{x}/h", x=[1]), "results/i" if config["j"] else "k", lambda wildcards: "results/l"
+    output: multiext("results/{w}", ".m")
+    log: said="results/{w}.log"
+    benchmark: repeat("results/{w}.tsv", 2)
+    params: "results/n"
+    shell: "echo > {output}"
+"""
+    found = rules(read(tmp_path / "flow", around, middle_dot_smk=middle, inner_dot_smk=inner))
+    deep = found["m_deep"]
+    assert [value for _, _, value in said(deep, "input")] == [
+        "../raw/a",
+        "outer/inside/b",
+        ["outer/inside/c", "../d", "/e"],
+        "outer/inside/{x}",
+        "results/f",
+        None,
+        None,
+        ["outer/inside/i", "outer/k"],
+        None,
+    ]
+    assert said(deep, "output") == [(None, "text", "outer/inside/{w}")]
+    assert said(deep, "log") == [("said", "text", "outer/inside/{w}.log")]
+    assert said(deep, "benchmark") == [(None, "text", "outer/inside/{w}.tsv")]
+    assert said(deep, "params") == [(None, "text", "results/n")]
+    # What a use says has the paths of the place where it stands.
+    assert said(found["m_again"], "output") == [(None, "text", "outer/results/again")]
+    assert said(found["m_again"], "log") == said(deep, "log")
+
+
+def test_what_a_computed_prefix_or_configuration_changes_is_not_known(tmp_path: Path) -> None:
     snakefile = """
 module prefixed:
     snakefile: "inner.smk"
-    prefix: "p"
+    prefix: config["where"]
+module both:
+    snakefile: "inner.smk"
+    replace_prefix: {"d": "e", "de": "f"}
 module computed:
     snakefile: "inner.smk"
     config: {"depth": 1}
@@ -75,6 +130,7 @@ use rule deep from prefixed as one
 use rule deep from computed as two
 use rule deep from prefixed as three with:
     output: "said"
+use rule deep from both as four
 """
     found = rules(read(tmp_path / "flow", snakefile, inner_dot_smk=INNER))
     assert said(found["one"], "output") == [(None, "code", None)]
@@ -82,6 +138,8 @@ use rule deep from prefixed as three with:
     assert said(found["two"], "params")[1] == ("depth", "code", None)
     assert found["two"].config is None
     assert said(found["three"], "output") == [(None, "text", "said")]
+    assert said(found["four"], "output") == [(None, "code", None)]
+    assert said(found["four"], "input") == [(None, "text", "in")]
 
 
 def test_what_is_not_literal_stays_a_use_and_is_told(tmp_path: Path) -> None:
