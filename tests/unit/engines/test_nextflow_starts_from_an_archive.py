@@ -46,7 +46,7 @@ def test_an_archive_that_does_not_fit_changes_nothing(tmp_path: Path, broken: st
             archive.write_bytes(bytes(4096) + archive.read_bytes()[4096:])
         case "gone":
             archive.unlink()
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(folder.stat().st_mode | 0o755)
     seen = [*((copy, place) for place, copy in copies.items()), *own[2:]]
     assert ARCHIVED not in printed("-Xlog:class+load:stdout", seen=seen)
