@@ -80,7 +80,8 @@ def parameters(outline: Outline) -> dict[str, Any]:
     for rule in outline.rules:
         text = rule.first("shell")
         for key in _IN_SHELL.findall(str(text.value)) if text is not None else ():
-            known.setdefault(key, None)
+            if rule.config is not None:  # a module's is a part of ours
+                known.setdefault(rule.config.split(".")[0] or key, None)
     properties = {
         key: _schema(default) if own is None else schema_of(own)
         for key, default in sorted(known.items())

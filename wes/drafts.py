@@ -49,8 +49,9 @@ def untyped(rule: Rule, outline: Outline) -> list[str]:
     """Return the holes of a rule for which no type can be drafted."""
     text = rule.first("shell")
     if text is not None and isinstance(text.value, str) and text.kind == "text":
-        names = _named(spelled(text.value, rule)) or []
-        return [name for name in names if _type(_source(name, rule, outline), outline, joined=True) is None]
+        names = _named(spelled(text.value, rule))
+        holes = {} if names is None else _holes(text.value, names, rule, outline)
+        return [name for name, kind in holes.items() if kind is None]
     if rule.scripts:
         return [name for name, value in _params(rule) if _type(value, outline, joined=False) is None]
     return []
@@ -72,8 +73,25 @@ def _shell_holes(text: str, rule: Rule, outline: Outline) -> dict[str, Any] | No
     names = _named(text)
     if names is None:
         return None
-    holes = {name: _type(_source(name, rule, outline), outline, joined=True) for name in names}
+    holes = _holes(text, names, rule, outline)
     return None if None in holes.values() else holes
+
+
+def _holes(text: str, names: list[str], rule: Rule, outline: Outline) -> dict[str, Any]:
+    holes = {name: _type(_source(name, rule, outline), outline, joined=True) for name in names}
+    return holes | _config_holes(text, rule, outline)
+
+
+def _config_holes(text: str, rule: Rule, outline: Outline) -> dict[str, Any]:
+    """Return the types of {config[…]} where it is no parameter of the manifest by that name: None is unknown."""
+    holes: dict[str, Any] = {}
+    for _, name, _, _ in Formatter().parse(text):
+        said = plain_hole(name) if name else None
+        if name and said is not None and said.config:
+            path = None if rule.config is None else f"{rule.config}.{said.config}" if rule.config else said.config
+            kind = None if path is None else _of_config(path, outline, joined=True)
+            holes |= {} if kind == {"config": said.config} else {name: kind}
+    return holes
 
 
 def _source(name: str, rule: Rule, outline: Outline) -> Argument | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from string import Formatter
 
 from wes import drafts
-from wes.commands import Free, Hole, Kind, ScriptCall, Shell, parse_commands
+from wes.commands import Free, Hole, Kind, ScriptCall, Shell, parse_commands, plain_hole
 from wes.drafts import is_job
 from wes.manifest import Manifest
 from wes.outline import Argument, Outline, Rule
@@ -62,16 +62,18 @@ def unquoted(rule: Rule, text: str, texts: frozenset[str]) -> list[str]:
     params = {f"params.{one.key}": one for one in rule.directives.get("params", ()) if one.key}
     found = []
     for name, how in holes:
-        known = _config_of(name, params.get(name))
+        known = _config_of(name, params.get(name), rule)
         if known in texts and not (how or "").endswith("q"):
             found.append(known)
     return sorted(set(found))
 
 
-def _config_of(name: str, source: Argument | None) -> str:
+def _config_of(name: str, source: Argument | None, rule: Rule) -> str:
     if source is not None:
         return str(source.value) if source.kind == "config" else ""
-    return name.removeprefix("config[").removesuffix("]") if name.startswith("config[") else ""
+    said = plain_hole(name)
+    # Of a module's configuration nothing is a parameter by its own name.
+    return said.config if said is not None and not rule.config else ""
 
 
 def _is_about(said: Shell | ScriptCall, rule: Rule) -> bool:

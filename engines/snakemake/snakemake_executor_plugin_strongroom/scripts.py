@@ -77,7 +77,7 @@ def _python(job: "Job", path: Path, iteration: int | None) -> str:
 
 def _config(job: "Job") -> Any:
     """The configuration of the file, or the module, that the rule stands in."""
-    return job.rule.module_globals["config"]
+    return job.rule.run_func.__globals__["config"]
 
 
 def _named(job: "Job", items: Any) -> tuple[list[Any], dict[str, tuple[int, int | None]]]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from snakemake.io import is_flagged
 from snakemake.shell import shell
+from snakemake.utils import format as filled
+from snakemake_interface_common.exceptions import WorkflowError
 
 from snakemake_executor_plugin_strongroom.paths import absolute
 from snakemake_executor_plugin_strongroom.scripts import script_call
@@ -24,6 +26,8 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+# What a command may name of its job, whatever else has these names.
+OF_A_JOB = ("input", "output", "params", "wildcards", "threads", "resources", "log", "jobid")
 # The kernel takes 128 KiB an argument.
 LONGEST_ARGUMENT = 100_000
 
@@ -79,10 +83,23 @@ def _command(job: "Job", workflow: "Workflow", scripts: Path) -> tuple[list[str]
     if job.is_script or job.is_wrapper:
         words, content = script_call(job, workflow, iteration=0 if job.benchmark else None)
         return _inline(scripts, f"{job.rule.name}.{words[0]}", content, command=words)
-    line = " ".join((shell._get_process_prefix("bash"), job.shellcmd, shell._process_suffix)).strip()
+    line = " ".join((shell._get_process_prefix("bash"), _filled(job), shell._process_suffix)).strip()
     if len(line.encode()) > LONGEST_ARGUMENT:
         return _inline(scripts, f"{job.rule.name}.bash", line + "\n", command=["bash"])
     return ["bash", "-c", line], []
+
+
+def _filled(job: "Job") -> str:
+    """Fill a command in with what is known where its rule stands, as bare Snakemake runs it.
+
+    job.shellcmd, which Snakemake only prints, has the configuration and the names of the outermost file instead.
+    """
+    words = {name: getattr(job, name) for name in OF_A_JOB}
+    known = {**job.rule.run_func.__globals__, **words, "rule": job.rule.name, "bench_iteration": None}
+    try:
+        return str(filled(job.rule.shellcmd, **known))
+    except Exception as error:  # as many as there are ways to be no name, no part or no format
+        raise WorkflowError(f"{type(error).__name__}: {error}", rule=job.rule) from error
 
 
 def _inline(scripts: Path, name: str, content: str, *, command: list[str]) -> tuple[list[str], list[dict[str, str]]]:
