@@ -29,7 +29,7 @@ TABLE: Final[dict[str, Entry]] = {
         E,
         "The engine's parser does not understand this file; Nextflow's is the strict one.",
         "Correct the syntax: code of Nextflow stands in `workflow { }`, a process's below `script:`; `addParams`, "
-        "`import`, `for` and functions of a configuration have no place there.",
+        "`import`, `for`, `switch` and functions of a configuration have no place there.",
     ),
     "rule-unnamed": Entry(
         L, "The engine numbers a rule without a name (rule_N), so a draft cannot bind it.", "Give the rule a name."
@@ -236,7 +236,9 @@ TABLE: Final[dict[str, Entry]] = {
         E, "Outputs stdout, env and eval would show data to the engine.", "Write a file and declare path."
     ),
     "output-unfit": Entry(
-        E, "An output has a plain name inside the task's folder, without a dot before it.", "Rename it."
+        E,
+        "An output has a plain name inside the task's folder, without a dot before it.",
+        "Rename it; leave `hidden` out.",
     ),
     "output-none": Entry(H, "The process declares no output, so all that it writes is lost.", "Declare path."),
     "publish-computed": Entry(

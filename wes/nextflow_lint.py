@@ -153,6 +153,9 @@ def _unfit(output: Said) -> Iterator[str]:
     text = str(output.value.value) if output.value is not None and output.value.value is not None else ""
     if text.startswith("/") or any(part.startswith(".") for part in text.split("/")):
         yield text[:80]
+    hidden = output.named.get("hidden")
+    if hidden is not None and hidden.value is not False:
+        yield f"hidden: {hidden.text}"[:80]  # files with a dot before their name are never taken
 
 
 def _images(outline: NextflowOutline, config: nextflow_settings.Read, manifest: Manifest | None) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 import posixpath
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from itertools import islice, product
 from typing import Any
 
@@ -45,6 +45,7 @@ def job_of(
     free = not is_bound(rule, script)
     staged = _staged(checked_list(asked, "inputs"), files)
     patterns = [_pattern(one) for one in checked_list(asked, "outputs")]
+    made = _whole(patterns)
     # A file of the workflow's folder is none of the run; a task that declares it as an output makes it one.
     kept = {name for name, path in staged.items() if path.startswith(WORKFLOW) and name in patterns}
     task = {
@@ -57,11 +58,14 @@ def job_of(
             }
         ],
         "inputs": [
-            {"path": f"{WORK}{folder}/.command.run", "content": wrapper(script, f"{WORK}{folder}", staged, kept)},
+            {
+                "path": f"{WORK}{folder}/.command.run",
+                "content": wrapper(script, f"{WORK}{folder}", staged, kept, made),
+            },
             {"path": f"{WORK}{folder}/.command.sh", "content": script},
             *_inputs(staged, files),
         ],
-        "outputs": _outputs(patterns, folder, run),
+        "outputs": _outputs(made, folder, run),
         "resources": resources_of(asked),
     }
     try:
@@ -74,10 +78,11 @@ def job_of(
     )
 
 
-def wrapper(script: str, folder: str, staged: Mapping[str, str], kept: Set[str]) -> str:
+def wrapper(script: str, folder: str, staged: Mapping[str, str], kept: Set[str], made: Sequence[str] = ()) -> str:
     """Return the text that puts links to the inputs beside a script, runs it, and takes the links away again.
 
-    What is `kept` is put there as a copy, and stays.
+    What is `kept` is put there as a copy, and stays. A link that the script made under one of the patterns `made`
+    becomes a copy, too: nothing is collected through a link.
     """
     lines = ["#!/bin/bash", "set -e", f"cd {folder}", f'export PATH="$PATH:{WORKFLOW}bin"']
     for name, path in staged.items():
@@ -86,9 +91,20 @@ def wrapper(script: str, folder: str, staged: Mapping[str, str], kept: Set[str])
         how = "cp -RL" if name in kept else "ln -s"
         lines.append(f"{how} -- {shlex.quote(path)} {shlex.quote(name)}")
     lines += ["set +e", f"{_interpreter(script)} {folder}/.command.sh", "code=$?"]
+    lines += _followed(made, staged)
     # What is still a link was staged, and is no output of this task.
     lines += [f"[ ! -L {shlex.quote(name)} ] || rm -f -- {shlex.quote(name)}" for name in staged]
     return "\n".join([*lines, "exit $code", ""])
+
+
+def _followed(made: Sequence[str], staged: Mapping[str, str]) -> Iterator[str]:
+    """Yield lines that put in place of each link a copy of what it leads to; bash itself finds the names."""
+    if made:
+        yield f'if [ "$code" = 0 ]; then for one in {" ".join(made)}; do'
+        yield f'case {shlex.quote(" " + " ".join(staged) + " ")} in *" $one "*) continue; esac'
+        yield '[ -L "$one" ] && [ -e "$one" ] || continue'
+        yield 'cp -RL -- "$one" "$one.copy" && rm -f -- "$one" && mv -- "$one.copy" "$one" || code=1'
+        yield "done; fi"
 
 
 def _interpreter(script: str) -> str:
@@ -167,12 +183,17 @@ def _is_plain(pattern: str) -> bool:
     return all(part and not part.startswith(".") for part in pattern.split("/"))
 
 
-def _outputs(patterns: list[str], folder: str, run: str) -> list[dict[str, Any]]:
+def _whole(patterns: list[str]) -> list[str]:
+    """Return the patterns of a shell for all that a task declares."""
     whole = list(islice((one for pattern in patterns for one in expanded(pattern)), MOST_PATTERNS + 1))
     if len(whole) > MOST_PATTERNS:
         raise BadRequest("outputs: too many patterns.")
+    return sorted(set(whole))
+
+
+def _outputs(made: list[str], folder: str, run: str) -> list[dict[str, Any]]:
     place = {"path_prefix": f"{WORK}{folder}", "url": f"strongroom://run/{run}/{folder}", "type": "FILE"}
-    return [{"path": f"{WORK}{folder}/{one}", **place} for one in sorted(set(whole))]
+    return [{"path": f"{WORK}{folder}/{one}", **place} for one in made]
 
 
 def expanded(pattern: str) -> Iterator[str]:

@@ -79,6 +79,11 @@ CASES = [
     ("input-unfit", process("P", inputs="tuple val(a), stdin"), process("Q", inputs="tuple val(a), path(b)")),
     ("output-unfit", process("P", outputs="path '.hidden'"), process("Q", outputs="path 'a.hidden'")),
     ("output-unfit", process("P", outputs="path '/data/x'"), process("Q", outputs="path 'data/x'")),
+    (
+        "output-unfit",
+        process("P", outputs="path '*.a', hidden: true"),
+        process("Q", outputs="path '*.a', hidden: false"),
+    ),
     ("input-unfit", process("P", inputs="env 'HOME'"), process("Q")),
     ("input-unfit", process("P", inputs="stdin"), process("Q", inputs="val x")),
     (

@@ -223,6 +223,42 @@ def test_a_file_of_the_folder_that_is_an_output_too_is_copied_and_stays(tmp_path
     assert not (tmp_path / "left").exists()
 
 
+def test_a_link_that_a_script_makes_under_an_output_becomes_a_copy(tmp_path: Path) -> None:
+    (tmp_path / "given").write_text("data")
+    (tmp_path / "task").mkdir()
+    script = """#!/bin/bash -ue
+ln -s p.bam renamed.bam; mkdir -p out real/deep; echo two > real/deep/x; (cd real/deep; ln -s x y)
+ln -s ../real out/folder; ln -s nowhere out/broken; ln -s given.bam undeclared
+"""
+    (tmp_path / "task/.command.sh").write_text(script)
+    staged = {"p.bam": str(tmp_path / "given")}
+    made = ["*.bam", "[o]ut", "[o]ut/*", "[o]ut/*/*"]
+    text = wrapper(script, str(tmp_path / "task"), staged, frozenset(), made)
+    assert subprocess.run(["bash", "-c", text], check=False, cwd=tmp_path).returncode == 0
+    task = tmp_path / "task"
+    assert (task / "renamed.bam").read_text() == "data"
+    assert (task / "out/folder/deep/y").read_text() == "two\n"
+    links = sorted(str(p.relative_to(task)) for p in task.rglob("*") if p.is_symlink())
+    assert links == ["out/broken", "real/deep/y", "undeclared"]  # what leads nowhere, and what nobody declared
+    assert not (task / "p.bam").exists()
+
+
+def test_a_failed_script_keeps_its_code_and_its_links(tmp_path: Path) -> None:
+    script = "#!/bin/bash -ue\necho x > a; ln -s a b\nexit 4\n"
+    (tmp_path / ".command.sh").write_text(script)
+    done = subprocess.run(
+        ["bash", "-c", wrapper(script, str(tmp_path), {}, frozenset(), ["b*"])], check=False, cwd=tmp_path
+    )
+    assert done.returncode == 4
+    assert (tmp_path / "b").is_symlink()
+
+
+def test_the_patterns_of_a_job_are_those_under_which_links_are_followed() -> None:
+    run = ask(outputs=["*.stats", "out/a.{b,c}"]).task["inputs"][0]["content"]
+    assert " *.stats " in run
+    assert " [o]ut/a.b " in run
+
+
 @pytest.mark.parametrize(
     ("path", "how"), [("/run/workflow/a.bam", "cp -RL"), ("/run/work/inputs/calls/a.bam", "ln -s")]
 )

@@ -1,14 +1,17 @@
 package strongroom;
 
+import java.nio.file.FileSystems;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import nextflow.processor.TaskConfig;
 import nextflow.processor.TaskProcessor;
 import nextflow.processor.TaskRun;
+import nextflow.script.params.FileOutParam;
 
 /** Turns one Nextflow task into what the gateway is asked for: a script, what lies beside it, and what it makes. */
 final class Job {
@@ -32,13 +35,33 @@ final class Job {
         job.put("resources", resources(task.getConfig()));
         job.put("executors", List.of(executor));
         job.put("inputs", inputs(task.getInputFilesMap()));
-        job.put("outputs", new ArrayList<>(new LinkedHashSet<>(task.getOutputFilesNames())));
+        job.put("outputs", new ArrayList<>(outputs(task)));
         return job;
     }
 
     /** Returns a process's name without the workflows that it was called from. */
     static String process(String name) {
         return name.substring(name.lastIndexOf(':') + 1);
+    }
+
+    /** Returns what a task declares as outputs: names, patterns, and the inputs that `includeInputs` passes on. */
+    @SuppressWarnings("unchecked") // Nextflow's method takes a generic array
+    private static Set<String> outputs(TaskRun task) {
+        var outputs = new LinkedHashSet<>(task.getOutputFilesNames());
+        for (FileOutParam output : task.getOutputsByType(FileOutParam.class).keySet()) {
+            if (output.getIncludeInputs()) {
+                var patterns = output.getFilePatterns(task.getContext(), task.getWorkDir());
+                outputs.addAll(passedOn(patterns, task.getInputFilesMap().keySet()));
+            }
+        }
+        return outputs;
+    }
+
+    /** Returns the names of inputs that one of the patterns takes, as Nextflow itself would. */
+    static List<String> passedOn(List<String> patterns, Set<String> staged) {
+        var files = FileSystems.getDefault();
+        var globs = patterns.stream().map(one -> files.getPathMatcher("glob:" + one)).toList();
+        return staged.stream().filter(name -> globs.stream().anyMatch(glob -> glob.matches(Path.of(name)))).toList();
     }
 
     private static List<Map<String, String>> inputs(Map<String, Path> staged) {

@@ -17,6 +17,7 @@ import nextflow.config.schema.SchemaNode;
 import org.codehaus.groovy.ast.ASTNode;
 import org.codehaus.groovy.ast.expr.ConstantExpression;
 import org.codehaus.groovy.ast.expr.Expression;
+import org.codehaus.groovy.ast.expr.ListExpression;
 import org.codehaus.groovy.ast.expr.MapExpression;
 import org.codehaus.groovy.ast.expr.TupleExpression;
 import org.codehaus.groovy.control.SourceUnit;
@@ -53,11 +54,21 @@ final class ConfigReading extends ConfigVisitorSupport {
         var names = new ArrayList<>(blocks);
         names.addAll(set.names);
         String name = String.join(".", names);
-        note(name, set, set.value, SchemaNode.ROOT.getOption(names) != null);
+        boolean isKnown = SchemaNode.ROOT.getOption(names) != null;
+        for (Expression one : each(set.value)) {
+            note(name, set, one, isKnown);
+        }
         if (name.startsWith("params.")) {
             code.parameter(name.substring("params.".length()), set, set.value);
         }
         set.value.visit(code);
+    }
+
+    /** Returns the maps of a list of maps, as of `publishDir = [[path: …], [path: …]]`; or the value. */
+    private static List<Expression> each(Expression value) {
+        boolean areMaps = value instanceof ListExpression list && !list.getExpressions().isEmpty()
+                && list.getExpressions().stream().allMatch(MapExpression.class::isInstance);
+        return areMaps ? ((ListExpression) value).getExpressions() : List.of(value);
     }
 
     @Override

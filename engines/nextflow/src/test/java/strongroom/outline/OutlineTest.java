@@ -39,6 +39,15 @@ class OutlineTest {
     Path folder;
 
     @Test
+    void aListOfMapsInAConfigurationIsOneSettingForEach() throws IOException {
+        write("main.nf", "workflow { println 1 }\n");
+        write("nextflow.config", "process.publishDir = [[path: 'a', mode: 'copy'], [path: 'b']]\n");
+        var settings = new strongroom.outline.Files(folder).follow("main.nf").get("settings");
+        assertEquals(List.of("a", "b"), settings.stream()
+                .map(one -> String.valueOf(map(map(map(one).get("named")).get("path")).get("value"))).toList());
+    }
+
+    @Test
     void aProcessIsReadWithWhatItSays() throws IOException {
         write("main.nf", HONEST);
         write("modules/one.nf", "process ONE {\n  output:\n  stdout\n  exec:\n  println 1\n}\n");
