@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import threading
 import time
+from typing import Any
 
 import pytest
 from engine_room import Room
@@ -202,8 +204,16 @@ def test_a_lost_gateway_ends_the_run(room: Room) -> None:
 
 
 def test_an_interrupt_cancels_what_runs(room: Room) -> None:
+    followed, changes = threading.Event(), room.gateway.changes
+
+    def asked(since: int, wait: float) -> dict[str, Any]:
+        followed.set()  # only who follows a task asks; of one whose id is under way the engine knows nothing yet
+        return changes(since, wait)
+
+    room.gateway.changes = asked  # type: ignore[method-assign]
     process, reading = room.start('rule all:\n    output: "x.txt"\n    shell: "sleep 60"\n')
     _wait_for_task(room)
+    assert followed.wait(30)
     process.send_signal(signal.SIGINT)
     text, _ = process.communicate(timeout=30)
     os.close(reading)
