@@ -23,7 +23,7 @@ Snakemake {VERSION} (its hash is pinned; nothing of it is kept in this repositor
 rounded sizes and times, and what it cannot, with the reason. Of the first kind a fixed part runs in every test run,
 each fourth case; all of it with `SNAKEMAKE_WHOLE_SUITE=1`, three to ten minutes on two cores: the real engine in its
 walls, the real gateway, real tasks in real sandboxes. What a run left is opened with the key of the test's own
-broker, and compared with the results that the suite ships. It last ran as a whole on 27 November 2026, in four
+broker, and compared with the results that the suite ships. It last ran as a whole on 28 November 2026, in four
 minutes: of all cases that a blind engine can, those that differ are the ones below, and no other.
 
 The folder of a case is vetted as it is. What is added is a `manifest.yaml`: one image, the case's targets, the files
