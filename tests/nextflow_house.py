@@ -27,7 +27,7 @@ from strongroom.settings import Settings
 from tes import files as tes_files
 from tes.schemas import Output as Asked
 from wes import engines, gateway
-from wes.manifest import Manifest, parse_manifest
+from wes.manifest import Manifest, check_parameters, parse_manifest
 from wes.store import Run, RunFile, files_of
 from wes.stubs import opened, rounded, write_stub
 from wes.tes_door import BASE
@@ -305,3 +305,25 @@ def _row(run: str) -> Run:
         digest="sha256:d", contract_schema=1, policy_version=1, request={}, config={}, datasets=[], created=now(),
         launches=1, resumed=0, name="one/1.0.0", tags={},
     )  # fmt: skip
+
+
+Both = tuple[Ended, dict[str, bytes]]
+
+
+def beside_bare(folder: Path, drafted: dict[str, Any]) -> Both:
+    """Run a folder by its draft, here and by bare Nextflow; return how ours ended, and the files that bare made."""
+    (folder / "manifest.yaml").write_text(yaml.safe_dump(drafted))
+    house = House(folder.parents[1] / "house", folder)
+    given = check_parameters(house.manifest, {})
+    ours = house.run(given)
+    assert ours.code == 0, ours.log
+    return ours, house.bare(given)
+
+
+def check_published(both: Both, place: str, names: set[str]) -> None:
+    """Assert that both published these files below a folder of results, with the same bytes."""
+    ours, bare = both
+    expected = {path: content for path, content in bare.items() if path.startswith(f"results/{place}/")}
+    assert set(expected) == {f"results/{place}/{name}" for name in names}
+    assert ours.below(f"results/{place}") == expected
+    assert all(expected.values())

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import yaml
-from nextflow_house import Ended, House
+from nextflow_house import Both, beside_bare, check_published
 from nextflow_of_others import FILES
 
 from strongroom.settings import Settings
 from wes.lint_table import TABLE, Severity
-from wes.manifest import check_parameters, parse_manifest
+from wes.manifest import parse_manifest
 from wes.nextflow_drafts import draft
 from wes.nextflow_lint import lint
 from wes.nextflow_outline import NextflowOutline
@@ -48,22 +48,13 @@ def drafted(seen: NextflowOutline) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def both(folder: Path, drafted: dict[str, Any]) -> tuple[Ended, dict[str, bytes]]:
-    (folder / "manifest.yaml").write_text(yaml.safe_dump(drafted))
-    house = House(folder.parents[1] / "house", folder)
-    given = check_parameters(house.manifest, {})
-    ours = house.run(given)
-    assert ours.code == 0, ours.log
-    return ours, house.bare(given)
+def both(folder: Path, drafted: dict[str, Any]) -> Both:
+    return beside_bare(folder, drafted)
 
 
 @pytest.mark.parametrize("place", PUBLISHED)
-def test_it_publishes_what_it_does_by_bare_nextflow(both: tuple[Ended, dict[str, bytes]], place: str) -> None:
-    ours, bare = both
-    expected = {path: content for path, content in bare.items() if path.startswith(f"results/{place}/")}
-    assert set(expected) == {f"results/{place}/{name}" for name in PUBLISHED[place]}
-    assert ours.below(f"results/{place}") == expected
-    assert all(expected.values())
+def test_it_publishes_what_it_does_by_bare_nextflow(both: Both, place: str) -> None:
+    check_published(both, place, PUBLISHED[place])
 
 
 def test_its_draft_is_without_errors(seen: NextflowOutline, drafted: dict[str, Any]) -> None:

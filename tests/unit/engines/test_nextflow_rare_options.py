@@ -1,11 +1,9 @@
 """What few scripts use comes to the files of bare Nextflow, too: recursion, options of outputs, links as outputs."""
 
 import pytest
-import yaml
-from nextflow_house import Ended, House
+from nextflow_house import Both, beside_bare, check_published
 
 from strongroom.settings import Settings
-from wes.manifest import check_parameters
 from wes.nextflow_drafts import draft
 from wes.outlining import nextflow_outline
 
@@ -118,7 +116,7 @@ PUBLISHED = {
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, dict[str, bytes]]:
+def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
     home = tmp_path_factory.mktemp("rare")
     folder = home / "rare" / "1.0.0"
     (folder / "assets").mkdir(parents=True)
@@ -130,24 +128,15 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, dict[str, byt
     seen = nextflow_outline(Settings(), folder, entry="main.nf")
     drafted = draft(seen, {}, folder=("rare", "1.0.0"), version="25.04.4")
     assert drafted["free_commands"] == []
-    (folder / "manifest.yaml").write_text(yaml.safe_dump(drafted))
-    house = House(home / "house", folder)
-    given = check_parameters(house.manifest, {})
-    ours = house.run(given)
-    assert ours.code == 0, ours.log
-    return ours, house.bare(given)
+    return beside_bare(folder, drafted)
 
 
 @pytest.mark.parametrize("place", PUBLISHED)
-def test_it_publishes_what_bare_nextflow_does(both: tuple[Ended, dict[str, bytes]], place: str) -> None:
-    ours, bare = both
-    expected = {path: content for path, content in bare.items() if path.startswith(f"results/{place}/")}
-    assert set(expected) == {f"results/{place}/{name}" for name in PUBLISHED[place]}
-    assert ours.below(f"results/{place}") == expected
-    assert all(expected.values())
+def test_it_publishes_what_bare_nextflow_does(both: Both, place: str) -> None:
+    check_published(both, place, PUBLISHED[place])
 
 
-def test_the_engine_saw_no_byte_of_what_was_linked(both: tuple[Ended, dict[str, bytes]]) -> None:
+def test_the_engine_saw_no_byte_of_what_was_linked(both: Both) -> None:
     seen = {path: content for path, content in both[0].tree.items() if path.startswith(("work/", "results/"))}
     assert len(seen) > 10
     assert [path for path, content in seen.items() if content.strip(b"\0")] == []
