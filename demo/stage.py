@@ -184,6 +184,7 @@ def fresh_home(name: str) -> Path:
 
 
 def free_port() -> int:
+    """Return a port that nobody has now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import socket
 import threading
 import time
 import uuid
@@ -198,13 +197,6 @@ def processes_of(launch: Launch) -> list[str]:
         except OSError:
             continue
     return found
-
-
-def free_port() -> int:
-    """Return a port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def eventually(found: Callable[[], Any], what: str, *, within: float = 30) -> Any:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backend_house import House, Told, eventually, follow, free_port
+from backend_house import House, Told, eventually, follow
 from launcher_lab import built
 from sandbox_lab import LOADER
 from services.kubernetes import Cluster
 
 from demo.people import node_image
+from demo.stage import free_port
 from strongroom.clusters import Kubernetes, Nodes
 from strongroom.networks import Federation
 from strongroom.storage import Objects

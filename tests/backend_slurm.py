@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backend_house import PROJECT, House, Told, eventually, follow, free_port
+from backend_house import PROJECT, House, Told, eventually, follow
 from services.slurm import USERS, Slurm
 
+from demo.stage import free_port
 from strongroom.clusters import Nodes
 from strongroom.clusters import Slurm as Site
 from strongroom.networks import Federation

@@ -3,11 +3,10 @@
 import json
 from pathlib import Path
 
-from backend_house import free_port
 from services.slurm import USERS, Slurm
 from site_of_tests import Site
 
-from demo.stage import Stage
+from demo.stage import Stage, free_port
 
 
 def environment(cluster: Slurm, *, project: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import socket
 import sqlite3
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from site_of_tests import PATIENCE, Site
 
 from demo import people
 from demo.people import ARCHIVE, PROJECT
+from demo.stage import free_port
 
 SNAKEFILE = """
 container: "genomics"
@@ -167,10 +167,3 @@ class TwoSites:
         for site in (self.a, getattr(self, "b", None)):
             if site is not None:
                 site.stage.stop()
-
-
-def free_port() -> int:
-    """Return a TCP port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

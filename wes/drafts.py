@@ -88,8 +88,8 @@ def _config_holes(text: str, rule: Rule, outline: Outline) -> dict[str, Any]:
     for _, name, _, _ in Formatter().parse(text):
         said = plain_hole(name) if name else None
         if name and said is not None and said.config:
-            path = None if rule.config is None else f"{rule.config}.{said.config}" if rule.config else said.config
-            kind = None if path is None else _of_config(path, outline, joined=True)
+            path = ".".join(one for one in (rule.config, said.config) if one)
+            kind = None if rule.config is None else _of_config(path, outline, joined=True)
             holes |= {} if kind == {"config": said.config} else {name: kind}
     return holes
 

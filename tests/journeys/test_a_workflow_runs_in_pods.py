@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import small_nextflow
-from backend_house import free_port
 from backend_kubernetes import REPOSITORY, import_layout
 from launcher_lab import built
 from services.kubernetes import Cluster
 from site_of_tests import Site
 
 from demo import people
+from demo.stage import free_port
 
 NAMESPACE = "journey"
 CALLING_TASKS = 8

@@ -2,22 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from runs_scene import RITA, RUTH, a_run, add
 
-from strongroom.database import migrate, now, open_database, reading, transaction
+from strongroom.database import Base, now, open_database, reading, transaction
 from wes.runs import LIVE, RunState
 from wes.store import open_runs
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    url = f"sqlite:///{tmp_path}/db.sqlite"
-    migrate(url)
-    made = open_database(url)
+def engine() -> Iterator[sa.Engine]:
+    made = open_database("sqlite://")
+    Base.metadata.create_all(made)
     yield made
     made.dispose()
 
