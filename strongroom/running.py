@@ -39,7 +39,7 @@ class Wes(BaseModel):
     watchers: int = Field(
         8, ge=1, description="Streams of events (`strongroom run watch`) that a person may have open at once."
     )
-    jobs: int = Field(0, description="Jobs an engine may have open; 0 means twice the cores.")
+    jobs: int = Field(0, description="Jobs an engine may have open; 0 means four times the cores.")
     engine_relaunches: int = Field(
         3, ge=0, description="How often a supervisor starts a run's engine again that somebody else killed."
     )

@@ -139,7 +139,7 @@ def walls_round(work: Path, seen: Sequence[tuple[Path, str]], environment: Mappi
 
 def launch_of(run: str, manifest: Manifest, settings: Settings) -> Launch:
     """Return what is started for a run of this workflow."""
-    jobs = settings.wes.jobs or max(2, 2 * int(settings.tes.cores))
+    jobs = settings.wes.jobs or max(4, 4 * int(settings.tes.cores))
     memory = int(settings.wes.engine_memory_gb * (1 << 30))
     return Launch(run, manifest, jobs, memory, settings.tes.cores)
 
