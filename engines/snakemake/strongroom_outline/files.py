@@ -14,6 +14,7 @@ import yaml
 from snakemake.parser import parse
 from snakemake.sourcecache import LocalSourceFile
 
+from strongroom_outline import pathvars
 from strongroom_outline.reading import Reading
 from strongroom_outline.reused import Module, Place, below, module_of, rules_of, within
 
@@ -29,7 +30,7 @@ MOST_NESTED = 5  # modules within each other
 
 def outline(folder: Path, entry: str) -> dict[str, Any]:
     """Return what all files say that can be reached by literal includes; the rest is told as it stands."""
-    found: dict[str, Any] = {name: [] for name in ("files", "errors", "globals", "reads", *READ)}
+    found: dict[str, Any] = {name: [] for name in ("files", "errors", "globals", "reads", "configs", *READ)}
     readings: dict[str, Reading | None] = {}
     modules: dict[Place, Module] = {(): Module()}
     waiting: list[tuple[str, Place]] = [(entry, ())]
@@ -53,8 +54,7 @@ def outline(folder: Path, entry: str) -> dict[str, Any]:
                 name, module = module_of(one, modules[place])
                 modules.setdefault((*place, name), module)
                 waiting.append((inside, (*place, name)))
-    found["rules"] = rules_of(modules)
-    found["configs"] = [own for one in found["statements"] if (own := _configuration(folder, one)) is not None]
+    found["rules"] = rules_of(modules, [one["values"] for one in found["configs"]])
     for rule in found["rules"]:
         rule.pop("reuse", None)
         _digest_scripts(folder, rule)
@@ -66,6 +66,10 @@ def outline(folder: Path, entry: str) -> dict[str, Any]:
 def _placed(reading: Reading, module: Module, found: dict[str, Any]) -> None:
     """Note what a file holds as it is within a module, which may be read for several."""
     module.rules += reading.rules
+    said = [one["arguments"] for one in reading.statements if one["name"] == "pathvars"]
+    module.layers += map(pathvars.of_statement, said)
+    if "config" not in module.said:  # else Snakemake passes over its configuration files
+        module.layers += [pathvars.of_configuration(own and own["values"]) for own in reading.configs]
     found["globals"] += [within(one, module.config) for one in reading.globals]
     if module.config is not None:
         found["reads"] += [{**one, "path": below(module.config, one["path"])} for one in reading.reads]
@@ -86,6 +90,8 @@ def _read(folder: Path, path: str, found: dict[str, Any]) -> Reading | None:
     reading.visit_module(tree)
     for name in READ:
         found[name] += getattr(reading, name)
+    reading.configs = [_configuration(folder, one) for one in reading.statements if one["name"] == "configfile"]
+    found["configs"] += [own for own in reading.configs if own is not None]
     return reading
 
 
@@ -112,7 +118,7 @@ def _followed(folder: Path, path: str, statement: dict[str, Any]) -> str | None:
 
 def _configuration(folder: Path, statement: dict[str, Any]) -> dict[str, Any] | None:
     """Return what a configuration file of the folder says that a configfile names literally."""
-    for one in statement["arguments"][:1] if statement["name"] == "configfile" else ():
+    for one in statement["arguments"][:1]:
         beside = SOURCE_PATH.fullmatch(one["text"])
         named = beside[2] if beside is not None else one["value"] if one["kind"] == "text" else None
         # By its bare name it is looked for in the work folder, where the manifest lays it.

@@ -21,6 +21,7 @@ STATEMENTS = {
     "global_container": "container",
     "global_containerized": "containerized",
     "global_conda": "conda",
+    "register_pathvars": "pathvars",
     "global_wildcard_constraints": "wildcard_constraints",
     "scattergather": "scattergather",
     "localrules": "localrules",
@@ -30,7 +31,12 @@ STATEMENTS = {
     "onerror": "onerror",
 }
 # Rules' directives whose name in the translation is another one.
-DIRECTIVES = {"shellcmd": "shell", "register_wildcard_constraints": "wildcard_constraints", "cache_rule": "cache"}
+DIRECTIVES = {
+    "shellcmd": "shell",
+    "register_wildcard_constraints": "wildcard_constraints",
+    "cache_rule": "cache",
+    "rule_pathvars": "pathvars",
+}
 LONGEST = 4000
 
 
@@ -44,6 +50,7 @@ class Reading:
         self.calls: list[dict[str, Any]] = []
         self.globals: list[dict[str, Any]] = []
         self.reads: list[dict[str, Any]] = []
+        self.configs: list[dict[str, Any] | None] = []  # its configuration files; None for one that is not known
         self.names = Globals()
         self.slots = Slots()
 

@@ -1,8 +1,12 @@
 """Makes of each `use rule` the rules it stands for, as far as names, modules and configurations are literal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from snakemake.pathvars import Pathvars
+
+from strongroom_outline import pathvars
 from strongroom_outline.moved import Moves, moved, moves_of, unknown
 
 Rule = dict[str, Any]
@@ -15,6 +19,8 @@ class Module:
 
     config: str | None = ""  # the path of its configuration in ours; None where that is computed
     moves: Moves | None = ()  # what it makes of paths; None where that is computed
+    said: dict[str, Any] = field(default_factory=dict)  # by its statement: arguments by their names
+    layers: list[pathvars.Layer] = field(default_factory=list)  # of pathvars, by its files
     rules: list[Rule] = field(default_factory=list)
 
 
@@ -27,20 +33,31 @@ def module_of(statement: dict[str, Any], around: Module) -> tuple[str, Module]:
     if config is not None:
         own = config["value"] if config["kind"] == "config" else "" if config["text"] == "config" else None
         path = None if own is None or around.config is None else ".".join(one for one in (around.config, own) if one)
-    return str(name), Module(path, moves_of(said, around.moves))
+    return str(name), Module(path, moves_of(said, around.moves), said)
 
 
-def rules_of(modules: dict[Place, Module]) -> list[Rule]:
+def rules_of(modules: dict[Place, Module], configs: Sequence[dict[str, Any]]) -> list[Rule]:
     """Return the rules that the engine has: its own, what uses make of others, and uses that stay unread."""
     found: dict[Place, list[Rule]] = {}
     for place in sorted(modules, key=len, reverse=True):  # each module once, and after those within it
         found[place] = _rules_at(place, modules[place], found)
-    return found[()]
+    known = _pathvars_of(modules, configs)
+    return [pathvars.applied(rule, known[rule.pop("place")]) for rule in found[()]]
+
+
+def _pathvars_of(modules: dict[Place, Module], configs: Sequence[dict[str, Any]]) -> dict[Place, Pathvars | None]:
+    found: dict[Place, Pathvars | None] = {}
+    for place in sorted(modules, key=len):  # each module after that which it is in
+        module, around = modules[place], found[place[:-1]] if place else Pathvars.with_defaults()
+        given = pathvars.of_module(module.said, module.config, configs)
+        found[place] = pathvars.resolved(around, [*given, *module.layers])
+    return found
 
 
 def _rules_at(place: Place, module: Module, inner: dict[Place, list[Rule]]) -> list[Rule]:
-    named = {_key(rule): _here(rule, module) for rule in module.rules if "reuse" not in rule}
-    waiting = [rule for rule in module.rules if "reuse" in rule]
+    own = [{**rule, "place": place} for rule in module.rules]
+    named = {_key(rule): _here(rule, module) for rule in own if "reuse" not in rule}
+    waiting = [rule for rule in own if "reuse" in rule]
     while waiting:
         left = []
         for use in waiting:
