@@ -62,9 +62,8 @@ def applied(rule: dict[str, Any], around: Pathvars | None) -> dict[str, Any]:
 def _applied(argument: Argument, known: Pathvars | None) -> Argument:
     value = argument["value"]
     texts = value if isinstance(value, list) else [value]
-    if argument["kind"] not in ("text", "texts", "choice") or not any(
-        PATHVAR_REGEX.search(str(one)) for one in texts
-    ):
+    is_plain = argument["kind"] in ("text", "texts", "choice")
+    if not is_plain or not any(PATHVAR_REGEX.search(str(one)) for one in texts):
         return argument
     try:
         made = [known.apply(one) if isinstance(one, str) else one for one in texts] if known is not None else None
@@ -85,9 +84,9 @@ def _keywords(text: str) -> dict[str, Any] | None:
     """Return the keywords of dict(a="b"), as Snakemake's parser writes what a module says."""
     try:
         call = ast.parse(text, mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
+        if not isinstance(call, ast.Call) or call.args or any(one.arg is None for one in call.keywords):
             return None
-        return {str(one.arg): ast.literal_eval(one.value) for one in call.keywords if one.arg is not None}
+        return {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
     except (ValueError, SyntaxError):
         return None
 
