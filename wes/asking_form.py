@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from strongroom.errors import BadRequest
-from wes.parameters import FILE, TABLE, form_of
+from wes.parameters import FILE, TABLE, form_of, is_map
 
 DATASET = "x-strongroom-dataset"
 Kind = Literal["dataset", "choice", "number", "table", "file", "text"]
@@ -26,6 +26,7 @@ class Field:
     least: float | None = None
     most: float | None = None
     step: str = "any"
+    above: tuple[str, ...] = ()  # the objects that it is a part of
 
 
 def fields(parameters: Mapping[str, Any], slots: list[Any]) -> list[Field]:
@@ -35,7 +36,9 @@ def fields(parameters: Mapping[str, Any], slots: list[Any]) -> list[Field]:
     drawn = [_dataset(name, rule[DATASET]) for name, rule in inputs.items()]
     wanted = set(parameters.get("required", []))
     rules = {name: rule for name, rule in whole["properties"].items() if name != "inputs"}
-    return drawn + [_field(name, rule, required=name in wanted) for name, rule in rules.items()]
+    for name, rule in rules.items():
+        drawn += _parts(name, rule, ()) if is_map(rule) else [_field(name, rule, required=name in wanted)]
+    return drawn
 
 
 def read(drawn: list[Field], given: Mapping[str, str]) -> dict[str, Any]:
@@ -49,7 +52,10 @@ def read(drawn: list[Field], given: Mapping[str, str]) -> dict[str, Any]:
                 raise BadRequest(f"{field.label}: choose a dataset.")
             inputs[field.name] = value
         elif value:
-            params[field.name] = _value(field, value)
+            place = params
+            for one in field.above:
+                place = place.setdefault(one, {})
+            place[field.name.removeprefix("".join(f"{one}." for one in field.above))] = _value(field, value)
     return params
 
 
@@ -64,6 +70,19 @@ def _dataset(name: str, rule: Mapping[str, Any]) -> Field:
         f"{least} file" if least == most == 1 else f"{least} files" if least == most else f"{least} to {most} files"
     )
     return Field(name, _label(name), "dataset", f"{files} like {rule['pattern']}", required=True, given="")
+
+
+def _parts(name: str, rule: Mapping[str, Any], above: tuple[str, ...]) -> list[Field]:
+    """Return a field for each part of an object, by what the object has if nobody gives one."""
+    holders, default = (*above, name), rule.get("default")
+    drawn: list[Field] = []
+    for key, own in rule["properties"].items():
+        part = own | {"default": default[key]} if isinstance(default, dict) and key in default else own
+        if is_map(part):
+            drawn += _parts(key, part, holders)
+        else:
+            drawn.append(replace(_field(".".join((*holders, key)), part, required=False), above=holders))
+    return drawn
 
 
 def _field(name: str, rule: Mapping[str, Any], *, required: bool) -> Field:
@@ -118,4 +137,4 @@ def _text(value: Any) -> str:
 
 
 def _label(name: str) -> str:
-    return name.replace("_", " ").replace("-", " ").capitalize()
+    return name.replace("_", " ").replace("-", " ").replace(".", ": ").capitalize()

@@ -9,7 +9,7 @@ from strongroom.errors import NotAllowed
 from wes import rules
 from wes.commands import SCRIPT, Commands, Free, Part, ScriptCall, Shell
 from wes.manifest import Manifest
-from wes.matching import Known, TooIntricate, is_instance
+from wes.matching import Known, TooIntricate, is_instance, stands_in
 from wes.rules import SCRIPTS, WORK, WORKFLOW, Held, Job
 from wes.script_calls import may_call
 
@@ -17,14 +17,20 @@ from wes.script_calls import may_call
 STRICT = "set -euo pipefail;  "
 _TIMES = re.compile(r"[1-9][0-9]{0,3}")
 
+VALUES = (
+    ": if a value was put in it, that fits no hole: a wildcard there has at most 200 letters and digits of ASCII "
+    "and . _ + = , - /, no hyphen first and no two dots, a number has digits, and a parameter is as the run gave it: "
+    "give another value, or ask a vetter to type the hole otherwise"
+)
+
 
 class CommandRefused(NotAllowed):
     """The command is not one that the vetters signed."""
 
-    def __init__(self, rule: str, *, detail: str) -> None:
+    def __init__(self, rule: str, *, detail: str, why: str = "") -> None:
         self.rule = rule
         super().__init__(
-            "executors[0].command: not a command that the vetters signed for this rule; "
+            f"executors[0].command: not a command that the vetters signed for this rule{why}; "
             "`strongroom workflow vet --draft` writes what a manifest says of commands.",
             detail=detail,
         )
@@ -105,8 +111,26 @@ def check_command(commands: Commands, asked: Asked, *, config: Mapping[str, Any]
                 assert_never(command)
     except TooIntricate as error:
         raise CommandRefused(asked.rule, detail="a command that takes too many steps to compare") from error
+    if not admitted and isinstance(command, Shell) and _is_but_for_values(command, own):
+        raise CommandRefused(asked.rule, detail="a command whose values fit no hole of the rule's", why=VALUES)
     if not admitted:
         raise CommandRefused(asked.rule, detail="a command that is no instance of the rule's")
+
+
+def _is_but_for_values(command: Shell, asked: Asked) -> bool:
+    """Return whether the command would be the rule's if any text could stand in its holes."""
+    text = "".join([*asked.contents.values(), *asked.command[-1:]][:1])
+    return any(stands_in(text.rstrip("\n"), _literals((STRICT, *parts))) for parts in variants(command.parts))
+
+
+def _literals(parts: tuple[Part, ...]) -> list[str]:
+    literals = [""]
+    for part in parts:
+        if isinstance(part, str):
+            literals[-1] += part
+        else:
+            literals.append("")
+    return literals
 
 
 def _own(command: Shell | ScriptCall, asked: Asked, known: Known, written: Written) -> Asked:

@@ -10,6 +10,7 @@ from wes.drafts import draft_commands
 from wes.manifest import NAME, VERSION
 from wes.outline import Argument, Outline
 from wes.outlining import Planned
+from wes.parameters import is_map
 
 STUBS = 2
 STUB = "strongroomstub"
@@ -129,6 +130,8 @@ def rehearsal(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 def _value(said: Mapping[str, Any]) -> Any:
     if "default" in said:
         return said["default"]
+    if is_map(said):
+        return {key: _value(part) for key, part in said["properties"].items()}
     if said.get("enum"):
         return said["enum"][0]
     return {"boolean": False, "string": "x"}.get(str(said.get("type")), said.get("minimum", 1))

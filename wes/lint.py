@@ -9,6 +9,7 @@ from wes import lint_commands, sheets
 from wes.lint_table import TABLE, Severity
 from wes.manifest import Manifest
 from wes.outline import Argument, Call, Outline, Rule, Statement
+from wes.parameters import texts as parameter_texts
 from wes.sheets import READING
 
 # Directives that no rule may have, and statements that matter.
@@ -191,9 +192,7 @@ def _matches(pattern: re.Pattern[str], text: str) -> list[str]:
 
 
 def _texts(manifest: Manifest) -> frozenset[str]:
-    """Return the parameters that are texts by a pattern."""
-    properties: Mapping[str, Mapping[str, object]] = manifest.parameters.get("properties") or {}
-    return frozenset(name for name, said in properties.items() if said.get("type") == "string" and "enum" not in said)
+    return parameter_texts(manifest.parameters.get("properties") or {})
 
 
 def _constrained(outline: Outline) -> set[str | None]:

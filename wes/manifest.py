@@ -13,7 +13,7 @@ from strongroom.errors import BadRequest
 from wes import nextflow_commands
 from wes.commands import NOTHING, Commands, parse_commands
 from wes.glimpses import NONE, Glimpses, parse_glimpses
-from wes.parameters import TABLE, check_hint
+from wes.parameters import TABLE, check_hint, check_map, completed, leaves
 from wes.remote import RemoteRule, parse_remote
 
 FIELDS = frozenset(
@@ -206,19 +206,25 @@ def _check_closed(name: str, rule: Any, slots: list[str]) -> None:
         raise BadRequest(f"manifest.yaml: parameter {name} needs a schema of its own.")
     if rule.get("type") in ("integer", "number", "boolean") or "enum" in rule:
         return
+    if rule.get("type") == "object":
+        check_map(name, rule)
+        for key, part in rule["properties"].items():
+            _check_closed(f"{name}.{key}", part, slots)
+        return
     if check_hint(name, rule, safe=SAFE_PATTERN, slots=slots):
         return
     if rule.get("type") == "string" and SAFE_PATTERN.fullmatch(str(rule.get("pattern", ""))):
         return
     raise BadRequest(
-        f"manifest.yaml: parameter {name} is a number, a boolean, an enum, or a string of plain letters by pattern."
+        f"manifest.yaml: parameter {name} is a number, a boolean, an enum, a string of plain letters by pattern, "
+        "or an object of such."
     )
 
 
 def check_parameters(manifest: Manifest, given: dict[str, Any]) -> dict[str, Any]:
     """Return `given` with defaults filled in; raise `BadRequest` naming each parameter that is not allowed."""
     properties = manifest.parameters.get("properties") or {}
-    whole = {name: rule["default"] for name, rule in properties.items() if "default" in rule} | given
+    whole = completed(properties, given)
     validator = jsonschema.Draft202012Validator(manifest.parameters)
     wrong = {_place(error) for error in validator.iter_errors(whole)}
     # Python's $ matches before a final newline; no parameter needs one.
@@ -226,12 +232,14 @@ def check_parameters(manifest: Manifest, given: dict[str, Any]) -> dict[str, Any
     one_line = {name: value for name, value in whole.items() if TABLE not in properties.get(name, {})}
     wrong |= {f"{name} is not what the schema allows (pattern)" for name, value in one_line.items() if _breaks(value)}
     if wrong:
-        allowed = ", ".join(sorted(properties)) or "none"
+        allowed = ", ".join(sorted(leaves(properties))) or "none"
         raise BadRequest(f"workflow_params: {'; '.join(sorted(wrong))}. This workflow's parameters are: {allowed}.")
     return whole
 
 
 def _breaks(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_breaks(one) for one in value.values())
     return isinstance(value, str) and "\n" in value
 
 

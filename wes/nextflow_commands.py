@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from strongroom.errors import BadRequest, NotAllowed
+from wes.matching import stands_in
 
 SHEBANG = "#!/bin/bash -ue\n"  # what Nextflow writes above a script that has none
 MOST_TEMPLATE = 20_000
@@ -15,6 +16,13 @@ _HOLE = re.compile(r"@\{[a-z][a-z0-9_]*(\*?)\}")
 _FIRST = re.compile(r"[A-Za-z0-9_]")  # never a dash: a hole gives no options, and no path from the root
 _NEXT = re.compile(r"[A-Za-z0-9._+=,/@%:-]*")
 _MORE = re.compile(r"[A-Za-z0-9._+=,/@%:-]*(?: [A-Za-z0-9_][A-Za-z0-9._+=,/@%:-]*)*")
+
+VALUES = (
+    "; if a value was put in it, that fits no hole: a value there has only letters and digits of ASCII "
+    "and . _ + = , / @ % : -, begins with a letter, a digit or _, and several words, "
+    "with one space between two, stand only in a hole @{name*}: give the parameter or input another value, "
+    "or ask a vetter to write the value itself into the template"
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,10 @@ class Template:
         for many, literal in zip(self.many, self.literals[1:], strict=True):
             ends = {end + len(literal) for end in _filled(script, ends, many) if script.startswith(literal, end)}
         return len(script) in ends
+
+    def is_but_for_values(self, script: str) -> bool:
+        """Say whether `script` would be this template if any text could stand in its holes."""
+        return stands_in(script, self.literals)
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,11 @@ class Commands:
         if templates is None:
             raise NotAllowed(f"{process}: not a process of this workflow's manifest; add its template to processes.")
         if len(script) > MOST_SCRIPT or not any(template.fits(script.strip()) for template in templates):
-            raise NotAllowed(f"{process}: its script is not what the vetters signed in the manifest's processes.")
+            # Never the value: it may be somebody's data.
+            why = VALUES if any(template.is_but_for_values(script.strip()) for template in templates) else ""
+            raise NotAllowed(
+                f"{process}: its script is not what the vetters signed in the manifest's processes{why}."
+            )
         return True
 
 

@@ -142,10 +142,23 @@ def parameters(outline: NextflowOutline) -> dict[str, Any]:
 def _schema(value: Any) -> dict[str, Any]:
     if value is None:
         return {"description": LATER, "enum": [None], "default": None}
+    if isinstance(value, dict):
+        return _map(value)
     said = schema_of(value)
-    if value is nextflow_parameters.UNKNOWN:
+    if isinstance(value, nextflow_parameters.Unknown):
         del said["default"]  # what the workflow itself makes of it stays
     return said
+
+
+def _map(value: Mapping[str, Any]) -> dict[str, Any]:
+    computed = sorted(key for key, one in value.items() if not nextflow_parameters.is_whole(one))
+    properties = {key: _schema(one) for key, one in sorted(value.items())}
+    said = {"description": LATER, "type": "object", "additionalProperties": False, "properties": properties}
+    if computed:
+        # Who gives a part of such a map gives the rest too: nobody knows it outside of the workflow.
+        return said | {"required": computed}
+    default = nextflow_parameters.settled(value)
+    return said if default is None else said | {"default": default}
 
 
 def outputs(outline: NextflowOutline) -> list[dict[str, Any]]:

@@ -203,12 +203,13 @@ class Function(_Part):
 
 
 class Param(_Part):
-    """A place that reads or sets a parameter, as a.b."""
+    """A place that reads or sets a parameter, as a.b; `parts` are the values of a map, by their path below it."""
 
     file: Short
     line: Line
     name: Short
     default: Value | None
+    parts: Annotated[dict[Short, Value], Field(max_length=200)] | None = None
 
 
 class Noted(_Part):

@@ -1,13 +1,14 @@
 """Judges the scripts of Nextflow's processes: what stands in them, what fills them, what the manifest binds (T18)."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from wes import nextflow_content, nextflow_drafts, nextflow_options
 from wes.lint import Finding
 from wes.manifest import Manifest
 from wes.nextflow_commands import SHEBANG, Commands, Template, parse_commands
 from wes.nextflow_outline import Hole, NextflowOutline, Process, Script
+from wes.parameters import texts as parameter_texts
 
 _RUNNERS = re.compile(
     r"(?:^|[\s;|&(])(?:bash|sh|python3?|perl|Rscript|source|\.|awk -f|sed -f)\s+\$\{([A-Za-z_][A-Za-z0-9_]*)"
@@ -55,19 +56,18 @@ def _filled(
                 params |= {*one.params}
     if "secrets" in names:
         yield Finding("directive-refused", process.file, script.line, f"{process.name}: secrets")
-    texts = _texts(manifest) if manifest is not None else set()
+    texts = parameter_texts(manifest.parameters.get("properties") or {}) if manifest is not None else frozenset()
     for param in sorted(params):
-        if manifest is None or param.split(".")[0] in texts:
+        if manifest is None or any(_is_in(param, one) or _is_in(one, param) for one in texts):
             yield Finding("parameter-in-script", process.file, script.line, f"{process.name}: params.{param}"[:200])
     values = {one.value.text for one in process.takes() if one.name in ("val", "each") and one.value is not None}
     for name in sorted(names & values) if not bound else ():
         yield Finding("value-in-script", process.file, script.line, f"{process.name}: {name}"[:200])
 
 
-def _texts(manifest: Manifest) -> set[str]:
-    """Return the parameters that are texts by a pattern."""
-    properties: Mapping[str, Mapping[str, object]] = manifest.parameters.get("properties") or {}
-    return {name for name, said in properties.items() if said.get("type") == "string" and "enum" not in said}
+def _is_in(part: str, whole: str) -> bool:
+    """Say whether a parameter is one by this name, or a part or property of it."""
+    return f"{part}.".startswith(f"{whole}.")
 
 
 def _against(process: Process, name: str, commands: Commands, options: nextflow_options.Said) -> Iterator[Finding]:

@@ -1,14 +1,69 @@
 """Reads the hints of a workflow's parameter schema: small tables of samples, files of a dataset, the whole form."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from strongroom.errors import BadRequest
 
 TABLE, FILE = "x-strongroom-table", "x-strongroom-file"
+MOST_DEPTH = 5
 MOST_BYTES, MOST_ROWS, MOST_COLUMNS = 64 << 10, 5000, 50
+_PART = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_MAP = frozenset(["type", "title", "description", "default", "properties", "required", "additionalProperties"])
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+def check_map(name: str, rule: Mapping[str, Any]) -> None:
+    """Raise `BadRequest` unless a parameter that is an object names each of its parts, and is nothing else."""
+    properties = rule.get("properties")
+    if rule.get("additionalProperties") is not False or not isinstance(properties, dict) or not set(rule) <= _MAP:
+        raise BadRequest(
+            f"manifest.yaml: parameter {name}: an object has properties, additionalProperties: false, and of other "
+            "words description, default and required only."
+        )
+    # A dotted path names one part, and hints are read of whole parameters.
+    wrong = [key for key, part in properties.items() if not _PART.fullmatch(key) or {TABLE, FILE} & {*_words(part)}]
+    if name.count(".") >= MOST_DEPTH or wrong:
+        raise BadRequest(
+            f"manifest.yaml: parameter {name}: a part has a plain name and no x-strongroom hint, and there are at "
+            f"most {MOST_DEPTH} objects in each other."
+        )
+
+
+def _words(rule: object) -> Iterable[str]:
+    return rule if isinstance(rule, dict) else ()
+
+
+def completed(properties: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is given with defaults filled in, also in objects that are there."""
+    whole = {name: rule["default"] for name, rule in properties.items() if "default" in rule} | dict(given)
+    for name, rule in properties.items():
+        if is_map(rule) and isinstance(whole.get(name), dict):
+            whole[name] = completed(rule["properties"], whole[name])
+    return whole
+
+
+def leaves(properties: Mapping[str, Mapping[str, Any]], above: str = "") -> dict[str, Mapping[str, Any]]:
+    """Return the schema of each plain parameter by its name, of those in objects as a.b."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, rule in properties.items():
+        if is_map(rule):
+            found |= leaves(rule["properties"], f"{above}{name}.")
+        else:
+            found[f"{above}{name}"] = rule
+    return found
+
+
+def is_map(rule: Mapping[str, Any]) -> bool:
+    """Return whether a parameter is an object whose parts are parameters."""
+    return rule.get("type") == "object" and "enum" not in rule
+
+
+def texts(properties: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+    """Return the names of the parameters that are texts by a pattern."""
+    plain = leaves(properties)
+    return frozenset(name for name, said in plain.items() if said.get("type") == "string" and "enum" not in said)
 
 
 def check_hint(name: str, rule: Mapping[str, Any], *, safe: re.Pattern[str], slots: Sequence[str]) -> bool:

@@ -330,3 +330,26 @@ def test_a_section_that_does_not_bind_is_named(said: Any, named: str) -> None:
 def test_free_commands_are_told() -> None:
     assert COMMANDS.free() == ["anything"]
     assert parse_commands("free").free() == ["*"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ("align", "bwa -R 'SM:Anna Berg!' work/a.fa > work/c"),
+        ("align", "bwa -R 'SM:-x' work/a.fa > work/c"),
+        ("mask", "filter -e 'Q<Anna Berg! {x}' -t 2 -f .,PASS work/a > work/c"),
+    ],
+)
+def test_a_value_that_fits_no_hole_is_told_which_letters_one_has_and_never_itself(rule: str, text: str) -> None:
+    with pytest.raises(CommandRefused) as refusal:
+        check(rule, job(rule, text))
+    assert "letters and digits of ASCII and . _ + = , - /, no hyphen first" in refusal.value.sentence
+    assert "give another value, or ask a vetter to type the hole otherwise" in refusal.value.sentence
+    assert "Anna" not in refusal.value.sentence + refusal.value.detail
+
+
+@pytest.mark.parametrize("text", ["bwa", "bwa -R 'SX:x' work/a.fa > work/c", "id; bwa -R 'SM:x' work/a.fa > work/c"])
+def test_what_is_no_matter_of_values_is_not_called_one(text: str) -> None:
+    with pytest.raises(CommandRefused) as refusal:
+        check("align", job("align", text))
+    assert "signed for this rule; `strongroom workflow vet --draft`" in refusal.value.sentence

@@ -112,3 +112,32 @@ def test_t30_matching_takes_linear_time() -> None:
 def test_what_is_not_well_formed_is_refused(processes: object, free: object) -> None:
     with pytest.raises(BadRequest):
         parse_commands(processes, free)
+
+
+WORDS = "and . _ + = , / @ % : -, begins with a letter, a digit or _"
+
+
+@pytest.mark.parametrize("value", ["Hello world!", "Anna B.", "-option", "é", "'a'", ""])
+def test_a_value_that_fits_no_hole_is_told_which_letters_one_has_and_never_itself(value: str) -> None:
+    commands = parse_commands({"TELL": "tell @{greeting}!\ntell again @{greeting}."}, [])
+    with pytest.raises(NotAllowed) as refusal:
+        commands.is_bound("TELL", f"{HEAD}tell {value}!\ntell again {value}.")
+    assert WORDS in refusal.value.sentence
+    assert "@{name*}" in refusal.value.sentence
+    assert "ask a vetter" in refusal.value.sentence
+    assert not value or value not in refusal.value.sentence
+
+
+@pytest.mark.parametrize("script", ["tell", "sing a!\ntell again a", "tell a!\ntell once a", "tell !"])
+def test_what_is_no_matter_of_values_is_not_called_one(script: str) -> None:
+    commands = parse_commands({"TELL": "tell @{greeting}!\ntell again @{greeting}."}, [])
+    with pytest.raises(NotAllowed, match=r"signed in the manifest's processes\.$"):
+        commands.is_bound("TELL", HEAD + script)
+
+
+def test_t30_looking_for_values_takes_linear_time() -> None:
+    commands = parse_commands({"P": "@{a}aaab" * 40 + "end"}, [])
+    begun = time.monotonic()
+    with pytest.raises(NotAllowed):
+        commands.is_bound("P", HEAD + "a" * 49_000 + "end")
+    assert time.monotonic() - begun < 10

@@ -13,6 +13,7 @@ import org.codehaus.groovy.ast.expr.ConstantExpression;
 import org.codehaus.groovy.ast.expr.ConstructorCallExpression;
 import org.codehaus.groovy.ast.expr.Expression;
 import org.codehaus.groovy.ast.expr.GStringExpression;
+import org.codehaus.groovy.ast.expr.MapExpression;
 import org.codehaus.groovy.ast.expr.MethodCallExpression;
 import org.codehaus.groovy.ast.expr.PropertyExpression;
 import org.codehaus.groovy.ast.expr.StaticMethodCallExpression;
@@ -131,6 +132,7 @@ final class CodeReading extends ClassCodeVisitorSupport {
         var one = place(node);
         one.put("name", Texts.cut(path, 390));
         one.put("default", value == null ? null : Texts.value(value));
+        one.put("parts", value instanceof MapExpression map ? Texts.parts(map) : null);
         add("params", one);
     }
 

@@ -20,6 +20,7 @@ import org.codehaus.groovy.ast.expr.Expression;
 import org.codehaus.groovy.ast.expr.ListExpression;
 import org.codehaus.groovy.ast.expr.MapExpression;
 import org.codehaus.groovy.ast.expr.TupleExpression;
+import org.codehaus.groovy.ast.expr.VariableExpression;
 import org.codehaus.groovy.control.SourceUnit;
 
 /** Reads one configuration: each setting with its line and whom it is for, and what its code would do. */
@@ -59,9 +60,20 @@ final class ConfigReading extends ConfigVisitorSupport {
             note(name, set, one, isKnown);
         }
         if (name.startsWith("params.")) {
-            code.parameter(name.substring("params.".length()), set, set.value);
+            parameter(names, set);
         }
         set.value.visit(code);
+    }
+
+    private void parameter(List<String> names, ConfigAssignNode set) {
+        var plain = names.stream().skip(1).takeWhile(one -> !one.contains(".")).toList();
+        boolean isPlain = plain.size() == names.size() - 1;
+        if (isPlain) {
+            code.parameter(String.join(".", plain), set, set.value);
+        } else if (!plain.isEmpty()) {
+            // A name with a dot in it is no path: what holds it is not known.
+            code.parameter(String.join(".", plain), set, new VariableExpression(names.get(names.size() - 1)));
+        }
     }
 
     /** Returns the maps of a list of maps, as of `publishDir = [[path: …], [path: …]]`; or the value. */

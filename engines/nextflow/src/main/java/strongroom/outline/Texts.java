@@ -2,6 +2,7 @@ package strongroom.outline;
 
 import java.math.BigDecimal;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,7 @@ import org.codehaus.groovy.ast.expr.ConstantExpression;
 import org.codehaus.groovy.ast.expr.ElvisOperatorExpression;
 import org.codehaus.groovy.ast.expr.Expression;
 import org.codehaus.groovy.ast.expr.GStringExpression;
+import org.codehaus.groovy.ast.expr.MapExpression;
 import org.codehaus.groovy.ast.expr.MethodCallExpression;
 import org.codehaus.groovy.ast.expr.TernaryExpression;
 import org.codehaus.groovy.ast.stmt.BlockStatement;
@@ -27,6 +29,9 @@ final class Texts {
     private static final char CLOSE = '\uE001';
     private static final Pattern MARKED = Pattern.compile(OPEN + "(\\d+)" + CLOSE);
     private static final Pattern SHELL_HOLE = Pattern.compile("!\\{([^}]*)\\}");
+
+    private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_-]{1,100}");
+    private static final int MOST_PARTS = 200;
 
     private Texts() {}
 
@@ -56,6 +61,32 @@ final class Texts {
         value.put("text", of(expression));
         value.put("line", Math.max(0, expression.getLineNumber()));
         return value;
+    }
+
+    /** Returns a map's values by their path below it, as a.b; null if a key is no plain word, or there are too many. */
+    static Map<String, Object> parts(MapExpression map) {
+        var found = new LinkedHashMap<String, Object>();
+        return gather(map, "", found) ? found : null;
+    }
+
+    private static boolean gather(MapExpression map, String above, Map<String, Object> found) {
+        var own = new HashSet<String>();
+        for (var entry : map.getMapEntryExpressions()) {
+            boolean isPlain = entry.getKeyExpression() instanceof ConstantExpression key
+                    && key.getValue() instanceof String name && PLAIN.matcher(name).matches() && own.add(name);
+            if (!isPlain || found.size() >= MOST_PARTS) {
+                return false;
+            }
+            String path = above + ((ConstantExpression) entry.getKeyExpression()).getValue();
+            boolean isMap = entry.getValueExpression() instanceof MapExpression inner
+                    && !inner.getMapEntryExpressions().isEmpty();
+            if (!isMap) {
+                found.put(cut(path, 390), value(entry.getValueExpression()));
+            } else if (path.length() > 300 || !gather((MapExpression) entry.getValueExpression(), path + ".", found)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Returns the text that a closure does nothing but hold; what is given, if it is anything else. */
