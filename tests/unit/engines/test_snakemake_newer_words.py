@@ -97,6 +97,26 @@ rule all:
     shell: "echo x > {output}"
 """,
 }
+ALIKE["checkpoint after checkpoint"] = """
+def after_first(wildcards):
+    checkpoints.first.get()
+    return "b.txt"
+def after_second(wildcards):
+    checkpoints.second.get()
+    return "d.txt"
+rule all:
+    input: after_second
+checkpoint first:
+    output: "a.txt"
+    shell: "echo a > {output}"
+checkpoint second:
+    input: after_first
+    output: "c.txt"
+    shell: "cat {input} > {output}"
+rule word:
+    output: "{word,b|d}.txt"
+    shell: "echo {wildcards.word} > {output}"
+"""
 REFUSED = {
     "ensure sha256": ('output: ensure("x.txt", sha256="00")', "checksum"),
     "template_engine": ('input: "a"\n    output: "x.txt"\n    template_engine: "jinja2"', "engine-inside"),
@@ -125,3 +145,10 @@ def test_a_word_that_needs_content_or_company_is_refused_at_its_line(word: str, 
     assert TABLE[code].cure
     assert {one.file for one in refused} == {"Snakefile"}
     assert all(one.line > 1 for one in refused)
+
+
+def test_an_empty_file_that_must_not_be_empty_fails_its_job(room: Room) -> None:
+    outcome = room.run('rule all:\n    output: ensure("x.txt", non_empty=True)\n    shell: "touch {output}"\n')
+    assert outcome.code == 1
+    assert len(room.gateway.bodies) == 1
+    assert "x.txt" in outcome.text
