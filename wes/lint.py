@@ -34,6 +34,8 @@ STATEMENTS = {
     "onerror": "hook",
 }
 MARKS = {"pipe": "together", "service": "together", "update": "update", "before_update": "update"}
+FROM_QUEUE = re.compile(r"\bfrom_queue\(")
+CHECKSUM = re.compile(r"\b(?:checksum|sha256|sha1|md5)\b\s*=")  # the words of ensure()
 HOSTED = frozenset({"github", "gitlab", "bitbucket", "HTTP", "S3", "GS", "FTP"})
 PROCESSES = ("os.system", "os.popen", "os.exec", "os.spawn", "os.fork", "subprocess.", "import subprocess", "pty.")
 EVALUATED = frozenset({"eval", "exec", "compile", "__import__", "getattr", "globals"})
@@ -146,7 +148,9 @@ def _rule(rule: Rule, outline: Outline) -> Iterator[Finding]:
         yield from (found(code, argument.text[:80], argument.line) for m in argument.marks if (code := MARKS.get(m)))
         if "storage." in argument.text:
             yield found("remote-storage", argument.text[:80], argument.line)
-        if "ensure" in argument.marks and "checksum" in argument.text:
+        if FROM_QUEUE.search(argument.text):
+            yield found("queue", argument.text[:80], argument.line)
+        if "ensure" in argument.marks and CHECKSUM.search(argument.text):
             yield found("checksum", argument.text[:80], argument.line)
         if argument.kind == "text" and str(argument.value).startswith("/"):
             yield found("absolute-path", str(argument.value)[:80], argument.line)

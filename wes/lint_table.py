@@ -76,6 +76,11 @@ TABLE: Final[dict[str, Entry]] = {
         "ensure() with a checksum reads content, which the engine does not see.",
         "Compare the checksum in the rule's own command.",
     ),
+    "queue": Entry(
+        E,
+        "from_queue() asks for files while tasks run, of a process that the engine does not have.",
+        "List the files: by a function, or by a checkpoint.",
+    ),
     "script-outside": Entry(
         E, "The script is not a file of the folder, so nobody signed it.", "Copy it into the folder."
     ),
