@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import threading
 from typing import Any
 
 TASKS = "/ga4gh/tes/v1/tasks"
@@ -25,10 +26,11 @@ class _OverUnixSocket(http.client.HTTPConnection):
 
 
 class Gateway:
-    """One kept-alive connection; use one instance a thread."""
+    """One kept-alive connection, on which the calls of several threads follow each other."""
 
     def __init__(self, path: str, *, timeout: float = 120) -> None:
         self._connection = _OverUnixSocket(path, timeout=timeout)
+        self._turn = threading.Lock()
 
     def create(self, task: dict[str, Any]) -> str:
         """Submit a task (TES 1.1 createTask) and return its id."""
@@ -56,13 +58,14 @@ class Gateway:
 
     def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         payload = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        try:
-            self._connection.request(method, path, payload, {"Content-Type": "application/json"})
-            response = self._connection.getresponse()
-            answer: dict[str, Any] = json.loads(response.read())
-        except (http.client.HTTPException, ValueError) as error:
-            self._connection.close()
-            raise ConnectionError("The run's gateway does not answer; the run is over.") from error
+        with self._turn:
+            try:
+                self._connection.request(method, path, payload, {"Content-Type": "application/json"})
+                response = self._connection.getresponse()
+                answer: dict[str, Any] = json.loads(response.read())
+            except (http.client.HTTPException, ValueError) as error:
+                self._connection.close()
+                raise ConnectionError("The run's gateway does not answer; the run is over.") from error
         if response.status >= 400:
             raise Refused(str(answer.get("msg", f"The gateway refused with status {response.status}.")))
         return answer

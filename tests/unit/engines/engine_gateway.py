@@ -26,6 +26,7 @@ class EngineGateway:
         self.tasks: dict[str, dict[str, Any]] = {}
         self.bodies: list[dict[str, Any]] = []
         self.refuse: str | None = None
+        self.thinks = 0.0  # seconds before each answer to what is sent
         self._seq = 0
         self._changed = threading.Condition()
         self._slots = threading.Semaphore(slots)
@@ -38,9 +39,10 @@ class EngineGateway:
         self._server.server_close()
 
     def create(self, body: dict[str, Any]) -> str:
-        identity = f"task-{len(self.tasks) + 1}"
-        self.bodies.append(body)
-        self.tasks[identity] = {"id": identity, "body": body, "process": None, "exit_code": None}
+        with self._changed:
+            identity = f"task-{len(self.tasks) + 1}"
+            self.bodies.append(body)
+            self.tasks[identity] = {"id": identity, "body": body, "process": None, "exit_code": None}
         self._move(identity, "QUEUED")
         threading.Thread(target=self._run, args=(identity,), daemon=True).start()
         return identity
@@ -127,6 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         gateway = self.server.gateway
+        time.sleep(gateway.thinks)
         if cancelled := re.fullmatch(r"/ga4gh/tes/v1/tasks/([^/:]+):cancel", self.path):
             gateway.cancel(cancelled[1])
             self._answer({})

@@ -30,6 +30,34 @@ rule last:
     assert not (room.view / "a/1.txt").exists()
 
 
+def test_groups_and_other_jobs_are_sent_at_the_same_time(room: Room) -> None:
+    # The next job of a group is sent by the thread that heard of an end, while the scheduler sends others.
+    room.gateway.thinks = 0.05
+    outcome = room.run(
+        """
+rule all:
+    input: expand("alone/{x}.txt", x=range(12)), expand("second/{x}.txt", x=range(4))
+rule alone:
+    output: "alone/{x}.txt"
+    shell: "echo {wildcards.x} > {output}"
+rule first:
+    output: "first/{x}.txt"
+    group: "pair"
+    shell: "echo {wildcards.x} > {output}"
+rule second:
+    input: "first/{x}.txt"
+    output: "second/{x}.txt"
+    group: "pair"
+    shell: "cp {input} {output}"
+""",
+        *("--jobs", "6"),
+    )
+    assert outcome.code == 0, outcome.text
+    for x in range(4):
+        assert (room.plain / f"second/{x}.txt").read_text() == f"{x}\n"
+    assert len(room.gateway.bodies) == 20
+
+
 def test_a_group_whose_job_fails_fails_as_a_whole_and_is_tried_again(room: Room) -> None:
     outcome = room.run(
         """
