@@ -1,4 +1,4 @@
-"""Reads the hints of a workflow's parameter schema: small tables of samples, files of a dataset, the whole form."""
+"""Reads a workflow's parameter schema: objects, and hints of small tables, files of a dataset and the whole form."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

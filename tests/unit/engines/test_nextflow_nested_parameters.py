@@ -13,13 +13,8 @@ from wes.manifest import check_parameters, parse_manifest
 from wes.nextflow_drafts import draft
 from wes.outlining import nextflow_outline
 
-MAIN = """params.limits = [min: 5, name: 'x', deep: [share: 0.5, on: true]]
-params.computed = [a: 1, b: [1, 2].size()]
-params.flat = 'plain'
-params.changed = [a: 1]
-params.changed.a = 2
-params.odd = ['a b': 1]
-
+LIMITS = "params.limits = [min: 5, name: 'x', deep: [share: 0.5, on: true]]\n"
+TELL = """
 process TELL {
     publishDir 'results/told', mode: 'copy'
     output:
@@ -27,7 +22,17 @@ process TELL {
     script:
     "echo ${params.limits.min} ${params.limits.name} ${params.limits.deep.share} ${params.bounds.most} > told.txt"
 }
-
+"""
+MAIN = (
+    LIMITS
+    + """params.computed = [a: 1, b: [1, 2].size()]
+params.flat = 'plain'
+params.changed = [a: 1]
+params.changed.a = 2
+params.odd = ['a b': 1]
+"""
+    + TELL
+    + """
 workflow {
     TELL()
     println params.flat.length
@@ -38,6 +43,7 @@ workflow {
     println params.more.one
 }
 """
+)
 CONFIG = """process.container = 'genomics'
 params {
     bounds {
@@ -102,20 +108,7 @@ def test_a_map_is_drafted_as_an_object(tmp_path: Path) -> None:
     }
 
 
-HELD = """params.limits = [min: 5, name: 'x', deep: [share: 0.5, on: true]]
-
-process TELL {
-    publishDir 'results/told', mode: 'copy'
-    output:
-    path 'told.txt'
-    script:
-    "echo ${params.limits.min} ${params.limits.name} ${params.limits.deep.share} ${params.bounds.most} > told.txt"
-}
-
-workflow {
-    TELL()
-}
-"""
+HELD = LIMITS + TELL + "\nworkflow {\n    TELL()\n}\n"
 HELD_CONFIG = """process.container = 'genomics'
 params {
     bounds {
