@@ -187,16 +187,12 @@ def _shell(rule: Rule, manifest: Manifest | None, constrained: set[str | None]) 
     if manifest is not None:
         yield from (
             Finding("parameter-unquoted", rule.file, line, name)
-            for name in lint_commands.unquoted(rule, text, _texts(manifest))
+            for name in lint_commands.unquoted(rule, text, parameter_texts(manifest.parameters))
         )
 
 
 def _matches(pattern: re.Pattern[str], text: str) -> list[str]:
     return sorted({str(found[found.lastindex or 0]) for found in pattern.finditer(text)})
-
-
-def _texts(manifest: Manifest) -> frozenset[str]:
-    return parameter_texts(manifest.parameters.get("properties") or {})
 
 
 def _constrained(outline: Outline) -> set[str | None]:

@@ -56,7 +56,7 @@ def _filled(
                 params |= {*one.params}
     if "secrets" in names:
         yield Finding("directive-refused", process.file, script.line, f"{process.name}: secrets")
-    texts = parameter_texts(manifest.parameters.get("properties") or {}) if manifest is not None else frozenset()
+    texts = parameter_texts(manifest.parameters) if manifest is not None else frozenset()
     for param in sorted(params):
         if manifest is None or any(_is_in(param, one) or _is_in(one, param) for one in texts):
             yield Finding("parameter-in-script", process.file, script.line, f"{process.name}: params.{param}"[:200])

@@ -60,9 +60,9 @@ def is_map(rule: Mapping[str, Any]) -> bool:
     return rule.get("type") == "object" and "enum" not in rule
 
 
-def texts(properties: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+def texts(parameters: Mapping[str, Any]) -> frozenset[str]:
     """Return the names of the parameters that are texts by a pattern."""
-    plain = leaves(properties)
+    plain = leaves(parameters.get("properties") or {})
     return frozenset(name for name, said in plain.items() if said.get("type") == "string" and "enum" not in said)
 
 

@@ -1,10 +1,11 @@
 """Says what a module's prefix makes of the paths of its rules, by Snakemake's own path modifier."""
 
-import ast
 from typing import Any
 
 from snakemake.path_modifier import PathModifier
 from snakemake_interface_common.exceptions import WorkflowError
+
+from strongroom_outline.values import written
 
 PATHS = ("input", "output", "log", "benchmark")
 EXPANDED = frozenset({"expand", "collect"})
@@ -25,11 +26,8 @@ def moves_of(said: dict[str, dict[str, Any]], around: Moves | None) -> Moves | N
 
 
 def _pairs(text: str) -> dict[str, str] | None:
-    try:
-        said = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return None
-    is_plain = isinstance(said, dict) and all(isinstance(one, str) for pair in said.items() for one in pair)
+    said = written(text)
+    is_plain = said is not None and all(isinstance(one, str) for pair in said.items() for one in pair)
     return said if is_plain else None
 
 

@@ -9,6 +9,7 @@ from snakemake.pathvars import PATHVAR_REGEX, Pathvars
 from snakemake_interface_common.exceptions import WorkflowError
 
 from strongroom_outline.moved import PATHS, unknown
+from strongroom_outline.values import written
 
 Argument = dict[str, Any]
 Layer = tuple[Callable[[dict[Any, Any]], Pathvars], dict[str, Any] | None]  # None where it is computed
@@ -25,7 +26,7 @@ def of_module(said: dict[str, Argument], config: str | None, configs: Sequence[d
     if (own := said.get("pathvars")) is not None:
         layers.append((Pathvars.from_module, _keywords(own["text"])))
     if (given := said.get("config")) is not None:
-        own = _written(given["text"]) if config is None else _at(config, configs)
+        own = written(given["text"]) if config is None else _at(config, configs)
         layers.append((partial(Pathvars.from_config, module_level=True), own))
     return layers
 
@@ -89,14 +90,6 @@ def _keywords(text: str) -> dict[str, Any] | None:
         return {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
     except (ValueError, SyntaxError):
         return None
-
-
-def _written(text: str) -> dict[str, Any] | None:
-    try:
-        said = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return None
-    return said if isinstance(said, dict) else None
 
 
 def _at(path: str, configs: Sequence[dict[str, Any]]) -> dict[str, Any]:

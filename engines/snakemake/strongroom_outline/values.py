@@ -97,3 +97,12 @@ def config_path(node: ast.expr) -> str | None:
         parts.insert(0, node.slice.value)
         node = node.value
     return ".".join(parts) if isinstance(node, ast.Name) and node.id == "config" and parts else None
+
+
+def written(text: str) -> dict[Any, Any] | None:
+    """Return a dictionary that is written out in full."""
+    try:
+        said = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return None
+    return said if isinstance(said, dict) else None

@@ -131,7 +131,7 @@ def test_the_form_asks_for_each_part(manifest: Manifest) -> None:
 
 
 def test_texts_in_objects_are_known_to_be_texts(manifest: Manifest) -> None:
-    assert texts(manifest.parameters["properties"]) == {"limits.name"}
+    assert texts(manifest.parameters) == {"limits.name"}
 
 
 def test_a_rehearsal_has_every_part(manifest: Manifest) -> None:
