@@ -42,7 +42,7 @@ class ReleasedCohort(Base):
 
     id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
     dataset: orm.Mapped[str] = orm.mapped_column(Name, index=True)
-    run: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("airlock_runs.run"))
+    run: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("airlock_runs.run"), index=True)
     request: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("releases.request"))
     cohort: orm.Mapped[str | None] = orm.mapped_column(sa.ForeignKey("airlock_cohorts.id"))
     adds: orm.Mapped[bool]  # to the rank of the dataset's cohorts: the earlier ones do not make it up

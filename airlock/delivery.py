@@ -106,8 +106,8 @@ def arrived(session: orm.Session, run: str) -> list[Arrived]:
     query = (
         sa.select(ReleasedFile.path, Delivery.url, ReleasedFile.size)
         .join(Delivery, sa.and_(Delivery.request == ReleasedFile.request, Delivery.file == ReleasedFile.file))
-        .join(ReleaseRequest, ReleaseRequest.id == Delivery.request)
-        .where(ReleaseRequest.run == run, Delivery.state == S.DELIVERED.value)
+        .where(Delivery.request.in_(sa.select(ReleaseRequest.id).where(ReleaseRequest.run == run)))
+        .where(Delivery.state == S.DELIVERED.value)
         .order_by(ReleasedFile.path)
     )
     return [Arrived(*row) for row in session.execute(query)]

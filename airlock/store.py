@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from strongroom.database import Base, Json, UtcTime
+from strongroom.database import Base, Json, UtcTime, index_where
 
 Id = sa.String(32)
 Digest = sa.String(64)
@@ -19,6 +19,7 @@ class IntakeRun(Base):
     """One COMPLETE run that was offered; what its contract does not release is a number here and nothing more."""
 
     __tablename__ = "airlock_runs"
+    __table_args__ = (index_where("brought_into IS NOT NULL AND emptied IS NULL", "ix_airlock_runs_to_empty", "run"),)
 
     run: orm.Mapped[str] = orm.mapped_column(Id, primary_key=True)  # also its decision
     project: orm.Mapped[str] = orm.mapped_column(Name, index=True)
@@ -85,10 +86,11 @@ class ReleaseRequest(Base):
     """A researcher's wish to take clean copies of one run away."""
 
     __tablename__ = "release_requests"
+    __table_args__ = (sa.Index("ix_release_requests_run_state", "run", "state"),)
 
     id: orm.Mapped[str] = orm.mapped_column(Id, primary_key=True)
     parent: orm.Mapped[str | None] = orm.mapped_column(Id)  # the request that these files were split off from
-    run: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("airlock_runs.run"), index=True)  # also its decision
+    run: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("airlock_runs.run"))  # also its decision
     project: orm.Mapped[str] = orm.mapped_column(Name, index=True)
     requester: orm.Mapped[str] = orm.mapped_column(PersonId, index=True)
     purpose: orm.Mapped[str] = orm.mapped_column(sa.Text)
@@ -114,7 +116,7 @@ class RequestFile(Base):
     __tablename__ = "release_request_files"
 
     request: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("release_requests.id"), primary_key=True)
-    file: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("airlock_files.id"), primary_key=True)
+    file: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("airlock_files.id"), primary_key=True, index=True)
     path: orm.Mapped[str] = orm.mapped_column(RunPath)
     object: orm.Mapped[str | None] = orm.mapped_column(Id)
     body_sha256: orm.Mapped[str | None] = orm.mapped_column(Digest)
@@ -171,7 +173,7 @@ class ReleasedFile(Base):
     __tablename__ = "released_files"
 
     request: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("releases.request"), primary_key=True)
-    file: orm.Mapped[str] = orm.mapped_column(Id, primary_key=True)
+    file: orm.Mapped[str] = orm.mapped_column(Id, primary_key=True, index=True)
     path: orm.Mapped[str] = orm.mapped_column(RunPath)
     object: orm.Mapped[str] = orm.mapped_column(Id)
     header: orm.Mapped[bytes]
@@ -190,6 +192,7 @@ class Delivery(Base):
     __table_args__ = (
         sa.UniqueConstraint("request", "file"),
         sa.Index("ix_deliveries_state_next", "state", "next_try"),
+        sa.Index("ix_deliveries_request_state", "request", "state"),
     )
 
     id: orm.Mapped[str] = orm.mapped_column(Id, primary_key=True)

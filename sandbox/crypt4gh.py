@@ -225,7 +225,7 @@ def seal_stream(source: ReadsInto, write: Callable[[memoryview], object], recipi
     data_key = os.urandom(32)
     header = seal_header(data_key, recipient)
     encrypt = ChaCha20Poly1305(data_key).encrypt_into
-    plain, body = memoryview(bytearray(BATCH * SEGMENT)), memoryview(bytearray(BATCH * CIPHER_SEGMENT))
+    body, plain = buffers(1)  # most outputs are small, and a task's process pays for every fresh page
     seen_plain, seen_body = hashlib.sha256(), hashlib.sha256()
     size = length = 0
     while got := _fill(source, plain):
@@ -242,7 +242,14 @@ def seal_stream(source: ReadsInto, write: Callable[[memoryview], object], recipi
         write(body[:filled])
         size += got
         length += filled
+        if got == SEGMENT == len(plain):
+            body, plain = buffers(BATCH)
     return Sealed(header, size, seen_plain.hexdigest(), length, seen_body.hexdigest(), segments_of(size))
+
+
+def buffers(segments: int) -> tuple[memoryview, memoryview]:
+    """Return room for this many segments: of a body, and of what is in it."""
+    return memoryview(bytearray(segments * CIPHER_SEGMENT)), memoryview(bytearray(segments * SEGMENT))
 
 
 def _fill(source: ReadsInto, buffer: memoryview) -> int:

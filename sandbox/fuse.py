@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 
 from sandbox.body import BodyError
-from sandbox.crypt4gh import SEGMENT
-from sandbox.inputs import Bodies, buffers
+from sandbox.crypt4gh import SEGMENT, buffers
+from sandbox.inputs import Bodies
 
 MAX_READ = 128 << 10
 CACHED_SEGMENTS = 64

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.arriving import Arriving
 from sandbox.body import CHANGED, Body, BodyError
-from sandbox.crypt4gh import BATCH, CIPHER_SEGMENT, SEGMENT, Crypt4GHError, padded_length_of
+from sandbox.crypt4gh import BATCH, CIPHER_SEGMENT, SEGMENT, Crypt4GHError, buffers, padded_length_of
 
 if TYPE_CHECKING:
     from sandbox.far import Store  # loaded where bodies lie in a store: each fork pays for what is loaded
@@ -109,7 +109,7 @@ class Bodies:
         self._stop = True
 
     def _verify(self) -> None:
-        buffer = memoryview(bytearray(_CHUNK))
+        buffer = memoryview(bytearray(min(_CHUNK, max(body.length for body in self.bodies))))
         for number, body in enumerate(self.bodies):
             if self._stop or self.failure is not None:
                 return
@@ -127,7 +127,7 @@ class Bodies:
             return self._far[number].digest(stopped=lambda: self._stop)
         seen, left = hashlib.sha256(), self.bodies[number].length
         file = _File(self._checked_open(number))
-        while not self._stop and left and (got := os.readv(file.fd, [buffer[: min(left, _CHUNK)]])):
+        while not self._stop and left and (got := os.readv(file.fd, [buffer[:left]])):
             seen.update(buffer[:got])
             left -= got
         self._check_identity(number, file.fd)  # still the same file after the last byte
@@ -171,11 +171,6 @@ class Bodies:
     def _failed(self, error: Exception | None = None) -> BodyError:
         self.failure = (str(error) if isinstance(error, BodyError) else "") or CHANGED
         return BodyError(self.failure)
-
-
-def buffers(segments: int) -> tuple[memoryview, memoryview]:
-    """Return the two buffers that `read_into` wants for this many segments: scratch and target."""
-    return memoryview(bytearray(segments * CIPHER_SEGMENT)), memoryview(bytearray(segments * SEGMENT))
 
 
 def _write_shown(write: Callable[[memoryview], None], body: Body, place: int, piece: memoryview) -> None:

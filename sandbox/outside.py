@@ -16,12 +16,11 @@ from urllib.parse import urljoin, urlsplit
 from sandbox.body import BodyError
 from sandbox.crypt4gh import (
     BATCH,
-    CIPHER_SEGMENT,
     LARGEST_HEADER,
     MAGIC,
-    SEGMENT,
     Crypt4GHError,
     Reader,
+    buffers,
     header_length,
     open_header,
     public_key_of,
@@ -229,8 +228,7 @@ class _Opening:
     def __init__(self, data_key: bytes, write: Write) -> None:
         self._reader = Reader(data_key, 0)
         self._write = write
-        self._buffer = memoryview(bytearray(BATCH * CIPHER_SEGMENT))
-        self._target = memoryview(bytearray(BATCH * SEGMENT))
+        self._buffer, self._target = buffers(BATCH)
         self._filled = 0
 
     def take(self, piece: memoryview) -> None:

@@ -106,12 +106,13 @@ class AuditEvent(Base):
     """One line that cannot be taken back; `body` holds the exact bytes that the leaf covers."""
 
     __tablename__ = "audit_events"
+    __table_args__ = (sa.Index("ix_audit_events_project_event", "project", "event"),)
 
     seq: orm.Mapped[int] = orm.mapped_column(primary_key=True, autoincrement=False)
     time: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
     event: orm.Mapped[str] = orm.mapped_column(sa.String(64), index=True)
     actor: orm.Mapped[str] = orm.mapped_column(sa.String(200))
-    project: orm.Mapped[str | None] = orm.mapped_column(sa.String(64), index=True)
+    project: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
     subject: orm.Mapped[str] = orm.mapped_column(sa.String(200), index=True)
     body: orm.Mapped[bytes]
     salt: orm.Mapped[bytes]

@@ -110,6 +110,11 @@ def letters(length: int) -> sa.String:
     return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
+def index_where(condition: str, name: str, *columns: str) -> sa.Index:
+    """Return an index of the rows alone for which `condition` holds, on SQLite and on PostgreSQL."""
+    return sa.Index(name, *columns, sqlite_where=sa.text(condition), postgresql_where=sa.text(condition))
+
+
 def now() -> datetime:
     """Return the time, aware and in UTC."""
     return datetime.now(UTC)

@@ -25,6 +25,8 @@ def floors_of(session: orm.Session, dataset: str) -> list[DatasetFloors]:
 
 def floors_in_force(session: orm.Session, datasets: Collection[str]) -> list[Mapping[str, int]]:
     """Return the thresholds in force of each of these datasets that has floors."""
+    if not datasets:
+        return []
     query = sa.select(DatasetFloors).where(DatasetFloors.dataset.in_(datasets), DatasetFloors.signed_by.is_not(None))
     newest = {row.dataset: row.thresholds for row in session.scalars(query.order_by(DatasetFloors.version))}
     return list(newest.values())

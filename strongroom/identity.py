@@ -1,6 +1,7 @@
 """Who is asking: a bearer token becomes a person, a Unix peer becomes a service."""
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from strongroom.settings import Settings
 ALGORITHMS = ["ES256", "RS256"]  # GA4GH AAI 1.2: nothing else
 _SUBJECT = re.compile(r"[!-?A-~]{1,120}")  # visible ASCII without @, which parts subject and issuer
 KeysOf = Callable[[str, str | None], Iterable[dict[str, Any]]]
+MOST_TOKENS = 1024  # of an issuer, whose signatures are remembered
 DEVELOPMENT = "development"
 SITE_TOKEN_SECONDS = 300
 DEVELOPMENT_ISSUER = "urn:strongroom:development-issuer"
@@ -61,6 +63,8 @@ class TrustedIssuer:
     audience: str
     keys: KeySet
     step_up_acr: tuple[str, ...] = ()
+    # Claims that these keys signed, by the token's SHA-256: clients send the same one for an hour.
+    signed: dict[bytes, dict[str, Any]] = field(default_factory=dict, compare=False, repr=False)
 
 
 def trusted_issuers(settings: Settings) -> tuple[TrustedIssuer, ...]:
@@ -139,10 +143,21 @@ def _trusted(issuer: Issuer, audience: str) -> TrustedIssuer:
 def _claims(token: str, trusted: TrustedIssuer) -> dict[str, Any]:
     """Return the claims of a token that this issuer signed and that is good now, or none."""
     try:
-        claims = jwt.decode(token, trusted.keys, algorithms=ALGORITHMS).claims
+        claims = _signed(token, trusted)
         _registry(trusted).validate(claims)
     except (JoseError, ValueError, KeyError, TypeError):
         return {}
+    return claims
+
+
+def _signed(token: str, trusted: TrustedIssuer) -> dict[str, Any]:
+    digest = hashlib.sha256(token.encode()).digest()
+    claims = trusted.signed.get(digest)
+    if claims is None:
+        claims = jwt.decode(token, trusted.keys, algorithms=ALGORITHMS).claims
+        if len(trusted.signed) >= MOST_TOKENS:
+            trusted.signed.clear()
+        trusted.signed[digest] = claims
     return dict(claims)
 
 

@@ -117,6 +117,11 @@ _ROLES = sa.select(Membership.role).where(
     sa.or_(Membership.project == sa.bindparam("project"), Membership.project == PLATFORM),
     counting_at(sa.bindparam("moment", type_=UtcTime)),
 )
+_POLICIES = (
+    sa.select(ProjectPolicy)
+    .where(ProjectPolicy.project == sa.bindparam("project"))
+    .order_by(ProjectPolicy.version.desc())
+)
 
 
 def open_project(session: orm.Session, project: str) -> Project:
@@ -129,8 +134,7 @@ def open_project(session: orm.Session, project: str) -> Project:
 
 def policies_of(session: orm.Session, project: str) -> list[ProjectPolicy]:
     """Return all versions of a project's policy, the newest first."""
-    query = sa.select(ProjectPolicy).where(ProjectPolicy.project == project)
-    return list(session.scalars(query.order_by(ProjectPolicy.version.desc())))
+    return list(session.scalars(_POLICIES, {"project": project}))
 
 
 def policy_in_force(session: orm.Session, project: str) -> ProjectPolicy | None:

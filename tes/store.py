@@ -10,7 +10,7 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from sandbox.fields import WORK
 from strongroom.audit import Entry, Event
-from strongroom.database import Base, Json, UtcTime, letters, now
+from strongroom.database import Base, Json, UtcTime, index_where, letters, now
 from strongroom.states import step
 from tes.tasks import STEPS, TERMINAL, TaskState
 
@@ -83,7 +83,10 @@ class Attempt(Base):
     """One try at a task; what its sandbox reported stands in `report`."""
 
     __tablename__ = "attempts"
-    __table_args__ = (sa.UniqueConstraint("task", "number"),)
+    __table_args__ = (
+        sa.UniqueConstraint("task", "number"),
+        index_where("ended IS NULL", "ix_attempts_live", "id"),
+    )
 
     id: orm.Mapped[str] = orm.mapped_column(sa.String(32), primary_key=True)
     task: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("tasks.id"))

@@ -28,7 +28,7 @@ from wes.records import (
     store_content,
     write_envelope,
 )
-from wes.signing import check_others_signed, sign, trusted_vetters, vetter_names, vetter_owners
+from wes.signing import Vetters, check_others_signed, sign, trusted_vetters, vetter_names
 from wes.vetting import STATEMENT, NotVetted, Statement, check_signed, statement_of
 
 __all__ = ["MANIFEST", "Listed", "Vetted", "VettedProfile", "last_vetted", "listed", "load", "load_for_a_run"]
@@ -83,20 +83,22 @@ def load_for_a_run(settings: Settings, name: str, version: str) -> Vetted:
 
 
 def _load(settings: Settings, name: str, version: str) -> Vetted:
-    statement, envelope, folder = _verified(settings, name, version)
+    vetters = Vetters.of(settings)
+    statement, envelope, folder = _verified(settings, vetters, name, version)
     manifest = _parsed(_text(folder / MANIFEST))
     _check_same(manifest, statement)
-    check_others_signed(settings, envelope, manifest.author)
+    check_others_signed(vetters, envelope, manifest.author, signatures=settings.vetting.signatures)
     return Vetted(statement, manifest, envelope, folder)
 
 
 def load_profile(settings: Settings, name: str, version: str) -> VettedProfile:
     """Return a vetted task profile, its images as digests; verified at each call, as workflows are (T3, T23)."""
     _check_not_revoked(settings, name, version)
-    statement, envelope, folder = _verified(settings, name, version)
+    vetters = Vetters.of(settings)
+    statement, envelope, folder = _verified(settings, vetters, name, version)
     profile = parse_profile(_text(folder / PROFILE), dict(statement.images))
     _check_same(profile, statement)
-    check_others_signed(settings, envelope, profile.author)
+    check_others_signed(vetters, envelope, profile.author, signatures=settings.vetting.signatures)
     return VettedProfile(statement, profile, envelope)
 
 
@@ -112,7 +114,7 @@ def profiles(settings: Settings) -> Iterator[VettedProfile]:
             continue  # unsigned, changed or unreadable: nothing runs by it
 
 
-def _verified(settings: Settings, name: str, version: str) -> tuple[Statement, dsse.Envelope, Path]:
+def _verified(settings: Settings, vetters: Vetters, name: str, version: str) -> tuple[Statement, dsse.Envelope, Path]:
     try:
         envelope = json.loads((record_of(settings, name, version) / ENVELOPE).read_text())
         digest = str(dsse.facts_in(envelope)["digest"])
@@ -125,8 +127,8 @@ def _verified(settings: Settings, name: str, version: str) -> tuple[Statement, d
         name=name,
         version=version,
         content_digest=found,
-        vetters=trusted_vetters(settings),
-        owners=vetter_owners(settings),
+        vetters=vetters.trusted,
+        owners=vetters.owners,
         signatures=settings.vetting.signatures,
     )
     return statement, envelope, folder

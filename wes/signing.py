@@ -1,7 +1,9 @@
 """Signs and revokes workflow versions in the name of vetters whose keys count now, none of them the author (T23)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -10,6 +12,7 @@ from strongroom import dsse
 from strongroom.database import now
 from strongroom.errors import Conflict, NotAllowed
 from strongroom.folders import folder_digest
+from strongroom.persons import Joined
 from strongroom.settings import Settings
 from strongroom.vetters import VetterKey, counting, owners, signing
 from wes.records import (
@@ -36,6 +39,47 @@ class Revoked(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+@dataclass(frozen=True)
+class Vetters:
+    """The vetters' keys by their names, and what the settings say of them, read at one moment."""
+
+    named: Mapping[str, Ed25519PublicKey]
+    said: Mapping[str, VetterKey]
+    joined: Joined
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Vetters":
+        """Read the keys: PEM files that only the operator writes."""
+        return cls(dict(_keys_in(settings.home / "trust" / "vetters")), settings.vetting.keys, settings.joined)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The key id of each vetter by name."""
+        return {name: dsse.key_id(key) for name, key in self.named.items()}
+
+    @property
+    def trusted(self) -> dict[str, Ed25519PublicKey]:
+        """The keys that count now, by key id."""
+        return counting(self.named, self.said, now())
+
+    @property
+    def owners(self) -> dict[str, str]:
+        """Who holds each key, by key id, as far as the settings say it."""
+        return owners(self.named, self.said, self.joined)
+
+    def authors(self, author: str) -> frozenset[str]:
+        """Return the key ids of vetters who are the author."""
+        return frozenset(
+            dsse.key_id(key)
+            for name, key in self.named.items()
+            if any(is_author(author, name, one) for one in self.joined.identities_of(self._person(name)))
+        )
+
+    def _person(self, name: str) -> str:
+        said = self.said.get(name)
+        return said.person if said is not None else ""
+
+
 def sign(settings: Settings, name: str, version: str, key: Ed25519PrivateKey) -> int:
     """Add a vetter's signature; return how many trusted vetters have signed."""
     record = record_of(settings, name, version)
@@ -45,17 +89,18 @@ def sign(settings: Settings, name: str, version: str, key: Ed25519PrivateKey) ->
     facts = dsse.facts_in(envelope)
     if folder_digest(content_of(settings, facts["digest"])) != facts["digest"]:
         raise NotVetted(detail="content that is not what was vetted")
-    mine = _check_vetter(settings, key)
-    authors = authors_of(settings, described(content_of(settings, facts["digest"])).author)
+    vetters = Vetters.of(settings)
+    mine = _check_vetter(vetters, key)
+    authors = vetters.authors(described(content_of(settings, facts["digest"])).author)
     if mine in authors:
         raise NotAllowed("Nobody vets what they wrote: the manifest names you as its author, so two others sign.")
     if is_revoked(settings, name, version):
         raise Conflict("This version is revoked and never comes back; raise the version.")
-    trusted = {id_: key for id_, key in trusted_vetters(settings).items() if id_ not in authors}
+    trusted = {id_: key for id_, key in vetters.trusted.items() if id_ not in authors}
     kept = [s for s in envelope["signatures"] if s["keyid"] != mine]
     envelope["signatures"] = kept + dsse.sign(STATEMENT, facts, key)["signatures"]
     write_envelope(record / ENVELOPE, envelope)
-    return len(signing(dsse.signers(envelope, STATEMENT, trusted), vetter_owners(settings)))
+    return len(signing(dsse.signers(envelope, STATEMENT, trusted), vetters.owners))
 
 
 def revoke(settings: Settings, name: str, version: str, reason: Revoked, key: Ed25519PrivateKey) -> None:
@@ -66,14 +111,14 @@ def revoke(settings: Settings, name: str, version: str, reason: Revoked, key: Ed
         raise NotVetted(detail=f"{name}/{version}: not in the catalogue")
     if is_revoked(settings, name, version):
         raise Conflict("This version is revoked already.")
-    _check_vetter(settings, key)
+    _check_vetter(Vetters.of(settings), key)
     facts = {**dsse.facts_in(envelope), "reason": reason.value}
     write_envelope(record / REVOCATION, dsse.sign(REVOKED, facts, key))
 
 
-def _check_vetter(settings: Settings, key: Ed25519PrivateKey) -> str:
+def _check_vetter(vetters: Vetters, key: Ed25519PrivateKey) -> str:
     mine = dsse.key_id(key.public_key())
-    if mine not in trusted_vetters(settings):
+    if mine not in vetters.trusted:
         raise NotAllowed(
             "This key is not a vetter's, or does not count now; "
             "an operator adds one with `strongroom key new-vetter`."
@@ -81,45 +126,26 @@ def _check_vetter(settings: Settings, key: Ed25519PrivateKey) -> str:
     return mine
 
 
-def check_others_signed(settings: Settings, envelope: dsse.Envelope, author: str) -> None:
+def check_others_signed(vetters: Vetters, envelope: dsse.Envelope, author: str, *, signatures: int) -> None:
     """Raise unless enough vetters signed who are not the author (T23)."""
-    others = {id_: key for id_, key in trusted_vetters(settings).items() if id_ not in authors_of(settings, author)}
-    signed_by = signing(dsse.signers(envelope, STATEMENT, others), vetter_owners(settings))
-    if len(signed_by) < settings.vetting.signatures:
+    authors = vetters.authors(author)
+    others = {id_: key for id_, key in vetters.trusted.items() if id_ not in authors}
+    if len(signing(dsse.signers(envelope, STATEMENT, others), vetters.owners)) < signatures:
         raise NotVetted(detail="an author's signature does not count")
 
 
-def authors_of(settings: Settings, author: str) -> frozenset[str]:
-    """Return the key ids of vetters who are the author."""
-    said = settings.vetting.keys
-    return frozenset(
-        dsse.key_id(key)
-        for name, key in _vetter_keys(settings)
-        if any(is_author(author, name, one) for one in settings.joined.identities_of(_person(said.get(name))))
-    )
-
-
 def trusted_vetters(settings: Settings) -> dict[str, Ed25519PublicKey]:
-    """Return the public keys that count now by key id: PEM files that only the operator writes, and settings."""
-    return counting(dict(_vetter_keys(settings)), settings.vetting.keys, now())
-
-
-def vetter_owners(settings: Settings) -> dict[str, str]:
-    """Return who holds each vetter's key, by key id, as far as the settings say it."""
-    return owners(dict(_vetter_keys(settings)), settings.vetting.keys, settings.joined)
-
-
-def _person(said: VetterKey | None) -> str:
-    return said.person if said is not None else ""
+    """Return the public keys that count now by key id."""
+    return Vetters.of(settings).trusted
 
 
 def vetter_names(settings: Settings) -> dict[str, str]:
     """Return the key id of each vetter by name."""
-    return {name: dsse.key_id(key) for name, key in _vetter_keys(settings)}
+    return Vetters.of(settings).names
 
 
-def _vetter_keys(settings: Settings) -> Iterator[tuple[str, Ed25519PublicKey]]:
-    for file in sorted((settings.home / "trust" / "vetters").glob("*.pem")):
+def _keys_in(folder: Path) -> Iterator[tuple[str, Ed25519PublicKey]]:
+    for file in sorted(folder.glob("*.pem")):
         key = load_pem_public_key(file.read_bytes())
         if isinstance(key, Ed25519PublicKey):
             yield file.stem, key

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from strongroom.audit import Entry, Event
-from strongroom.database import Base, Json, UtcTime, letters, now
+from strongroom.database import Base, Json, UtcTime, index_where, letters, now
 from strongroom.states import step
 from wes.quiet import told_at
 from wes.runs import LIVE, STEPS, TERMINAL, RunState
@@ -25,6 +25,9 @@ class Run(Base):
         sa.Index("ix_runs_person_created", "person", "created"),
         sa.Index("ix_runs_project_state", "project", "state"),
         sa.Index("ix_runs_project_turn", "project", "turn"),
+        sa.Index("ix_runs_person_quiet_state", "person", "quiet", "state"),
+        # Without these every submission would look at all runs that ever were.
+        *(index_where("told IS NOT NULL", f"ix_runs_{whose}_told", whose, "told") for whose in ("project", "person")),
     )
 
     number: orm.Mapped[int] = orm.mapped_column(primary_key=True)

@@ -14,6 +14,7 @@ from strongroom.errors import NotSignedIn
 from strongroom.identity import (
     DEVELOPMENT_AUDIENCE,
     DEVELOPMENT_ISSUER,
+    MOST_TOKENS,
     Person,
     TrustedIssuer,
     make_development_issuer,
@@ -166,3 +167,25 @@ def test_configured_issuers_are_read_from_their_key_files(tmp_path: Path) -> Non
     issuer = {"name": "home", "issuer": "https://issuer.example", "audience": "strongroom", "jwks_file": file}
     settings = Settings(home=tmp_path, identity={"issuers": [issuer]})
     assert person_of(_token(), trusted_issuers(settings)) == Person("alice@home")
+
+
+def test_a_token_that_was_good_once_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    token, moment = _token(), time.time()
+    assert person_of(token, TRUSTED) == Person("alice@home")
+    monkeypatch.setattr(time, "time", lambda: moment + 3600)
+    with pytest.raises(NotSignedIn):
+        person_of(token, TRUSTED)
+
+
+def test_what_is_remembered_of_tokens_is_bounded_and_holds_none() -> None:
+    issuer = TrustedIssuer("home", "https://issuer.example", "strongroom", KeySet([PUBLIC]))
+    tokens = [_token(jti=str(number)) for number in range(3)]
+    for token in tokens * 2:
+        assert person_of(token, (issuer,)) == Person("alice@home")
+    assert len(issuer.signed) == 3
+    assert not any(token.encode() in str(issuer.signed).encode() for token in tokens)
+    with pytest.raises(NotSignedIn):
+        person_of(tokens[0][:-4] + "AAAA", (issuer,))
+    issuer.signed.update({bytes([n // 256, n % 256]): {} for n in range(MOST_TOKENS)})
+    assert person_of(_token(jti="next"), (issuer,)) == Person("alice@home")
+    assert len(issuer.signed) == 1

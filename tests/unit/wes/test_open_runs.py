@@ -1,13 +1,15 @@
 """What a project and a person may have open is counted as far as is told (T30, T6)."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from runs_scene import RITA, RUTH, a_run, add
+from runs_scene import RITA, RUTH, a_run, add, plan_of
 
 from strongroom.database import Base, now, open_database, reading, transaction
+from wes import store
 from wes.runs import LIVE, RunState
 from wes.store import open_runs
 
@@ -43,3 +45,12 @@ def test_a_quiet_run_is_open_until_its_end_is_told(engine: sa.Engine) -> None:
         add(session, *(a_run(number, quiet=True, told=moment) for number, moment in enumerate(moments, 1)))
     with reading(engine) as session:
         assert open_runs(session, project="cohort", person=RUTH) == (1, 1)
+
+
+def test_runs_of_long_ago_are_not_looked_at(engine: sa.Engine) -> None:
+    # Every submission asks this: what it costs does not grow with what a project has ever run.
+    plan = plan_of(engine, store._OPEN.params(project="cohort", person=RUTH, moment=now()))
+    looks = [step for step in plan if "runs" in step]
+    assert len(looks) == 4
+    for step in looks:
+        assert re.search(r"COVERING INDEX .* AND (state=\?|told>\?)", step), plan
