@@ -76,11 +76,6 @@ TABLE: Final[dict[str, Entry]] = {
         "ensure() with a checksum reads content, which the engine does not see.",
         "Compare the checksum in the rule's own command.",
     ),
-    "queue": Entry(
-        E,
-        "from_queue() asks for files while tasks run, of a process that the engine does not have.",
-        "List the files: by a function, or by a checkpoint.",
-    ),
     "script-outside": Entry(
         E, "The script is not a file of the folder, so nobody signed it.", "Copy it into the folder."
     ),
@@ -120,6 +115,11 @@ TABLE: Final[dict[str, Entry]] = {
     ),
     "params-computed": Entry(
         L, "Code makes a text for the command, so no template binds it.", "Use parameters, choices or numbers."
+    ),
+    "queue": Entry(
+        L,
+        "What fills from_queue() runs inside the engine while tasks run, and chooses what is made.",
+        "List the files: by a function, or by a checkpoint.",
     ),
     # Python that runs while the workflow is read
     "parse-process": Entry(

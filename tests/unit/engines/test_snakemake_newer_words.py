@@ -55,6 +55,20 @@ rule choose:
     output: "{name}.out"
     shell: "cat {input} > {output}"
 """,
+    "from_queue": """
+import queue, threading
+waiting, done = queue.Queue(), object()
+def fill():
+    for name in ("a.txt", "b.txt"):
+        waiting.put(name)
+    waiting.put(done)
+threading.Thread(target=fill).start()
+rule all:
+    input: from_queue(waiting, finish_sentinel=done)
+rule one:
+    output: "{name}.txt"
+    shell: "echo {wildcards.name} > {output}"
+""",
     "subpath": """
 rule all:
     input: "deep/x.out"
@@ -122,7 +136,6 @@ REFUSED = {
     "template_engine": ('input: "a"\n    output: "x.txt"\n    template_engine: "jinja2"', "engine-inside"),
     "update": ('output: update("x.txt")', "update"),
     "before_update": ('input: before_update("a.txt")\n    output: "x.txt"', "update"),
-    "from_queue": ('input: from_queue(waiting, finish_sentinel=done)\n    output: "x.txt"', "queue"),
 }
 
 
@@ -133,12 +146,18 @@ def test_a_newer_word_makes_what_bare_snakemake_makes(word: str, room: Room, tmp
     assert beside.made
 
 
+def test_vetters_look_at_what_fills_a_queue(room: Room, tmp_path: Path) -> None:
+    _, found = vetted(room, {"Snakefile": ALIKE["from_queue"]}, tmp_path / "manifest.yaml")
+    (said,) = [one for one in found if one.code == "queue"]
+    assert TABLE["queue"].severity is Severity.LOOK
+    assert "from_queue" in said.about
+
+
 @pytest.mark.parametrize("word", REFUSED)
 def test_a_word_that_needs_content_or_company_is_refused_at_its_line(word: str, room: Room, tmp_path: Path) -> None:
     said, code = REFUSED[word]
     shell = "" if "template_engine" in said else '    shell: "echo > {output}"\n'
-    before = "waiting = done = object()\n" if word == "from_queue" else ""
-    _, found = vetted(room, {"Snakefile": f"{before}rule all:\n    {said}\n{shell}"}, tmp_path / "manifest.yaml")
+    _, found = vetted(room, {"Snakefile": f"rule all:\n    {said}\n{shell}"}, tmp_path / "manifest.yaml")
     refused = [one for one in found if one.code == code]
     assert refused, found
     assert TABLE[code].severity is Severity.ERROR
