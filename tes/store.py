@@ -10,7 +10,7 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from sandbox.fields import WORK
 from strongroom.audit import Entry, Event
-from strongroom.database import Base, Json, UtcTime, index_where, letters, now
+from strongroom.database import Base, Json, UtcTime, letters, now
 from strongroom.states import step
 from tes.tasks import STEPS, TERMINAL, TaskState
 
@@ -83,10 +83,7 @@ class Attempt(Base):
     """One try at a task; what its sandbox reported stands in `report`."""
 
     __tablename__ = "attempts"
-    __table_args__ = (
-        sa.UniqueConstraint("task", "number"),
-        index_where("ended IS NULL", "ix_attempts_live", "id"),
-    )
+    __table_args__ = (sa.UniqueConstraint("task", "number"),)
 
     id: orm.Mapped[str] = orm.mapped_column(sa.String(32), primary_key=True)
     task: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("tasks.id"))
@@ -96,7 +93,7 @@ class Attempt(Base):
     backend: orm.Mapped[str] = orm.mapped_column(sa.String(20))
     spec_sha256: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
     started: orm.Mapped[datetime] = orm.mapped_column(UtcTime)
-    ended: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
+    ended: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime, index=True)
     report: orm.Mapped[dict[str, Any] | None] = orm.mapped_column(Json)
     # Of attempts that outlive the dispatcher: what they were started with, who took them, and what they claimed with.
     launch: orm.Mapped[dict[str, Any] | None] = orm.mapped_column(Json)

@@ -12,7 +12,7 @@ NEW = (
     ("runs", "ix_runs_person_quiet_state", ["person", "quiet", "state"], None),
     ("runs", "ix_runs_project_told", ["project", "told"], "told IS NOT NULL"),
     ("runs", "ix_runs_person_told", ["person", "told"], "told IS NOT NULL"),
-    ("attempts", "ix_attempts_live", ["id"], "ended IS NULL"),
+    ("attempts", "ix_attempts_ended", ["ended"], None),
     ("airlock_runs", "ix_airlock_runs_to_empty", ["run"], "brought_into IS NOT NULL AND emptied IS NULL"),
     ("release_requests", "ix_release_requests_run_state", ["run", "state"], None),
     ("release_request_files", "ix_release_request_files_file", ["file"], None),

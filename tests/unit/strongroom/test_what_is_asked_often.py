@@ -15,6 +15,7 @@ from strongroom.database import migrate, open_database, reading
 from strongroom.identity import Person
 from strongroom.queue import Context
 from strongroom.settings import Settings
+from tes.measures import Meter
 from tes.store import Attempt
 from wes import api
 from wes.store import open_runs
@@ -39,7 +40,10 @@ def swept(sweep: Callable[[Context], Any]) -> Callable[[orm.Session, Context], A
 QUESTIONS: dict[str, Callable[[orm.Session, Context], Any]] = {
     "ix_runs_project_told ix_runs_person_told": lambda s, _: open_runs(s, project="cohort", person=RUTH),
     "ix_runs_person_quiet_state": lambda s, _: api._counts(s, Person(RUTH)),
-    "ix_attempts_live": lambda s, _: s.scalars(sa.select(Attempt).where(Attempt.ended.is_(None))).all(),
+    "ix_attempts_ended": lambda s, _: (
+        s.scalars(sa.select(Attempt).where(Attempt.ended.is_(None))).all(),
+        Meter().read(s),
+    ),
     "ix_airlock_runs_to_empty ix_release_request_files_file": swept(emptying.over),
     "ix_deliveries_state_next": swept(delivery.waiting),
     "ix_deliveries_request_state": lambda s, _: delivery.arrived(s, "r" * 32),

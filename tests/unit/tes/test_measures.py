@@ -1,6 +1,7 @@
 """The operator's metrics are sums: causes, CPU time and peak memory of attempts, and nobody's name (T24)."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -9,7 +10,8 @@ from sqlalchemy import orm
 from airlock import figures
 from strongroom.cli.metrics import text
 from strongroom.database import Base, now, open_database, transaction
-from tes.measures import measures
+from tes import measures
+from tes.measures import Meter
 from tes.store import Attempt
 from tes.tasks import Cause
 
@@ -49,7 +51,7 @@ def test_attempts_are_counted_by_cause_and_summed(session: orm.Session) -> None:
     ]
     session.add_all(attempt(number, report) for number, report in enumerate(reports))
     session.flush()
-    found = measures(session)
+    found = Meter().read(session)
     assert {cause: count for cause, count in found.ended.items() if count} == {
         Cause.EXITED: 2,
         Cause.OUT_OF_MEMORY: 1,
@@ -65,5 +67,24 @@ def test_attempts_are_counted_by_cause_and_summed(session: orm.Session) -> None:
 
 
 def test_nothing_yet_is_zero(session: orm.Session) -> None:
-    found = measures(session)
+    found = Meter().read(session)
     assert (sum(found.ended.values()), found.running, found.cpu_seconds, found.peak_memory_bytes) == (0, 0, 0.0, 0)
+
+
+def test_what_ended_long_ago_is_looked_at_once_and_counted_once(
+    session: orm.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter, moment = Meter(), now()
+    session.add_all(attempt(number, {"cause": "exited", "cpu_seconds": 1.0}) for number in range(3))
+    session.flush()
+    session.execute(sa.update(Attempt).where(Attempt.id == "attempt-0").values(ended=moment - timedelta(hours=1)))
+    assert meter.read(session).cpu_seconds == 3.0
+    session.execute(sa.update(Attempt).where(Attempt.id == "attempt-0").values(report={"cause": "lost"}))
+    assert meter.read(session).ended[Cause.EXITED] == 3, "it was looked at again"
+    for hours in (1, 2, 3):  # the others come of age
+        monkeypatch.setattr(measures, "now", lambda hours=hours: moment + timedelta(hours=hours))
+        found = meter.read(session)
+        assert (found.ended[Cause.EXITED], found.cpu_seconds) == (3, 3.0)
+    session.add(attempt(3, None))
+    session.flush()
+    assert meter.read(session).running == 1
