@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Body, Depends, FastAPI, Header, Query, Request
+from fastapi.responses import Response
 from sqlalchemy import orm
 from sqlalchemy.sql.base import ExecutableOption
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +18,7 @@ from strongroom.bells import Bell, ring
 from strongroom.clients import WhoOrClient
 from strongroom.database import reading, transaction
 from strongroom.errors import NotAllowed, NotFound
-from strongroom.http import Who
+from strongroom.http import Who, told
 from strongroom.identity import Person, ServicePerson
 from tes import federation, followed, submission
 from tes.admission import PARAMETERS, STREAMS
@@ -74,7 +75,7 @@ def service_info(request: Request) -> dict[str, Any]:
     }
 
 
-@router.post("/tasks")
+@router.post("/tasks", response_model=CreatedTask)
 def create_task(
     request: Request,
     who: Creator,
@@ -82,13 +83,13 @@ def create_task(
     idempotency_key: Annotated[str, Header()] = "",
     strongroom_run: Annotated[str, Header()] = "",
     strongroom_coarse: Annotated[str, Header()] = "yes",
-) -> CreatedTask:
+) -> Response:
     """Create a task (POST /tasks); the same Idempotency-Key and body give the same task."""
     state = request.app.state
     if isinstance(who, Person) and who.client is not None:
         made_for_client: str = state.federation.create(who, task, key=idempotency_key)
         ring(state.settings.sockets / "dispatcher.bell")
-        return CreatedTask(id=made_for_client)
+        return told(CreatedTask(id=made_for_client))
     with transaction(state.engine) as session:
         made = submission.create(
             session,
@@ -101,10 +102,10 @@ def create_task(
         )
         identifier = made.id
     ring(state.settings.sockets / "dispatcher.bell")
-    return CreatedTask(id=identifier)
+    return told(CreatedTask(id=identifier))
 
 
-@router.get("/tasks")
+@router.get("/tasks", response_model=dict[str, Any])
 def list_tasks(
     request: Request,
     who: WhoOrClient,
@@ -115,7 +116,7 @@ def list_tasks(
     state: TaskState | None = None,
     tag_key: Annotated[list[Text], Query()] = [],  # noqa: B006 - a query's default, never changed
     tag_value: Annotated[list[Text], Query()] = [],  # noqa: B006
-) -> dict[str, Any]:
+) -> Response:
     """List tasks, newest first, or by name below a prefix (GET /tasks); a person sees the tasks of own runs only."""
     person, client = (who.id, who.client) if isinstance(who, Person) else (None, None)
     wanted = Wanted(person, name_prefix, state, zipped(tag_key, tag_value), own_tags=client is not None)
@@ -125,15 +126,15 @@ def list_tasks(
         tasks = _shown(request, session, rows[:page_size], view=view, who=who)
     more = len(rows) > page_size
     token = paging.token(rows[-2].id, caller=who.id, listing=wanted.listing()) if more else ""
-    return {"tasks": tasks, "next_page_token": token}
+    return told({"tasks": tasks, "next_page_token": token})
 
 
-@router.get("/tasks/{task_id}")
-def get_task(request: Request, who: WhoOrClient, task_id: str, view: View = "MINIMAL") -> dict[str, Any]:
+@router.get("/tasks/{task_id}", response_model=dict[str, Any])
+def get_task(request: Request, who: WhoOrClient, task_id: str, view: View = "MINIMAL") -> Response:
     """Return one task (GET /tasks/{id}); another person's task is as unknown as one that never was."""
     with reading(request.app.state.engine) as session:
         (task,) = _shown(request, session, [_own(session, task_id, who, *_columns(view))], view=view, who=who)
-    return task
+    return told(task)
 
 
 @router.post("/tasks/{task_id}:cancel")

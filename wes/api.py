@@ -19,7 +19,7 @@ from strongroom.audit import Entry, Event
 from strongroom.bells import ring
 from strongroom.database import reading, transaction
 from strongroom.errors import BadRequest, NotAllowed, NotFound
-from strongroom.http import SignedIn, signed_in, whoever
+from strongroom.http import SignedIn, signed_in, told, whoever
 from strongroom.identity import Person
 from wes import events, forms, printed, resumption, submission, views
 from wes.engines import ENGINES, open_engine
@@ -131,22 +131,22 @@ def list_runs(
     return JSONResponse({"runs": [views.line(row) for row in rows[:page_size]], "next_page_token": token})
 
 
-@router.get("/runs/{run_id}", response_model_exclude_none=True)
-def get_run(request: Request, person: SignedIn, run_id: str) -> RunLog:
+@router.get("/runs/{run_id}", response_model=RunLog)
+def get_run(request: Request, person: SignedIn, run_id: str) -> Response:
     """Return one run (GET /runs/{run_id})."""
     with reading(request.app.state.engine) as session:
         run = own(session, run_id, person)
         files = files_of(session, run.id) if run.state == RunState.COMPLETE.value and not run.coarse else {}
         done = views.done(session, run)
-    return views.whole(run, files, done=done, base=request.app.state.settings.base_url)
+    return told(views.whole(run, files, done=done, base=request.app.state.settings.base_url))
 
 
-@router.get("/runs/{run_id}/status")
-def get_run_status(request: Request, person: SignedIn, run_id: str) -> RunStatus:
+@router.get("/runs/{run_id}/status", response_model=RunStatus)
+def get_run_status(request: Request, person: SignedIn, run_id: str) -> Response:
     """Return a run's state (GET /runs/{run_id}/status)."""
     with reading(request.app.state.engine) as session:
         run = own(session, run_id, person)
-    return RunStatus(run_id=run.id, state=views.state_of(run))
+    return told(RunStatus(run_id=run.id, state=views.state_of(run)))
 
 
 @router.get("/runs/{run_id}/events", responses=STREAM, response_class=StreamingResponse)
@@ -165,18 +165,18 @@ async def get_run_events(
     if found.ended and found.id == last_event_id:
         return Response(status_code=204)  # the one answer after which an EventSource does not come back
     events.check_seat(person.id, most=state.settings.wes.watchers)
-    told = events.stream(state.engine, run_id, person=person.id, last=last_event_id)
-    return StreamingResponse(told, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    stream = events.stream(state.engine, run_id, person=person.id, last=last_event_id)
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-@router.get("/runs/{run_id}/tasks", response_model_exclude_none=True)
+@router.get("/runs/{run_id}/tasks", response_model=TaskList)
 def list_run_tasks(
     request: Request,
     person: SignedIn,
     run_id: str,
     page_size: Annotated[int, Query(ge=1, le=MOST_TASKS)] = 500,
     page_token: str = "",
-) -> TaskList:
+) -> Response:
     """List the tasks of a run, oldest first (GET /runs/{run_id}/tasks)."""
     listing = {"of": "tasks", "run": run_id}
     with reading(request.app.state.engine) as session:
@@ -191,18 +191,19 @@ def list_run_tasks(
     more = len(rows) > page_size
     token = paging.token(rows[page_size - 1].task, caller=person.id, listing=listing) if more else ""
     base = request.app.state.settings.base_url
-    return TaskList(task_logs=[views.task(run, row, base=base) for row in rows[:page_size]], next_page_token=token)
+    logs = [views.task(run, row, base=base) for row in rows[:page_size]]
+    return told(TaskList(task_logs=logs, next_page_token=token))
 
 
-@router.get("/runs/{run_id}/tasks/{task_id}", response_model_exclude_none=True)
-def get_run_task(request: Request, person: SignedIn, run_id: str, task_id: str) -> TaskLog:
+@router.get("/runs/{run_id}/tasks/{task_id}", response_model=TaskLog)
+def get_run_task(request: Request, person: SignedIn, run_id: str, task_id: str) -> Response:
     """Return one task of a run (GET /runs/{run_id}/tasks/{task_id})."""
     with reading(request.app.state.engine) as session:
         run = own(session, run_id, person)
         row = _task_of(session, run, task_id)
     if row is None:
         raise NotFound("There is no such task in this run.")
-    return views.task(run, row, base=request.app.state.settings.base_url)
+    return told(views.task(run, row, base=request.app.state.settings.base_url))
 
 
 @router.get("/runs/{run_id}/logs/{stream}", responses=LOG, response_class=Response)
