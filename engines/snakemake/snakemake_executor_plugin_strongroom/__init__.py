@@ -113,7 +113,7 @@ class Executor(RealExecutor):
             for external, job in [(self._send(job), job) for job in jobs]:
                 self._watch.follow(external, Part(chain, job))
         except WorkflowError as error:
-            self.report_job_error(chain.info, msg=f"{error} ")
+            self._failed(chain.info, f"{error} ")
             return
         if not jobs and chain.is_done():
             self.report_job_success(chain.info)
@@ -122,11 +122,16 @@ class Executor(RealExecutor):
         info = followed.chain.info if isinstance(followed, Part) else followed
         if state != "COMPLETE":
             if not isinstance(followed, Part) or followed.chain.fail():
-                self.report_job_error(info, msg=f"The task ended as {state}, exit code {exit_code}. ")
+                self._failed(info, f"The task ended as {state}, exit code {exit_code}. ")
         elif not isinstance(followed, Part):
             self.report_job_success(info)
         elif followed.chain.ended(followed.job):
             self._advance(followed.chain)
+
+    def _failed(self, info: SubmittedJobInfo, msg: str) -> None:
+        if info.job.is_group():  # what Snakemake says of one leaves the reason out
+            self.logger.error(f"Group {info.job.groupid}: {msg}")
+        self.report_job_error(info, msg=msg)
 
     def _lost(self, error: Exception) -> None:
         self.workflow.scheduler.executor_error_callback(error)

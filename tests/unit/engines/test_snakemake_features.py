@@ -79,6 +79,7 @@ rule second:
     )
     assert outcome.code == 0, outcome.text
     assert [body["name"] for body in room.gateway.bodies] == ["first", "first", "second"]
+    assert "The task ended as EXECUTOR_ERROR, exit code 1." in outcome.text
 
 
 def test_a_benchmark_is_measured_in_the_task(room: Room) -> None:
