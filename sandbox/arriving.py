@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 
 from sandbox.body import CHANGED, Body, BodyError
-from sandbox.crypt4gh import BATCH, Crypt4GHError, buffers, padded_length_of
+from sandbox.crypt4gh import Crypt4GHError, buffers, padded_length_of
 
 
 class Arriving:
@@ -18,7 +18,7 @@ class Arriving:
         self._body = body
         self._write = write
         self._seen = hashlib.sha256()
-        self._buffer, self._target = buffers(min(BATCH, max(1, body.reader.segments)))
+        self._buffer, self._target = buffers(body.reader.segments)
         self._filled = 0
         self._came = 0
 

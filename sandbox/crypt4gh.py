@@ -248,7 +248,8 @@ def seal_stream(source: ReadsInto, write: Callable[[memoryview], object], recipi
 
 
 def buffers(segments: int) -> tuple[memoryview, memoryview]:
-    """Return room for this many segments: of a body, and of what is in it."""
+    """Return room for so many segments, one at least and a batch at most: of a body, and of what is in it."""
+    segments = min(BATCH, max(1, segments))
     return memoryview(bytearray(segments * CIPHER_SEGMENT)), memoryview(bytearray(segments * SEGMENT))
 
 

@@ -66,7 +66,7 @@ class Bodies:
         if number in self._far:
             return self._read_far(number, write)
         body, seen = self.bodies[number], hashlib.sha256()
-        scratch, target = buffers(min(BATCH, max(1, body.reader.segments)))
+        scratch, target = buffers(body.reader.segments)
         try:
             file = _File(self._checked_open(number))
             for first in range(0, body.reader.segments, BATCH):

@@ -50,10 +50,10 @@ def signers(envelope: Envelope, kind: str, trusted: Mapping[str, Ed25519PublicKe
     if envelope.get("payloadType") != kind:
         raise BadEnvelope("This statement is of another kind than the one asked for.")
     message = pre_authentication(kind, _payload(envelope))
+    is_good = _is_good if len(message) <= _REMEMBERED else _is_good.__wrapped__
     good = set()
     for name, signature in _signatures(envelope):
         public = trusted.get(name)
-        is_good = _is_good if len(message) <= _REMEMBERED else _is_good.__wrapped__
         if public is not None and is_good(public.public_bytes_raw(), signature, message):
             good.add(key_id(public))
     return frozenset(good)

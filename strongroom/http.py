@@ -73,11 +73,9 @@ def new_app(title: str, settings: Settings, *, engine: sa.Engine, issuers: Seque
     return app
 
 
-def told(found: BaseModel | Mapping[str, Any]) -> Response:
+def told(found: BaseModel) -> Response:
     """Return what we made as JSON, without what is not there; FastAPI would check it again, in another thread."""
-    if isinstance(found, BaseModel):
-        return Response(found.model_dump_json(exclude_none=True), media_type="application/json")
-    return JSONResponse(found)
+    return Response(found.model_dump_json(exclude_none=True), media_type="application/json")
 
 
 def _of(request: Request, status: int, sentence: str, **how: Any) -> JSONResponse:

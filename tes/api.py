@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Body, Depends, FastAPI, Header, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy import orm
 from sqlalchemy.sql.base import ExecutableOption
 from starlette.concurrency import run_in_threadpool
@@ -126,7 +126,7 @@ def list_tasks(
         tasks = _shown(request, session, rows[:page_size], view=view, who=who)
     more = len(rows) > page_size
     token = paging.token(rows[-2].id, caller=who.id, listing=wanted.listing()) if more else ""
-    return told({"tasks": tasks, "next_page_token": token})
+    return JSONResponse({"tasks": tasks, "next_page_token": token})
 
 
 @router.get("/tasks/{task_id}", response_model=dict[str, Any])
@@ -134,7 +134,7 @@ def get_task(request: Request, who: WhoOrClient, task_id: str, view: View = "MIN
     """Return one task (GET /tasks/{id}); another person's task is as unknown as one that never was."""
     with reading(request.app.state.engine) as session:
         (task,) = _shown(request, session, [_own(session, task_id, who, *_columns(view))], view=view, who=who)
-    return told(task)
+    return JSONResponse(task)
 
 
 @router.post("/tasks/{task_id}:cancel")

@@ -48,7 +48,7 @@ class Meter:
     def read(self, session: orm.Session) -> Measures:
         """Return the sums as they stand."""
         with self._lock:
-            settled = now() - SETTLED
+            settled = max(self._until, now() - SETTLED)  # a clock that is set back counts nothing twice
             self._long_ago += _ended(session, Attempt.ended > self._until, Attempt.ended <= settled)
             self._until = settled
             lately = _ended(session, Attempt.ended > settled)

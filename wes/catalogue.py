@@ -28,11 +28,11 @@ from wes.records import (
     store_content,
     write_envelope,
 )
-from wes.signing import Vetters, check_others_signed, sign, trusted_vetters, vetter_names
+from wes.signing import Vetters, check_others_signed, sign
 from wes.vetting import STATEMENT, NotVetted, Statement, check_signed, statement_of
 
 __all__ = ["MANIFEST", "Listed", "Vetted", "VettedProfile", "last_vetted", "listed", "load", "load_for_a_run"]
-__all__ += ["load_profile", "profiles", "sign", "stored", "trusted_vetters", "vet", "vetter_names"]
+__all__ += ["load_profile", "profiles", "sign", "stored", "vet"]
 # The same text says the same, and reading YAML and a schema costs more than all that a submission is asked besides.
 _parsed = functools.lru_cache(maxsize=64)(parse_manifest)
 
@@ -186,8 +186,7 @@ def signed_by(settings: Settings, name: str, version: str) -> tuple[str, ...]:
     envelope = read_envelope(record_of(settings, name, version))
     if envelope is None:
         return ()
-    names = {key: vetter for vetter, key in vetter_names(settings).items()}
-    return tuple(sorted(names.get(key, key) for key in dsse.signers(envelope, STATEMENT, trusted_vetters(settings))))
+    return Vetters.of(settings).who_signed(envelope)
 
 
 def free_commands(settings: Settings, statement: Statement) -> list[str]:
@@ -252,16 +251,16 @@ def glimpses_of(settings: Settings, statement: Statement) -> list[str]:
 
 def listed(settings: Settings) -> Iterator[Listed]:
     """Yield every version in the catalogue, by name and version."""
-    trusted = trusted_vetters(settings)
-    names = {key: name for name, key in vetter_names(settings).items()}
+    vetters = Vetters.of(settings)
     for file in sorted((settings.home / "catalogue").glob("records/*/*/envelope.json")):
         name, version = file.parent.parent.name, file.parent.name
         envelope = json.loads(file.read_text())
         facts = dsse.facts_in(envelope)
-        signed = sorted(names.get(k, k) for k in dsse.signers(envelope, STATEMENT, trusted))
         title = _title(settings, name, version)
         revoked = is_revoked(settings, name, version)
-        yield Listed(name, version, title or "", facts["digest"], tuple(signed), title is not None, revoked)
+        yield Listed(
+            name, version, title or "", facts["digest"], vetters.who_signed(envelope), title is not None, revoked
+        )
 
 
 def _title(settings: Settings, name: str, version: str) -> str | None:

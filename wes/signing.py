@@ -75,6 +75,17 @@ class Vetters:
             if any(is_author(author, name, one) for one in self.joined.identities_of(self._person(name)))
         )
 
+    def others_who_signed(self, envelope: dsse.Envelope, author: str) -> frozenset[str]:
+        """Return the vetters who signed and are not the author (T23)."""
+        authors = self.authors(author)
+        others = {id_: key for id_, key in self.trusted.items() if id_ not in authors}
+        return signing(dsse.signers(envelope, STATEMENT, others), self.owners)
+
+    def who_signed(self, envelope: dsse.Envelope) -> tuple[str, ...]:
+        """Return the names of those whose keys count and signed, for display."""
+        names = {key: name for name, key in self.names.items()}
+        return tuple(sorted(names.get(key, key) for key in dsse.signers(envelope, STATEMENT, self.trusted)))
+
     def _person(self, name: str) -> str:
         said = self.said.get(name)
         return said.person if said is not None else ""
@@ -91,16 +102,15 @@ def sign(settings: Settings, name: str, version: str, key: Ed25519PrivateKey) ->
         raise NotVetted(detail="content that is not what was vetted")
     vetters = Vetters.of(settings)
     mine = _check_vetter(vetters, key)
-    authors = vetters.authors(described(content_of(settings, facts["digest"])).author)
-    if mine in authors:
+    author = described(content_of(settings, facts["digest"])).author
+    if mine in vetters.authors(author):
         raise NotAllowed("Nobody vets what they wrote: the manifest names you as its author, so two others sign.")
     if is_revoked(settings, name, version):
         raise Conflict("This version is revoked and never comes back; raise the version.")
-    trusted = {id_: key for id_, key in vetters.trusted.items() if id_ not in authors}
     kept = [s for s in envelope["signatures"] if s["keyid"] != mine]
     envelope["signatures"] = kept + dsse.sign(STATEMENT, facts, key)["signatures"]
     write_envelope(record / ENVELOPE, envelope)
-    return len(signing(dsse.signers(envelope, STATEMENT, trusted), vetters.owners))
+    return len(vetters.others_who_signed(envelope, author))
 
 
 def revoke(settings: Settings, name: str, version: str, reason: Revoked, key: Ed25519PrivateKey) -> None:
@@ -128,20 +138,8 @@ def _check_vetter(vetters: Vetters, key: Ed25519PrivateKey) -> str:
 
 def check_others_signed(vetters: Vetters, envelope: dsse.Envelope, author: str, *, signatures: int) -> None:
     """Raise unless enough vetters signed who are not the author (T23)."""
-    authors = vetters.authors(author)
-    others = {id_: key for id_, key in vetters.trusted.items() if id_ not in authors}
-    if len(signing(dsse.signers(envelope, STATEMENT, others), vetters.owners)) < signatures:
+    if len(vetters.others_who_signed(envelope, author)) < signatures:
         raise NotVetted(detail="an author's signature does not count")
-
-
-def trusted_vetters(settings: Settings) -> dict[str, Ed25519PublicKey]:
-    """Return the public keys that count now by key id."""
-    return Vetters.of(settings).trusted
-
-
-def vetter_names(settings: Settings) -> dict[str, str]:
-    """Return the key id of each vetter by name."""
-    return Vetters.of(settings).names
 
 
 def _keys_in(folder: Path) -> Iterator[tuple[str, Ed25519PublicKey]]:

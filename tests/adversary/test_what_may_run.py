@@ -16,6 +16,7 @@ from site_of_tests import Site
 from strongroom import dsse
 from strongroom.cli.run import WES
 from wes import catalogue
+from wes.signing import Vetters
 from wes.vetting import STATEMENT
 
 VETTED_ONLY = "Only vetted workflows may run here, named NAME/VERSION; `strongroom workflow list` shows them."
@@ -170,7 +171,7 @@ def by_a_stranger(envelope: dsse.Envelope) -> None:
 def test_t23_two_signatures_are_two_trusted_vetters(site: Site, tmp_path: Path) -> None:
     url = site.stage.vet(workflow(tmp_path / "w", "forged", ONE_RULE, parameters=PARAMETERS), "vera")
     file = record(site, url) / "envelope.json"
-    viktor = catalogue.vetter_names(site.stage.settings)["viktor"]
+    viktor = Vetters.of(site.stage.settings).names["viktor"]
     forgeries: list[Callable[[dsse.Envelope], None]] = [
         doubled,
         by_a_stranger,

@@ -88,3 +88,12 @@ def test_what_ended_long_ago_is_looked_at_once_and_counted_once(
     session.add(attempt(3, None))
     session.flush()
     assert meter.read(session).running == 1
+
+
+def test_a_clock_that_is_set_back_counts_nothing_twice(session: orm.Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    meter, moment = Meter(), now()
+    session.add_all(attempt(number, {"cause": "exited", "cpu_seconds": 1.0}) for number in range(3))
+    session.flush()
+    for hours in (1, 0, 1):
+        monkeypatch.setattr(measures, "now", lambda hours=hours: moment + timedelta(hours=hours))
+        assert meter.read(session).cpu_seconds == 3.0

@@ -18,7 +18,7 @@ from strongroom.vetters import VetterKey, Vetting, counts
 from wes import catalogue, signing
 from wes.differences import Version, differences
 from wes.records import read_envelope, record_of
-from wes.signing import Revoked
+from wes.signing import Revoked, Vetters
 from wes.vetting import NotVetted, is_author
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -99,7 +99,7 @@ def test_t23_a_key_that_does_not_count_vets_nothing(home: Path, tmp_path: Path) 
     # Under a second name it is the same key.
     twin = home / "trust" / "vetters" / "other.pem"
     twin.write_bytes((home / "trust" / "vetters" / "viktor.pem").read_bytes())
-    assert key_id(KEYS["viktor"].public_key()) not in catalogue.trusted_vetters(revoked)
+    assert key_id(KEYS["viktor"].public_key()) not in Vetters.of(revoked).trusted
 
 
 def test_t28_two_keys_of_one_human_vet_nothing(home: Path, tmp_path: Path) -> None:
