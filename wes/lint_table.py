@@ -236,7 +236,9 @@ TABLE: Final[dict[str, Entry]] = {
     "container-options": Entry(
         L, "Options of a container's runtime would change walls; they are passed over.", "Leave it out."
     ),
-    "input-unfit": Entry(E, "Inputs env and stdin are refused.", "Take a val or a path, and use it in script:."),
+    "input-unfit": Entry(
+        E, "Shells, loaders or interpreters obey a variable of this name.", "Give the input env another name."
+    ),
     "output-to-engine": Entry(
         E, "Outputs stdout, env and eval would show data to the engine.", "Write a file and declare path."
     ),

@@ -65,12 +65,16 @@ def draft_templates(process: Process, said: nextflow_options.Said) -> list[str] 
 
     `said` is what holds for it under one of its names.
     """
+    variables = process.variables()
+    if any(map(nextflow_commands.is_obeyed, variables)):
+        return None
+    beside = nextflow_commands.beside(variables, reads_stdin=process.reads_stdin())
     templates: dict[str, None] = {}
     for script in process.scripts:
         forms = list(islice(_forms(script, process, said), MOST_TEMPLATES + 1))
         if script.kind != "text" or not forms or len(forms) > MOST_TEMPLATES:
             return None
-        templates |= dict.fromkeys(forms)
+        templates |= dict.fromkeys(beside + form for form in forms)
     try:
         nextflow_commands.parse_commands({"X": list(templates)}, [])
     except BadRequest:

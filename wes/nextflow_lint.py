@@ -14,13 +14,13 @@ from wes import (
 from wes.draft_manifest import OURS
 from wes.lint import Finding
 from wes.manifest import Manifest
+from wes.nextflow_commands import is_obeyed
 from wes.nextflow_content import REMOTE
 from wes.nextflow_outline import Include, NextflowOutline, Noted, Process, Said
 from wes.nextflow_settings import DIRECTIVES, RESOURCES
 from wes.sheets import READS
 
 OUTPUTS = frozenset({"stdout", "env", "eval"})
-INPUTS = frozenset({"stdin", "env"})
 HOOKS = re.compile(r"workflow\.(onComplete|onError)|sendMail")
 STARTS = re.compile(
     r".*\.execute|.*Runtime\.getRuntime.*|new (?:java\.lang\.)?ProcessBuilder|.*\.exec|.*ProcessBuilder\..*",
@@ -138,8 +138,8 @@ def _process(process: Process) -> Iterator[Finding]:
         if one.name in RESOURCES and one.value is not None and one.value.kind == "closure":
             yield found("resources-computed", one.line, one.name)
     for one in process.takes():
-        if one.name in INPUTS:
-            yield found("input-unfit", one.line, one.name)
+        if one.name == "env" and is_obeyed(one.word or ""):
+            yield found("input-unfit", one.line, f"env {one.word}")
     for one in process.makes():
         if one.name in OUTPUTS:
             yield found("output-to-engine", one.line, one.name)

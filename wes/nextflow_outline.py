@@ -54,6 +54,11 @@ class Said(_Part):
         """Its first argument."""
         return self.values[0] if self.values else None
 
+    @property
+    def word(self) -> str | None:
+        """What its first argument says, in quotes or bare."""
+        return None if self.value is None else self.value.literal or self.value.text
+
 
 class Hole(_Part):
     """A place in a script that Nextflow fills: its source, and the names and parameters that it stands on."""
@@ -115,6 +120,14 @@ class Process(_Part):
     def takes(self) -> list[Said]:
         """Return the inputs, those of tuples one by one."""
         return _flat(self.inputs)
+
+    def variables(self) -> list[str]:
+        """Return the names of the variables that it takes as inputs."""
+        return [one.word or "" for one in self.takes() if one.name == "env"]
+
+    def reads_stdin(self) -> bool:
+        """Say whether one of its inputs is its standard input."""
+        return any(one.name == "stdin" for one in self.takes())
 
     def makes(self) -> list[Said]:
         """Return the outputs, those of tuples one by one."""

@@ -10,21 +10,23 @@ from typing import Any
 from sandbox.patterns import has_wildcards
 from strongroom.canonical import digest
 from strongroom.errors import BadRequest, NotAllowed
+from wes.nextflow_commands import Command, is_obeyed
 from wes.rules import MOST_CONTENT, WORK, WORKFLOW, Held, Job, checked_list, only, relative, resources_of, rule_of
 
 TASKS = "work/"  # where the engine makes a folder for each task, below /run/work
 FIELDS = frozenset({"name", "tags", "resources", "executors", "inputs", "outputs"})
-EXECUTOR_FIELDS = frozenset({"image", "script", "workdir"})
+EXECUTOR_FIELDS = frozenset({"image", "script", "workdir", "env", "stdin"})
 INPUT_FIELDS = frozenset({"path", "name"})
 DEEPEST = 4  # folders below a declared output that are looked into, and what `**` stands for
 MOST_PATTERNS = 500
+MOST_VARIABLES, MOST_VALUE = 50, 100_000
 _FOLDER = re.compile(r"work/[0-9a-f]{2}/[0-9a-f]{30}")
 _STAGED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=,-]*(/[A-Za-z0-9_][A-Za-z0-9._+=,-]*)*")
 _PATTERN = re.compile(r"[A-Za-z0-9_*?\[{][A-Za-z0-9._+=,*?!\[\]{}/-]*")
 _INTERPRETER = re.compile(r"#!((?:/[A-Za-z0-9._-]+)+(?: [A-Za-z0-9._-]+)*)")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
-CheckCommand = Callable[[str, str], bool]
+CheckCommand = Callable[[str, Command], bool]
 
 
 def job_of(
@@ -37,12 +39,13 @@ def job_of(
 ) -> Job:
     """Return the job that `asked` describes; raise `BadRequest` or `NotAllowed` with the field named.
 
-    The engine sends the script alone. What stages inputs and starts it is written here, so that nothing else runs.
+    The engine sends the script, and words beside it. What stages inputs and starts it is written here, so that
+    nothing else runs.
     """
     only(asked, FIELDS, "a job")
     rule = rule_of(asked)
-    image, script, folder = _executor(asked.get("executors"), images)
-    free = not is_bound(rule, script)
+    image, command, folder = _executor(asked.get("executors"), images)
+    free = not is_bound(rule, command)
     staged = _staged(checked_list(asked, "inputs"), files)
     patterns = [_pattern(one) for one in checked_list(asked, "outputs")]
     made = _whole(patterns)
@@ -60,9 +63,10 @@ def job_of(
         "inputs": [
             {
                 "path": f"{WORK}{folder}/.command.run",
-                "content": wrapper(script, f"{WORK}{folder}", staged, kept, made),
+                "content": wrapper(command, f"{WORK}{folder}", staged, kept, made),
             },
-            {"path": f"{WORK}{folder}/.command.sh", "content": script},
+            {"path": f"{WORK}{folder}/.command.sh", "content": command.script},
+            *([] if command.stdin is None else [{"path": f"{WORK}{folder}/.command.in", "content": command.stdin}]),
             *_inputs(staged, files),
         ],
         "outputs": _outputs(made, folder, run),
@@ -78,7 +82,9 @@ def job_of(
     )
 
 
-def wrapper(script: str, folder: str, staged: Mapping[str, str], kept: Set[str], made: Sequence[str] = ()) -> str:
+def wrapper(
+    command: Command, folder: str, staged: Mapping[str, str], kept: Set[str], made: Sequence[str] = ()
+) -> str:
     """Return the text that puts links to the inputs beside a script, runs it, and takes the links away again.
 
     What is `kept` is put there as a copy, and stays. A link that the script made under one of the patterns `made`
@@ -90,7 +96,10 @@ def wrapper(script: str, folder: str, staged: Mapping[str, str], kept: Set[str],
             lines.append(f"mkdir -p -- {shlex.quote(posixpath.dirname(name))}")
         how = "cp -RL" if name in kept else "ln -s"
         lines.append(f"{how} -- {shlex.quote(path)} {shlex.quote(name)}")
-    lines += ["set +e", f"{_interpreter(script)} {folder}/.command.sh", "code=$?"]
+    # Nextflow's own wrapper would run what stands in a value's $(…).
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in command.env.items()]
+    reads = "" if command.stdin is None else f" < {folder}/.command.in"
+    lines += ["set +e", f"{_interpreter(command.script)} {folder}/.command.sh{reads}", "code=$?"]
     lines += _followed(made, staged)
     # What is still a link was staged, and is no output of this task.
     lines += [f"[ ! -L {shlex.quote(name)} ] || rm -f -- {shlex.quote(name)}" for name in staged]
@@ -114,7 +123,7 @@ def _interpreter(script: str) -> str:
     return found[1]
 
 
-def _executor(asked: Any, images: Mapping[str, str]) -> tuple[str, str, str]:
+def _executor(asked: Any, images: Mapping[str, str]) -> tuple[str, Command, str]:
     if not isinstance(asked, list) or len(asked) != 1 or not isinstance(asked[0], dict):
         raise BadRequest("executors: exactly one.")
     executor = asked[0]
@@ -128,7 +137,18 @@ def _executor(asked: Any, images: Mapping[str, str]) -> tuple[str, str, str]:
     folder = relative(executor.get("workdir"), "executors[0].workdir")
     if not _FOLDER.fullmatch(folder):
         raise NotAllowed("executors[0].workdir: tasks run in folders of their own below /run/work/work.")
-    return image, script, folder
+    env = executor.get("env", {})
+    if not isinstance(env, dict) or len(env) > MOST_VARIABLES or not all(map(_is_value, env.values())):
+        raise BadRequest("executors[0].env: a few texts by their names.")
+    if refused := [name for name in env if is_obeyed(name)]:
+        raise NotAllowed(f"executors[0].env: programs obey {refused[0][:80]}; give the input another name.")
+    if "stdin" in executor and not _is_value(executor["stdin"]):
+        raise BadRequest("executors[0].stdin: text of 100,000 letters at most.")
+    return image, Command(script, env, executor.get("stdin")), folder
+
+
+def _is_value(given: Any) -> bool:
+    return isinstance(given, str) and "\0" not in given and len(given) <= MOST_VALUE
 
 
 def _staged(asked: list[Any], files: Mapping[str, Held]) -> dict[str, str]:

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from wes import nextflow_content, nextflow_drafts, nextflow_options
 from wes.lint import Finding
 from wes.manifest import Manifest
-from wes.nextflow_commands import SHEBANG, Commands, Template, parse_commands
+from wes.nextflow_commands import Commands, Template, filled, parse_commands
 from wes.nextflow_outline import Hole, NextflowOutline, Process, Script
 from wes.parameters import texts as parameter_texts
 
 _RUNNERS = re.compile(
     r"(?:^|[\s;|&(])(?:bash|sh|python3?|perl|Rscript|source|\.|awk -f|sed -f)\s+\$\{([A-Za-z_][A-Za-z0-9_]*)"
 )
-_HOLE = re.compile(r"@\{[a-z][a-z0-9_]*(\*?)\}")
 _FILLING = "x"
 
 
@@ -85,7 +84,7 @@ def _against(process: Process, name: str, commands: Commands, options: nextflow_
         return  # `script-computed` says that people compare it
     own = parse_commands({name: drafted}, []).templates[name]
     for text, template in zip(drafted, own, strict=True):
-        fitting = [one for one in said if one.fits(_rendered(text))]
+        fitting = [one for one in said if one.fits(filled(text, _FILLING))]
         if not fitting:
             yield Finding("process-differs", *place)
         elif min(_holes(one) for one in fitting) > _holes(template) or not any(
@@ -94,14 +93,9 @@ def _against(process: Process, name: str, commands: Commands, options: nextflow_
             yield Finding("hole-wider", *place)
 
 
-def _rendered(text: str) -> str:
-    script = _HOLE.sub(_FILLING, text).strip()
-    return script if script.startswith("#!") else SHEBANG + script
-
-
 def _literal(template: Template) -> int:
-    return sum(len(one) for one in template.literals)
+    return sum(len(one) for text in template.texts() for one in text.literals)
 
 
 def _holes(template: Template) -> int:
-    return len(template.many)
+    return sum(len(text.many) for text in template.texts())

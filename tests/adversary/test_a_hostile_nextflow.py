@@ -87,7 +87,9 @@ found.answers = [
     'another image': asked(executor([image: 'debian'])),
     'an image by digest': asked(executor([image: 'sha256:' + 'b' * 64])),
     'a command': asked(executor([command: ['id']])),
-    'a variable': asked(executor([env: [LD_PRELOAD: 'x']])),
+    'a variable that is obeyed': asked(executor([env: [LD_PRELOAD: 'x']])),
+    'a variable that nobody signed': asked(executor([env: [MINE: 'x']])),
+    'words to read': asked(executor([stdin: 'id'])),
     'the folder of inputs': asked(executor([workdir: '/run/work/inputs'])),
     'a file of the host': asked([inputs: [[path: '/etc/shadow', name: 'x']]]),
     'a file of nobody': asked([inputs: [[path: '/run/work/secret', name: 'x']]]),
@@ -138,7 +140,7 @@ def test_t19_an_engines_variables_are_ours_alone(hostile: tuple[Ended, dict[str,
 
 def test_t18_a_hostile_engine_asks_in_vain_for_a_command_of_its_own(hostile: tuple[Ended, dict[str, Any]]) -> None:
     ended, found = hostile
-    assert len(found["answers"]) == 17
+    assert len(found["answers"]) == 19
     assert {name: code for name, code in found["answers"].items() if code not in (400, 403)} == {}
     assert len(ended.jobs) == 1  # the honest one
     assert ended.below("results") == {"results/copy.txt": b"of one person\n"}
@@ -196,8 +198,6 @@ def test_t19_nothing_comes_from_elsewhere(tmp_path: Path, files: dict[str, str],
         (("    path 'copy.txt'", "    env 'HOME'"), "Output env would show data to the engine"),
         (("    path 'copy.txt'", "    eval('id')"), "Output eval would show data to the engine"),
         (("    path 'copy.txt'", "    tuple val(1), stdout"), "Output stdout would show data to the engine"),
-        (("    path x", "    env 'X'"), "Input env: take a val"),
-        (("    path x", "    stdin"), "Input stdin: take a path"),
         (("container 'genomics'", "container 'genomics'\n    storeDir '/run/work/kept'"), "storeDir keeps files"),
         (("container 'genomics'", "container 'genomics'\n    beforeScript 'id'"), "beforeScript: put it"),
         (("container 'genomics'", "container 'genomics'\n    afterScript 'id'"), "afterScript: put it"),
@@ -219,6 +219,27 @@ def test_what_cannot_run_blind_is_refused_with_a_cure(tmp_path: Path, change: tu
     assert ended.code != 0
     assert sentence in ended.log
     assert not ended.below("results")
+
+
+@pytest.mark.parametrize("free", [True, False])
+@pytest.mark.parametrize(
+    ("taken", "sentence"),
+    [
+        ("env 'LD_PRELOAD'", "programs obey LD_PRELOAD"),
+        ("env 'PATH'", "programs obey PATH"),
+        ("env 'MINE'", "its script is not what the vetters signed"),
+        ("stdin", "its script is not what the vetters signed"),
+    ],
+)
+def test_t18_a_task_is_told_no_words_that_nobody_signed(
+    tmp_path: Path, taken: str, sentence: str, free: bool
+) -> None:
+    main = (COPY % "").replace("path x", f"path x\n    {taken}").replace(f"COPY({GIVEN})", f"COPY({GIVEN}, 'x')")
+    said: dict[str, Any] = {"processes": {}, "free_commands": ["COPY"]} if free else {}
+    ended = ran(tmp_path, main, **said)
+    may = free and "obey" not in sentence
+    assert (ended.code == 0) is may, ended.log
+    assert may or sentence in ended.log
 
 
 @pytest.mark.parametrize(("images", "sentence"), [(["genomics"], ""), (["genomics", "other"], "names no image")])

@@ -76,7 +76,11 @@ CASES = [
         process("P", outputs="tuple val('a'), stdout"),
         process("Q", outputs="tuple val('a'), path('x')"),
     ),
-    ("input-unfit", process("P", inputs="tuple val(a), stdin"), process("Q", inputs="tuple val(a), path(b)")),
+    (
+        "input-unfit",
+        process("P", inputs="tuple val(a), env('PYTHONPATH')"),
+        process("Q", inputs="tuple val(a), env('PERSON'), stdin"),
+    ),
     ("output-unfit", process("P", outputs="path '.hidden'"), process("Q", outputs="path 'a.hidden'")),
     ("output-unfit", process("P", outputs="path '/data/x'"), process("Q", outputs="path 'data/x'")),
     (
@@ -84,8 +88,9 @@ CASES = [
         process("P", outputs="path '*.a', hidden: true"),
         process("Q", outputs="path '*.a', hidden: false"),
     ),
-    ("input-unfit", process("P", inputs="env 'HOME'"), process("Q")),
-    ("input-unfit", process("P", inputs="stdin"), process("Q", inputs="val x")),
+    ("input-unfit", process("P", inputs="env 'HOME'"), process("Q", inputs="env 'HOUSE'")),
+    ("input-unfit", process("P", inputs="env LD_PRELOAD"), process("Q", inputs="env LOADED")),
+    ("input-unfit", process("P", inputs="env 'a b'"), process("Q", inputs="stdin")),
     (
         "publish-outside",
         process("P", directives="publishDir '/data/out'"),

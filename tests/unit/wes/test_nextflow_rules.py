@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.patterns import matches
 from strongroom.errors import StrongroomError
+from wes.nextflow_commands import Command
 from wes.nextflow_rules import MOST_PATTERNS, expanded, job_of, wrapper
 from wes.rules import Held
 
@@ -204,11 +205,56 @@ def test_the_wrapper_stages_runs_and_tidies_up(tmp_path: Path) -> None:
     given.write_text("data")
     script = "#!/bin/bash -ue\ncat deep/one.txt > made.txt\nexit 3\n"
     (tmp_path / ".command.sh").write_text(script)
-    text = wrapper(script, str(tmp_path), {"deep/one.txt": str(given), "two": str(given)}, frozenset())
+    text = wrapper(Command(script), str(tmp_path), {"deep/one.txt": str(given), "two": str(given)}, frozenset())
     done = subprocess.run(["bash", "-c", text], check=False, cwd=tmp_path)
     assert done.returncode == 3
     assert (tmp_path / "made.txt").read_text() == "data"
     assert sorted(p.name for p in tmp_path.rglob("*") if p.is_symlink()) == []
+
+
+def test_words_beside_a_script_come_as_they_are(tmp_path: Path) -> None:
+    said = 'it\'s `id` $(id) $HOME \\ "q"\nand more'
+    script = '#!/bin/bash -ue\nprintf %s "$WHOM" > env; cat > in; env -0 > all\n'
+    (tmp_path / ".command.sh").write_text(script)
+    (tmp_path / ".command.in").write_text(said)
+    text = wrapper(Command(script, {"WHOM": said, "NONE": ""}, said), str(tmp_path), {}, frozenset())
+    assert subprocess.run(["bash", "-c", text], check=False, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "env").read_text() == (tmp_path / "in").read_text() == said
+    assert "NONE=" in (tmp_path / "all").read_text().split("\0")
+
+
+def test_standard_input_is_a_file_of_its_own_and_only_where_there_is_one() -> None:
+    plain, told = ask().task, ask(executors=executor(stdin="words", env={"A": "b"})).task
+    assert not any(given["path"].endswith(".command.in") for given in plain["inputs"])
+    assert {"path": f"/run/work/{FOLDER}/.command.in", "content": "words"} in told["inputs"]
+    assert told["executors"][0]["env"] == {}  # the wrapper sets them for the script alone
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"env": ["A=b"]},
+        {"env": {"A": 5}},
+        {"env": {"A": "x\0y"}},
+        {"env": {"A": "x" * 200_000}},
+        {"env": {f"A{n}": "x" for n in range(60)}},
+        {"env": {"A-B": "x"}},
+        {"env": {"A;id;B": "x"}},
+        {"env": {"LD_PRELOAD": "x"}},
+        {"env": {"PATH": "x"}},
+        {"env": None},
+        {"stdin": None},
+        {"stdin": 5},
+        {"stdin": "x" * 200_000},
+        {"stdin": {"path": "/run/work/x"}},
+    ],
+)
+@pytest.mark.parametrize("bound", [True, False])
+def test_t18_other_words_beside_a_script_are_refused_of_free_processes_too(
+    given: dict[str, Any], bound: bool
+) -> None:
+    with pytest.raises(StrongroomError):
+        ask(bound=bound, executors=executor(**given))
 
 
 def test_a_file_of_the_folder_that_is_an_output_too_is_copied_and_stays(tmp_path: Path) -> None:
@@ -216,7 +262,7 @@ def test_a_file_of_the_folder_that_is_an_output_too_is_copied_and_stays(tmp_path
     given.mkdir()
     (given / "in").write_text("data")
     (tmp_path / ".command.sh").write_text("#!/bin/bash -ue\ntrue\n")
-    text = wrapper("#!/bin/bash -ue\n", str(tmp_path), {"kept": str(given), "left": str(given)}, {"kept"})
+    text = wrapper(Command("#!/bin/bash -ue\n"), str(tmp_path), {"kept": str(given), "left": str(given)}, {"kept"})
     subprocess.run(["bash", "-c", text], check=True, cwd=tmp_path)
     assert (tmp_path / "kept/in").read_text() == "data"
     assert not (tmp_path / "kept").is_symlink()
@@ -233,7 +279,7 @@ ln -s ../real out/folder; ln -s nowhere out/broken; ln -s given.bam undeclared
     (tmp_path / "task/.command.sh").write_text(script)
     staged = {"p.bam": str(tmp_path / "given")}
     made = ["*.bam", "[o]ut", "[o]ut/*", "[o]ut/*/*"]
-    text = wrapper(script, str(tmp_path / "task"), staged, frozenset(), made)
+    text = wrapper(Command(script), str(tmp_path / "task"), staged, frozenset(), made)
     assert subprocess.run(["bash", "-c", text], check=False, cwd=tmp_path).returncode == 0
     task = tmp_path / "task"
     assert (task / "renamed.bam").read_text() == "data"
@@ -247,7 +293,7 @@ def test_a_failed_script_keeps_its_code_and_its_links(tmp_path: Path) -> None:
     script = "#!/bin/bash -ue\necho x > a; ln -s a b\nexit 4\n"
     (tmp_path / ".command.sh").write_text(script)
     done = subprocess.run(
-        ["bash", "-c", wrapper(script, str(tmp_path), {}, frozenset(), ["b*"])], check=False, cwd=tmp_path
+        ["bash", "-c", wrapper(Command(script), str(tmp_path), {}, frozenset(), ["b*"])], check=False, cwd=tmp_path
     )
     assert done.returncode == 4
     assert (tmp_path / "b").is_symlink()

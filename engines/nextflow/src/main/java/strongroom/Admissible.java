@@ -8,9 +8,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import nextflow.processor.TaskProcessor;
 import nextflow.script.ScriptType;
 import nextflow.script.params.CmdEvalParam;
-import nextflow.script.params.EnvInParam;
 import nextflow.script.params.EnvOutParam;
-import nextflow.script.params.StdInParam;
 import nextflow.script.params.StdOutParam;
 import nextflow.script.params.TupleInParam;
 import nextflow.script.params.TupleOutParam;
@@ -34,8 +32,6 @@ final class Admissible {
         REFUSED_PARAMETERS.put(StdOutParam.class.getName(), "Output stdout would show data to the engine: write a file and declare path.");
         REFUSED_PARAMETERS.put(EnvOutParam.class.getName(), "Output env would show data to the engine: write a file and declare path.");
         REFUSED_PARAMETERS.put(CmdEvalParam.class.getName(), "Output eval would show data to the engine: write a file and declare path.");
-        REFUSED_PARAMETERS.put(EnvInParam.class.getName(), "Input env: take a val and set the variable in script:.");
-        REFUSED_PARAMETERS.put(StdInParam.class.getName(), "Input stdin: take a path and read it in script:.");
     }
 
     private static final Map<String, List<String>> WRONG = new ConcurrentHashMap<>();

@@ -11,6 +11,7 @@ import java.util.Set;
 import nextflow.processor.TaskConfig;
 import nextflow.processor.TaskProcessor;
 import nextflow.processor.TaskRun;
+import nextflow.script.params.EnvInParam;
 import nextflow.script.params.FileOutParam;
 
 /** Turns one Nextflow task into what the gateway is asked for: a script, what lies beside it, and what it makes. */
@@ -19,6 +20,7 @@ final class Job {
 
     private Job() {}
 
+    @SuppressWarnings("unchecked") // Nextflow's method takes a generic array
     static Map<String, Object> of(TaskRun task) {
         String process = process(task.getProcessor().getName());
         if (task.getContainer() == null) {
@@ -29,6 +31,14 @@ final class Job {
         executor.put("image", task.getContainer());
         executor.put("script", TaskProcessor.normalizeScript(task.getScript(), task.getConfig().getShell()));
         executor.put("workdir", task.getWorkDir().toString());
+        var variables = new LinkedHashMap<String, String>();
+        task.getInputsByType(EnvInParam.class).forEach((one, value) -> variables.put(one.getName(), String.valueOf(value)));
+        if (!variables.isEmpty()) {
+            executor.put("env", variables);
+        }
+        if (task.getStdin() != null) {
+            executor.put("stdin", task.getStdin().toString());
+        }
         var job = new LinkedHashMap<String, Object>();
         job.put("name", process);
         job.put("tags", Map.of("rule", process, "job", task.getId().toString()));
