@@ -10,7 +10,7 @@ from dataclasses import asdict
 from sandbox import crypt4gh, landlock, walls_bubblewrap
 from sandbox.mounts import Stage, Work
 from sandbox.signing import AttemptKey
-from sandbox.spec import parse_spec
+from sandbox.spec import Executor, parse_spec
 
 _KEY = "A" * 43 + "="
 _LIMITS = dict.fromkeys(("cpu_cores", "pids", "wall_seconds", "output_bytes", "output_files", "log_bytes"), 8)
@@ -52,6 +52,6 @@ def of_a_supervisor(own: AttemptKey) -> None:
 
 def of_a_first_process() -> None:
     """Write bubblewrap's options."""
-    spec = parse_spec(json.dumps(_SPEC).encode())
+    executor = Executor(("a",), "/run/work", (("A", "a"),), None, None, None)
     stage = Stage("/a", 1, "/a", (("/a", "/run/a"),))
-    walls_bubblewrap.arguments(stage, Work("/a", ()).path, spec.executors[0], filter_fd=3, status_fd=4)
+    walls_bubblewrap.arguments(stage, Work("/a", ()).path, executor, filter_fd=3, status_fd=4)
