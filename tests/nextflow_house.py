@@ -181,7 +181,8 @@ class House:
 
         async def cancel(request: Request) -> Response:
             if (process := self.running.get(request.path_params["task"])) is not None:
-                process.kill()
+                with contextlib.suppress(ProcessLookupError):  # it has just ended
+                    process.kill()
             return JSONResponse({})
 
         async def changes(request: Request) -> Response:

@@ -29,7 +29,8 @@ TABLE: Final[dict[str, Entry]] = {
         E,
         "The engine's parser does not understand this file; Nextflow's is the strict one.",
         "Correct the syntax: code of Nextflow stands in `workflow { }`, a process's below `script:`; `addParams`, "
-        "`import`, `for`, `switch` and functions of a configuration have no place there.",
+        "`import`, `for`, `switch`, lambdas (`it -> …` without braces), a dot at a line's end and functions of a "
+        "configuration have no place there.",
     ),
     "rule-unnamed": Entry(
         L, "The engine numbers a rule without a name (rule_N), so a draft cannot bind it.", "Give the rule a name."
@@ -238,6 +239,14 @@ TABLE: Final[dict[str, Entry]] = {
     ),
     "input-unfit": Entry(
         E, "Shells, loaders or interpreters obey a variable of this name.", "Give the input env another name."
+    ),
+    "name-unfit": Entry(
+        E, "Names of files are letters without accents, digits and . _ + = , - here.", "Give the file another name."
+    ),
+    "exit-codes": Entry(
+        L,
+        "Of exit codes engines see 0, 1, 130, 137 and 143 only: others tell of data, and are 1 (T4).",
+        "Retry at 137 and 143, or without a condition.",
     ),
     "output-to-engine": Entry(
         E, "Outputs stdout, env and eval would show data to the engine.", "Write a file and declare path."

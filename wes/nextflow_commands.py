@@ -35,11 +35,15 @@ VALUES = (
 
 @dataclass(frozen=True)
 class Command:
-    """What a task would run: a script, the variables that it is given, and its standard input, if it has one."""
+    """What a task would run: a script, the variables that it is given, and its standard input, if it has one.
+
+    `bin` are folders of the vetted workflow where it finds programs.
+    """
 
     script: str
     env: Mapping[str, str] = field(default_factory=dict)
     stdin: str | None = None
+    bin: tuple[str, ...] = ()
 
     def texts(self) -> list[str]:
         """Return its texts, as templates are held against them."""

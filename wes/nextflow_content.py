@@ -74,7 +74,7 @@ def judge(text: str, file: str, first: int) -> Iterator[Finding]:
 
 
 def judge_program(program: Program) -> Iterator[Finding]:
-    """Yield what there is to say of a file in bin/."""
+    """Yield what there is to say of a program of the workflow or of a module."""
     if program.text is None:
         yield Finding("code-compiled", program.path, 0, program.path)
         return

@@ -1,7 +1,7 @@
 """Drafts what a manifest says of a Nextflow workflow, from its outline; its author fills it in (T18)."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import islice, product
 from typing import Any
 
@@ -20,6 +20,7 @@ from wes.nextflow_outline import Hole, NextflowOutline, Process, Script
 MOST_TEMPLATES = 20  # as wes.nextflow_commands
 MOST_LINES = 100
 _NO_NAME = re.compile(r"[^a-z0-9_]+")
+_ORDERED = re.compile(r"([A-Za-z_]\w*)\s*\.\s*(?:sort|unique)\b.*", re.DOTALL)  # still files with a space between
 _JOINS = re.compile(r"\bjoin\b|\btask\.ext\b")
 _WITH_UNIT = frozenset({"task.memory", "task.disk", "task.time"})  # 2 GB are two words
 _MATCH = re.compile(r"(?:[A-Za-z0-9*][A-Za-z0-9._*-]*/)*[A-Za-z0-9*][A-Za-z0-9._*-]*")  # as airlock.contract
@@ -126,7 +127,12 @@ def _star(hole: Hole, process: Process) -> str:
     if hole.text in _WITH_UNIT:
         return "*"
     files = {one.value.text for one in process.takes() if one.name in ("path", "file") and one.value is not None}
-    return "*" if hole.text in files else ""
+    return "*" if any(text in files or _is_ordered(text, files) for text in texts) else ""
+
+
+def _is_ordered(text: str, files: Set[str]) -> bool:
+    found = _ORDERED.fullmatch(text)
+    return found is not None and found[1] in files
 
 
 def images(outline: NextflowOutline) -> list[str]:

@@ -20,6 +20,9 @@ from wes.nextflow_outline import Include, NextflowOutline, Noted, Process, Said
 from wes.nextflow_settings import DIRECTIVES, RESOURCES
 from wes.sheets import READS
 
+RETRIES = frozenset({"errorStrategy", "maxRetries", "maxErrors"})
+# Plain names and patterns of them; absolute ones, and those with a dot before them, are judged for themselves.
+_NAMES = re.compile(r"[A-Za-z0-9._+=,*?!\[\]{}/-]*")
 OUTPUTS = frozenset({"stdout", "env", "eval"})
 HOOKS = re.compile(r"workflow\.(onComplete|onError)|sendMail")
 STARTS = re.compile(
@@ -125,32 +128,54 @@ def _text(text: Noted) -> Iterator[Finding]:
 
 
 def _process(process: Process) -> Iterator[Finding]:
-    def found(code: str, line: int, about: str) -> Finding:
-        return Finding(code, process.file, line or process.line, f"{process.name}: {about}"[:200])
-
+    said = [*_directives(process), *_taken(process), *_made(process)]
     if process.kind == "exec":
-        yield found("exec-block", process.line, "exec")
+        said.append(("exec-block", process.line, "exec"))
+    for code, line, about in said:
+        yield Finding(code, process.file, line or process.line, f"{process.name}: {about}"[:200])
+
+
+def _directives(process: Process) -> Iterator[tuple[str, int, str]]:
     for one in process.directives:
         if code := DIRECTIVES.get(one.name):
-            yield found(code, one.line, one.name)
+            yield code, one.line, one.name
         if one.name == "cache" and one.value is not None and one.value.value == "deep":
-            yield found("directive-refused", one.line, "cache 'deep'")
+            yield "directive-refused", one.line, "cache 'deep'"
         if one.name in RESOURCES and one.value is not None and one.value.kind == "closure":
-            yield found("resources-computed", one.line, one.name)
+            yield "resources-computed", one.line, one.name
+        if one.name in RETRIES and any("exitStatus" in value.text for value in one.values):
+            yield "exit-codes", one.line, one.name
+
+
+def _taken(process: Process) -> Iterator[tuple[str, int, str]]:
     for one in process.takes():
         if one.name == "env" and is_obeyed(one.word or ""):
-            yield found("input-unfit", one.line, f"env {one.word}")
+            yield "input-unfit", one.line, f"env {one.word}"
+        elif one.name in ("path", "file"):
+            yield from (("name-unfit", one.line, name) for name in _unfit_names(one))
+
+
+def _made(process: Process) -> Iterator[tuple[str, int, str]]:
     for one in process.makes():
         if one.name in OUTPUTS:
-            yield found("output-to-engine", one.line, one.name)
+            yield "output-to-engine", one.line, one.name
         elif one.name in ("path", "file"):
-            yield from (found("output-unfit", one.line, why) for why in _unfit(one))
+            yield from (("output-unfit", one.line, why) for why in _unfit(one))
+            yield from (("name-unfit", one.line, name) for name in _unfit_names(one))
     if not process.outputs and process.kind != "exec":
-        yield found("output-none", process.line, "no output:")
+        yield "output-none", process.line, "no output:"
+
+
+def _unfit_names(said: Said) -> Iterator[str]:
+    """Yield the literal names of an input or output that no file of a run has."""
+    for value in (said.value, said.named.get("stageAs"), said.named.get("name")):
+        if value is not None and value.literal is not None and not _NAMES.fullmatch(value.literal):
+            yield value.literal[:80]
 
 
 def _unfit(output: Said) -> Iterator[str]:
     text = str(output.value.value) if output.value is not None and output.value.value is not None else ""
+    text = text.removeprefix("./")
     if text.startswith("/") or any(part.startswith(".") for part in text.split("/")):
         yield text[:80]
     hidden = output.named.get("hidden")

@@ -186,7 +186,7 @@ class Flag(_Part):
 
 
 class Program(_Part):
-    """A file in bin/; without a text if it is none."""
+    """A file in bin/, or in a module's resources/usr/bin; without a text if it is none."""
 
     path: Short
     text: Annotated[str, Field(max_length=300_000)] | None

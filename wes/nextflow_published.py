@@ -1,5 +1,6 @@
 """Says which files of a run a Nextflow workflow publishes, as far as its code and configuration say."""
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -115,8 +116,12 @@ def _folder(value: Value | None, known: dict[str, Any]) -> str | None:
         return None
     if value.kind not in ("text", "template"):
         said = known.get(value.text.removeprefix("params.")) if value.text.startswith("params.") else None
-        return said.removeprefix("./").rstrip("/") if isinstance(said, str) else None
-    return _FILLED.sub("*", nextflow_parameters.filled(str(value.value), known)).removeprefix("./").rstrip("/") or "/"
+        return _plain(said) if isinstance(said, str) else None
+    return _plain(_FILLED.sub("*", nextflow_parameters.filled(str(value.value), known)))
+
+
+def _plain(folder: str) -> str:
+    return folder if "://" in folder else posixpath.normpath(folder)
 
 
 def _joined(folder: str, name: str) -> str:

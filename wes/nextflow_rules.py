@@ -15,14 +15,17 @@ from wes.rules import MOST_CONTENT, WORK, WORKFLOW, Held, Job, checked_list, onl
 
 TASKS = "work/"  # where the engine makes a folder for each task, below /run/work
 FIELDS = frozenset({"name", "tags", "resources", "executors", "inputs", "outputs"})
-EXECUTOR_FIELDS = frozenset({"image", "script", "workdir", "env", "stdin"})
-INPUT_FIELDS = frozenset({"path", "name"})
+EXECUTOR_FIELDS = frozenset({"image", "script", "workdir", "env", "stdin", "bin"})
+INPUT_FIELDS = frozenset({"path", "name", "missing"})
 DEEPEST = 4  # folders below a declared output that are looked into, and what `**` stands for
 MOST_PATTERNS = 500
 MOST_VARIABLES, MOST_VALUE = 50, 100_000
+MOST_BIN = 3
 _FOLDER = re.compile(r"work/[0-9a-f]{2}/[0-9a-f]{30}")
 _STAGED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=,-]*(/[A-Za-z0-9_][A-Za-z0-9._+=,-]*)*")
 _PATTERN = re.compile(r"[A-Za-z0-9_*?\[{][A-Za-z0-9._+=,*?!\[\]{}/-]*")
+# Where a module has its programs.
+_BIN = re.compile(r"/run/workflow/(?:[A-Za-z0-9_][A-Za-z0-9._+=,-]*/)*resources/(?:usr/(?:local/)?)?bin")
 _INTERPRETER = re.compile(r"#!((?:/[A-Za-z0-9._-]+)+(?: [A-Za-z0-9._-]+)*)")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
@@ -90,7 +93,8 @@ def wrapper(
     What is `kept` is put there as a copy, and stays. A link that the script made under one of the patterns `made`
     becomes a copy, too: nothing is collected through a link.
     """
-    lines = ["#!/bin/bash", "set -e", f"cd {folder}", f'export PATH="$PATH:{WORKFLOW}bin"']
+    programs = ":".join([*command.bin, f"{WORKFLOW}bin"])
+    lines = ["#!/bin/bash", "set -e", f"cd {folder}", f'export PATH="$PATH:{programs}"']
     for name, path in staged.items():
         if "/" in name:
             lines.append(f"mkdir -p -- {shlex.quote(posixpath.dirname(name))}")
@@ -144,7 +148,14 @@ def _executor(asked: Any, images: Mapping[str, str]) -> tuple[str, Command, str]
         raise NotAllowed(f"executors[0].env: programs obey {refused[0][:80]}; give the input another name.")
     if "stdin" in executor and not _is_value(executor["stdin"]):
         raise BadRequest("executors[0].stdin: text of 100,000 letters at most.")
-    return image, Command(script, env, executor.get("stdin")), folder
+    programs = executor.get("bin", [])
+    if not isinstance(programs, list) or len(programs) > MOST_BIN or not all(map(_is_bin, programs)):
+        raise NotAllowed("executors[0].bin: folders resources/usr/bin of this workflow.")
+    return image, Command(script, env, executor.get("stdin"), tuple(programs)), folder
+
+
+def _is_bin(given: Any) -> bool:
+    return isinstance(given, str) and _BIN.fullmatch(given) is not None
 
 
 def _is_value(given: Any) -> bool:
@@ -161,16 +172,20 @@ def _staged(asked: list[Any], files: Mapping[str, Held]) -> dict[str, str]:
         if name in staged:
             raise BadRequest("inputs: two files of one name.")
         if not (isinstance(path, str) and posixpath.normpath(path) == path and path.startswith(WORKFLOW)):
-            held_below(relative(path, "inputs"), files)
+            inside = relative(path, "inputs")
+            if given.get("missing") is not True:  # where there is nothing the link leads nowhere, as Nextflow's own
+                held_below(inside, files)
         staged[name] = str(path)
     return staged
 
 
+def _below(inside: str, files: Mapping[str, Held]) -> list[str]:
+    return [inside] if inside in files else [path for path in files if path.startswith(f"{inside}/")]
+
+
 def held_below(inside: str, files: Mapping[str, Held]) -> list[str]:
     """Return the run's files at or below a path; an engine's word for where a file is counts for nothing (T19)."""
-    if inside in files:
-        return [inside]
-    below = [path for path in files if path.startswith(f"{inside}/")]
+    below = _below(inside, files)
     if not below:
         raise NotAllowed(
             "inputs: not a file of this run. What a workflow itself wrote (collectFile, text) is none: "
@@ -184,7 +199,7 @@ def _inputs(staged: Mapping[str, str], files: Mapping[str, Held]) -> Iterator[di
         inside
         for path in staged.values()
         if path.startswith(WORK)
-        for inside in held_below(path.removeprefix(WORK), files)
+        for inside in _below(path.removeprefix(WORK), files)
     }
     for inside in sorted(wanted):
         held = files[inside]
@@ -193,7 +208,7 @@ def _inputs(staged: Mapping[str, str], files: Mapping[str, Held]) -> Iterator[di
 
 
 def _pattern(given: Any) -> str:
-    pattern = given.removesuffix("/") if isinstance(given, str) else ""
+    pattern = given.removesuffix("/").removeprefix("./") if isinstance(given, str) else ""
     if len(pattern) > 200 or not _PATTERN.fullmatch(pattern) or not _is_plain(pattern):
         raise NotAllowed("outputs: names and patterns of letters, digits and . _ + = , - * ? [ ] { } below the task.")
     return pattern
@@ -250,6 +265,6 @@ def _passed(staged: Mapping[str, str], patterns: list[str], folder: str, files: 
     for name, path in staged.items():
         if name in patterns and path.startswith(WORK):
             inside = path.removeprefix(WORK)
-            for one in held_below(inside, files):
+            for one in _below(inside, files):
                 passed[f"{folder}/{name}{one.removeprefix(inside)}"] = one
     return passed

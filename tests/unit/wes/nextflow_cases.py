@@ -63,6 +63,22 @@ CASES = [
         process("P", directives="memory { 1.GB * task.attempt }"),
         process("Q", directives="memory 1.GB"),
     ),
+    (
+        "exit-codes",
+        process("P", directives="errorStrategy { task.exitStatus == 42 ? 'retry' : 'finish' }"),
+        process("Q", directives="errorStrategy { task.attempt < 3 ? 'retry' : 'finish' }"),
+    ),
+    ("name-unfit", process("P", inputs="path 'a b.txt'"), process("Q", inputs="path 'a_b/*'")),
+    (
+        "name-unfit",
+        process("P", inputs="path x, stageAs: 'a(1).txt'"),
+        process("Q", inputs="path x, stageAs: 'in/?'"),
+    ),
+    (
+        "name-unfit",
+        process("P", outputs="path 'results/Holà.txt'"),
+        process("Q", outputs="path './x.{txt,csv}'"),
+    ),
     ("exec-block", process("P", "println 1", kind="exec"), process("Q")),
     ("output-to-engine", process("P", outputs="stdout"), process("Q")),
     (
@@ -98,6 +114,11 @@ CASES = [
     ),
     ("publish-outside", process("P", directives="publishDir path: 's3://bucket/x'"), process("Q")),
     ("publish-outside", process("P", directives="publishDir '../elsewhere'"), process("Q")),
+    (
+        "publish-outside",
+        process("P", directives="publishDir 'results/../inputs'"),
+        process("Q", directives="publishDir 'results/a/..'"),
+    ),
     (
         "publish-computed",
         process("P", directives="publishDir { task.process }"),

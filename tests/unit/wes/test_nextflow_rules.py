@@ -133,11 +133,20 @@ def test_t18_a_command_that_no_template_binds_is_marked() -> None:
         {"executors": executor(script="#!/bin/bash\n" + "x" * (1 << 20))},
         {"executors": executor(command=["id"])},
         {"executors": executor(env={"LD_PRELOAD": "x"})},
+        {"executors": executor(bin="/run/workflow/modules/x/resources/usr/bin")},
+        {"executors": executor(bin=["/run/work/work/ab/resources/usr/bin"])},
+        {"executors": executor(bin=["/run/workflow/../work/resources/usr/bin"])},
+        {"executors": executor(bin=["/run/workflow/modules/x"])},
+        {"executors": executor(bin=["/run/workflow/$(id)/resources/usr/bin"])},
+        {"executors": executor(bin=["/run/workflow/resources/usr/bin"] * 4)},
         {"executors": executor() * 2},
         {"executors": []},
         {"executors": None},
         {"inputs": [{"path": "/run/work/inputs/calls/p2.vcf.gz", "name": "x"}]},
         {"inputs": [{"path": "/etc/shadow", "name": "x"}]},
+        {"inputs": [{"path": "/etc/shadow", "name": "x", "missing": True}]},
+        {"inputs": [{"path": "/run/work/../tes.sock", "name": "x", "missing": True}]},
+        {"inputs": [{"path": "/run/work/NO_FILE", "name": "x", "missing": "yes"}]},
         {"inputs": [{"path": "/run/work/../tes.sock", "name": "x"}]},
         {"inputs": [{"path": "/run/workflow/../tes.sock", "name": "x"}]},
         {"inputs": [{"path": "/run/work/inputs/calls/p1.vcf.gz", "name": "../x"}]},
@@ -221,6 +230,21 @@ def test_words_beside_a_script_come_as_they_are(tmp_path: Path) -> None:
     assert subprocess.run(["bash", "-c", text], check=False, cwd=tmp_path).returncode == 0
     assert (tmp_path / "env").read_text() == (tmp_path / "in").read_text() == said
     assert "NONE=" in (tmp_path / "all").read_text().split("\0")
+
+
+def test_a_modules_programs_are_found_before_the_workflows() -> None:
+    task = ask(executors=executor(bin=["/run/workflow/modules/x/resources/usr/bin"])).task
+    path = 'export PATH="$PATH:/run/workflow/modules/x/resources/usr/bin:/run/workflow/bin"'
+    assert path in task["inputs"][0]["content"].splitlines()
+
+
+def test_what_is_missing_is_a_link_to_nothing_and_no_word_makes_a_file_missing() -> None:
+    given = [{"path": "/run/work/NO_FILE", "name": "NO_FILE", "missing": True}]
+    task = ask(inputs=given).task
+    assert "ln -s -- /run/work/NO_FILE NO_FILE" in task["inputs"][0]["content"].splitlines()
+    assert len(task["inputs"]) == 2
+    held = [{"path": "/run/work/inputs/calls/p1.vcf.gz", "name": "x", "missing": True}]
+    assert ask(inputs=held).task["inputs"][2]["url"] == "strongroom://object/" + "1" * 32
 
 
 def test_standard_input_is_a_file_of_its_own_and_only_where_there_is_one() -> None:

@@ -69,7 +69,7 @@ public class EventsFactory implements TraceObserverFactoryV2 {
                 return; // an index that Nextflow wrote itself
             }
             try {
-                gateway.publish(event.getSource().toString(), event.getTarget().toString());
+                gateway.publish(event.getSource().normalize().toString(), event.getTarget().normalize().toString());
             } catch (IOException refused) {
                 end(refused.getMessage());
             }

@@ -1,6 +1,8 @@
 package strongroom;
 
 import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -39,6 +41,10 @@ final class Job {
         if (task.getStdin() != null) {
             executor.put("stdin", task.getStdin().toString());
         }
+        var module = task.getProcessor().getModuleBundle();
+        if (task.getProcessor().getSession().enableModuleBinaries() && module != null && !module.getBinDirs().isEmpty()) {
+            executor.put("bin", module.getBinDirs().stream().map(Path::toString).toList());
+        }
         var job = new LinkedHashMap<String, Object>();
         job.put("name", process);
         job.put("tags", Map.of("rule", process, "job", task.getId().toString()));
@@ -74,9 +80,15 @@ final class Job {
         return staged.stream().filter(name -> globs.stream().anyMatch(glob -> glob.matches(Path.of(name)))).toList();
     }
 
-    private static List<Map<String, String>> inputs(Map<String, Path> staged) {
-        var inputs = new ArrayList<Map<String, String>>();
-        staged.forEach((name, path) -> inputs.add(Map.of("path", path.toString(), "name", name)));
+    private static List<Map<String, Object>> inputs(Map<String, Path> staged) {
+        var inputs = new ArrayList<Map<String, Object>>();
+        staged.forEach((name, path) -> {
+            var one = new LinkedHashMap<String, Object>(Map.of("path", path.normalize().toString(), "name", name));
+            if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+                one.put("missing", true); // as the name of an optional input that is not given
+            }
+            inputs.add(one);
+        });
         return inputs;
     }
 

@@ -15,6 +15,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import nextflow.config.ast.ConfigNode;
 import nextflow.config.control.ConfigParser;
 import nextflow.script.ast.IncludeModuleNode;
@@ -40,6 +41,9 @@ final class Files {
     private static final List<String> SECTIONS = List.of(
             "files", "includes", "processes", "workflows", "outputs", "flags", "functions", "params", "calls", "texts", "code",
             "programs", "configs", "settings", "errors");
+
+    // A workflow's, and its modules'.
+    private static final Pattern PROGRAMS = Pattern.compile("(bin|(.*/)?resources/(usr/(local/)?)?bin)/.*");
 
     private final Path folder;
     private final Map<String, List<Object>> found = new LinkedHashMap<>();
@@ -176,7 +180,7 @@ final class Files {
                     groovy(path);
                 } else if (path.startsWith("lib/") && path.endsWith(".jar")) {
                     found.get("code").add(path);
-                } else if (path.startsWith("bin/")) {
+                } else if (PROGRAMS.matcher(path).matches()) {
                     program(path);
                 } else if (path.endsWith(".config")) {
                     config(path);

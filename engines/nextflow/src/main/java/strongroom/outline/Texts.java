@@ -58,7 +58,9 @@ final class Texts {
         value.put("value", known instanceof String text ? cut(text, 4000)
                 : isNumber ? known
                 : parts != null ? cut(shown(parts), 4000) : null);
-        value.put("text", of(expression));
+        // Of a closure Groovy's own text has dots for its code.
+        value.put("text", expression instanceof ClosureExpression closure
+                ? cut(closure.getCode().getText(), MOST_TEXT) : of(expression));
         value.put("line", Math.max(0, expression.getLineNumber()));
         return value;
     }

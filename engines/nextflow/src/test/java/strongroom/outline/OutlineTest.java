@@ -136,6 +136,9 @@ class OutlineTest {
         write("conf/bad.config", "if (1) { x = 1 }\n");
         write("bin/tool", "#!/bin/bash\ntrue\n");
         write("bin/compiled", "\0");
+        write("modules/x/resources/usr/bin/own", "true\n");
+        write("resources/bin/mine", "true\n");
+        write("resources/no-program", "true\n");
         var found = new strongroom.outline.Files(folder).follow("main.nf");
         assertEquals(List.of("conf/bad.config", "nextflow.config", "conf/base"), found.get("configs"));
         var settings = found.get("settings").stream().map(one -> map(one).get("name") + " " + map(one).get("selector")
@@ -145,7 +148,8 @@ class OutlineTest {
         assertTrue(found.get("calls").stream().anyMatch(call -> "config".equals(map(call).get("where"))));
         assertEquals("conf/bad.config", map(found.get("errors").get(0)).get("file"));
         assertEquals(null, map(found.get("programs").get(0)).get("text"));
-        assertEquals("bin/tool", map(found.get("programs").get(1)).get("path"));
+        assertEquals(List.of("bin/compiled", "bin/tool", "modules/x/resources/usr/bin/own", "resources/bin/mine"),
+                found.get("programs").stream().map(one -> map(one).get("path")).toList());
     }
 
     private void write(String path, String text) throws IOException {
