@@ -35,7 +35,8 @@ STATEMENTS = {
 }
 MARKS = {"pipe": "together", "service": "together", "update": "update", "before_update": "update"}
 FROM_QUEUE = re.compile(r"\bfrom_queue\(")
-CHECKSUM = re.compile(r"\b(?:checksum|sha256|sha1|md5)\b\s*=")  # the words of ensure()
+# The words of ensure(); which ones a mapping has, nobody sees.
+CHECKSUM = re.compile(r"\b(?:checksum|sha256|sha1|md5)\b\s*=|,\s*\*\*")
 HOSTED = frozenset({"github", "gitlab", "bitbucket", "HTTP", "S3", "GS", "FTP"})
 PROCESSES = ("os.system", "os.popen", "os.exec", "os.spawn", "os.fork", "subprocess.", "import subprocess", "pty.")
 EVALUATED = frozenset({"eval", "exec", "compile", "__import__", "getattr", "globals"})

@@ -105,6 +105,16 @@ rule x:
 
 
 @pytest.mark.parametrize(
+    ("words", "is_found"),
+    [("sha256='0'", True), ("md5='0'", True), ("**WORDS", True), ("non_empty=True", False)],
+)
+def test_a_checksum_of_ensure_is_found_however_it_is_said(tmp_path: Path, words: str, is_found: bool) -> None:
+    rule = f"WORDS = dict(sha1='0')\nrule x:\n    output: ensure('x', {words})\n    shell: 'echo > {{output}}'\n"
+    found = lint(read(tmp_path / "w", HEAD + rule), manifest(commands={}), {"genomics": "sha256:0"})
+    assert ("checksum" in {one.code for one in found}) is is_found
+
+
+@pytest.mark.parametrize(
     ("snakefile", "files", "expected"),
     [
         (
