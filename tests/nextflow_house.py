@@ -283,10 +283,7 @@ def _left(work: Path, path: Path, place: Path) -> Iterator[tuple[Path, Path]]:
 
 def workflow(folder: Path, files: Mapping[str, str], *, name: str = "one", **manifest: Any) -> Path:
     """Write a workflow's folder; every process of it is a free command unless `manifest` says more."""
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
-        (folder / path).chmod(0o755 if path.startswith("bin/") else 0o644)
+    written(folder, files)
     said = {
         "name": name,
         "version": "1.0.0",
@@ -297,6 +294,17 @@ def workflow(folder: Path, files: Mapping[str, str], *, name: str = "one", **man
         "outputs": [{"match": "results/*", "release": "inside"}],
     }
     (folder / "manifest.yaml").write_text(yaml.safe_dump(said | manifest))
+    return folder
+
+
+def written(folder: Path, files: Mapping[str, str]) -> Path:
+    """Write files below a folder that walls may show, programs to be run."""
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+        (folder / path).chmod(0o755 if "bin/" in path else 0o644)
+    for one in (folder, *folder.parents[:3]):
+        one.chmod(one.stat().st_mode | 0o755)
     return folder
 
 

@@ -17,10 +17,9 @@ from wes.manifest import Manifest
 from wes.nextflow_commands import is_obeyed
 from wes.nextflow_content import REMOTE
 from wes.nextflow_outline import Include, NextflowOutline, Noted, Process, Said
-from wes.nextflow_settings import DIRECTIVES, RESOURCES
+from wes.nextflow_settings import DIRECTIVES
 from wes.sheets import READS
 
-RETRIES = frozenset({"errorStrategy", "maxRetries", "maxErrors"})
 # Plain names and patterns of them; absolute ones, and those with a dot before them, are judged for themselves.
 _NAMES = re.compile(r"[A-Za-z0-9._+=,*?!\[\]{}/-]*")
 OUTPUTS = frozenset({"stdout", "env", "eval"})
@@ -141,10 +140,8 @@ def _directives(process: Process) -> Iterator[tuple[str, int, str]]:
             yield code, one.line, one.name
         if one.name == "cache" and one.value is not None and one.value.value == "deep":
             yield "directive-refused", one.line, "cache 'deep'"
-        if one.name in RESOURCES and one.value is not None and one.value.kind == "closure":
-            yield "resources-computed", one.line, one.name
-        if one.name in RETRIES and any("exitStatus" in value.text for value in one.values):
-            yield "exit-codes", one.line, one.name
+        if one.value is not None and (code := nextflow_settings.computed(one.name, one.value)) is not None:
+            yield code, one.line, one.name
 
 
 def _taken(process: Process) -> Iterator[tuple[str, int, str]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wes.lint import Finding
 from wes.manifest import Manifest
-from wes.nextflow_outline import NextflowOutline, Setting
+from wes.nextflow_outline import NextflowOutline, Setting, Value
 
 OWN_CONFIG = "nextflow.config"  # beside the manifest, and signed with it
 INCLUDE = "includeConfig"
@@ -33,7 +33,8 @@ DIRECTIVES = {
     "accelerator": "directive-ignored",
     "resourceLabels": "directive-ignored",
 }
-RESOURCES = ("cpus", "memory", "disk", "time")
+_RESOURCES = ("cpus", "memory", "disk", "time")
+_RETRIES = ("errorStrategy", "maxRetries", "maxErrors")
 # Where else tasks would run; wes.engines.nextflow puts them all off.
 RUNTIMES = (
     *("apptainer", "charliecloud", "conda", "docker", "fusion"),
@@ -123,10 +124,17 @@ def code_of(one: Setting, outline: NextflowOutline) -> str | None:
         return "setting-env"
     if scope == "process":
         directive = rest.partition(".")[0]
-        if directive in RESOURCES and one.value.kind == "closure":
-            return "resources-computed"
+        if (code := computed(directive, one.value)) is not None:
+            return code
         return DIRECTIVES.get(directive) or (None if one.known or directive == "ext" else "setting-unknown")
     return None if one.known or scope in _FREE else "setting-unknown"
+
+
+def computed(directive: str, value: Value) -> str | None:
+    """Return what comes of a directive whose value code makes, if anything."""
+    if directive in _RESOURCES and value.kind == "closure":
+        return "resources-computed"
+    return "exit-codes" if directive in _RETRIES and "exitStatus" in value.text else None
 
 
 def _include(one: Setting, outline: NextflowOutline) -> str | None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from nextflow_house import Both, beside_bare, check_published
+from nextflow_house import Both, beside_bare, check_published, written
 
 from strongroom.settings import Settings
 from wes.nextflow_drafts import draft, draft_commands
@@ -88,14 +88,8 @@ PROGRAMS = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    top = tmp_path_factory.mktemp("habits") / "habits" / "1.0.0"
-    for path, text in {"main.nf": MAIN, "modules/tool/main.nf": TOOL, **PROGRAMS}.items():
-        (top / path).parent.mkdir(parents=True, exist_ok=True)
-        (top / path).write_text(text)
-        (top / path).chmod(0o755 if path in PROGRAMS else 0o644)
-    for one in (top, *top.parents[:3]):
-        one.chmod(one.stat().st_mode | 0o755)
-    return top
+    files = {"main.nf": MAIN, "modules/tool/main.nf": TOOL, **PROGRAMS}
+    return written(tmp_path_factory.mktemp("habits") / "habits" / "1.0.0", files)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from nextflow_house import Both, House, beside_bare, check_published
+from nextflow_house import Both, House, beside_bare, check_published, written
 
 from strongroom.settings import Settings
 from wes.draft_manifest import LATER
@@ -76,11 +76,7 @@ ANY = {"description": LATER, "type": "integer", "minimum": 0, "maximum": 100}
 
 
 def drafted_of(folder: Path, main: str, config: str) -> dict[str, Any]:
-    folder.mkdir(parents=True)
-    (folder / "main.nf").write_text(main)
-    (folder / "nextflow.config").write_text(config)
-    for one in (folder, *folder.parents[:3]):
-        one.chmod(one.stat().st_mode | 0o755)
+    written(folder, {"main.nf": main, "nextflow.config": config})
     seen = nextflow_outline(Settings(), folder, entry="main.nf")
     assert seen.errors == []
     return draft(seen, {}, folder=("nested", "1.0.0"), version="25.04.4")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from nextflow_house import Both, beside_bare, check_published
+from nextflow_house import Both, beside_bare, check_published, written
 from nextflow_of_others import FILES
 
 from strongroom.settings import Settings
@@ -28,13 +28,7 @@ PUBLISHED = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    top = tmp_path_factory.mktemp("others") / "demo" / "1.0.0"
-    for path, text in FILES.items():
-        (top / path).parent.mkdir(parents=True, exist_ok=True)
-        (top / path).write_text(text)
-    for one in (top, *top.parents[:3]):
-        one.chmod(one.stat().st_mode | 0o755)
-    return top
+    return written(tmp_path_factory.mktemp("others") / "demo" / "1.0.0", FILES)
 
 
 @pytest.fixture(scope="module")

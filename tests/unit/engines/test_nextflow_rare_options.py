@@ -1,7 +1,7 @@
 """What few scripts use comes to the files of bare Nextflow, too: recursion, options of outputs, links as outputs."""
 
 import pytest
-from nextflow_house import Both, beside_bare, check_published
+from nextflow_house import Both, beside_bare, check_published, written
 
 from strongroom.settings import Settings
 from wes.nextflow_drafts import draft
@@ -117,14 +117,8 @@ PUBLISHED = {
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
-    home = tmp_path_factory.mktemp("rare")
-    folder = home / "rare" / "1.0.0"
-    (folder / "assets").mkdir(parents=True)
-    (folder / "main.nf").write_text(MAIN)
-    (folder / "assets/a.txt").write_text("start\n")
-    (folder / "nextflow.config").write_text("process.container = 'genomics'\n")
-    for one in (folder, *folder.parents[:3]):
-        one.chmod(one.stat().st_mode | 0o755)
+    files = {"main.nf": MAIN, "assets/a.txt": "start\n", "nextflow.config": "process.container = 'genomics'\n"}
+    folder = written(tmp_path_factory.mktemp("rare") / "rare" / "1.0.0", files)
     seen = nextflow_outline(Settings(), folder, entry="main.nf")
     drafted = draft(seen, {}, folder=("rare", "1.0.0"), version="25.04.4")
     assert drafted["free_commands"] == []

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from nextflow_house import Both, House, beside_bare, check_published, workflow
+from nextflow_house import Both, House, beside_bare, check_published, workflow, written
 
 from strongroom.settings import Settings
 from wes.nextflow_drafts import draft, draft_commands
@@ -64,12 +64,7 @@ TEMPLATES = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    top = tmp_path_factory.mktemp("words") / "words" / "1.0.0"
-    top.mkdir(parents=True)
-    (top / "main.nf").write_text(MAIN)
-    for one in (top, *top.parents[:3]):
-        one.chmod(one.stat().st_mode | 0o755)
-    return top
+    return written(tmp_path_factory.mktemp("words") / "words" / "1.0.0", {"main.nf": MAIN})
 
 
 @pytest.fixture(scope="module")

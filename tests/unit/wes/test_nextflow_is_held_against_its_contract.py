@@ -175,6 +175,18 @@ def test_each_setting_that_is_not_used_is_named_with_its_line(tmp_path: Path) ->
     assert {one.about for one in found if one.code == "output-not-promised"} == {"out/x.txt"}
 
 
+@pytest.mark.parametrize(
+    ("condition", "is_found"), [("task.exitStatus in 130..145", True), ("task.attempt < 3", False)]
+)
+def test_a_condition_on_exit_codes_is_found_in_a_configuration_too(
+    tmp_path: Path, condition: str, is_found: bool
+) -> None:
+    config = f"process {{\n    errorStrategy = {{ {condition} ? 'retry' : 'finish' }}\n}}\n"
+    files = {**FINE, "main.nf": "workflow { }\n", "nextflow.config": config}
+    found = lint(read(tmp_path, files), manifest(free_commands=["FINE"]), IMAGES)
+    assert (("exit-codes", 2) in at(found, "nextflow.config")) is is_found
+
+
 def test_what_strongroom_sets_after_a_configuration_is_what_vetting_calls_overridden(tmp_path: Path) -> None:
     launch = SimpleNamespace(jobs=4, manifest=SimpleNamespace(images=("one", "two")))
     ours = trusted_config(cast(Launch, launch), tmp_path / "none")
