@@ -21,6 +21,7 @@ _OBEYED = re.compile(
     r"(?:BASH|LD_|PYTHON|PERL|RUBY|NODE_|R_|XDG_|NXF_|GIT_|MALLOC_|OPENSSL_)\w*"
 )
 _HOLE = re.compile(r"@\{[a-z][a-z0-9_]*(\*?)\}")
+_NO_NAME = re.compile(r"[^a-z0-9_]+")
 _FIRST = re.compile(r"[A-Za-z0-9_]")  # never a dash: a hole gives no options, and no path from the root
 _NEXT = re.compile(r"[A-Za-z0-9._+=,/@%:-]*")
 _MORE = re.compile(r"[A-Za-z0-9._+=,/@%:-]*(?: [A-Za-z0-9_][A-Za-z0-9._+=,/@%:-]*)*")
@@ -144,9 +145,15 @@ def is_obeyed(variable: str) -> bool:
     return not _VARIABLE.fullmatch(variable) or _OBEYED.fullmatch(variable) is not None
 
 
+def hole_name(word: str) -> str:
+    """Return the name of a hole for what a workflow calls `word`."""
+    name = _NO_NAME.sub("_", word.lower()).strip("_")
+    return name if name[:1].isalpha() else f"value_{name}".rstrip("_")
+
+
 def beside(variables: Iterable[str], *, reads_stdin: bool) -> str:
     """Return what stands above a script in its template where a task is given words beside it."""
-    given = "".join(f"@env {name}=@{{{_hole_of(name)}*}}\n" for name in variables)
+    given = "".join(f"@env {name}=@{{{hole_name(name)}*}}\n" for name in variables)
     return given + ("@stdin @{stdin*}\n" if reads_stdin else "")
 
 
@@ -193,11 +200,6 @@ def _text(name: str, given: str) -> Text:
     if len(pieces) > 2 * MOST_HOLES:
         raise BadRequest(f"manifest.yaml: processes.{name}: {MOST_HOLES} holes at most.")
     return Text(tuple(pieces[::2]), tuple(star == "*" for star in pieces[1::2]))
-
-
-def _hole_of(variable: str) -> str:
-    name = variable.lower().strip("_")
-    return name if name[:1].isalpha() else f"value_{name}".rstrip("_")
 
 
 def _filled(text: str, starts: set[int], many: bool) -> set[int]:

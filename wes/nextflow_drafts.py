@@ -19,7 +19,6 @@ from wes.nextflow_outline import Hole, NextflowOutline, Process, Script
 
 MOST_TEMPLATES = 20  # as wes.nextflow_commands
 MOST_LINES = 100
-_NO_NAME = re.compile(r"[^a-z0-9_]+")
 _ORDERED = re.compile(r"([A-Za-z_]\w*)\s*\.\s*(?:sort|unique)\b.*", re.DOTALL)  # still files with a space between
 _JOINS = re.compile(r"\bjoin\b|\btask\.ext\b")
 _WITH_UNIT = frozenset({"task.memory", "task.disk", "task.time"})  # 2 GB are two words
@@ -115,8 +114,7 @@ def _choices(hole: Hole, process: Process, said: nextflow_options.Said) -> list[
 def _name(hole: Hole) -> str:
     said = (hole.params or [hole.text.removeprefix("task.")])[0] if hole.params else hole.text.removeprefix("task.")
     first = said.split(".")[-1] if hole.params else re.split(r"[^A-Za-z0-9_]", said.strip("( "))[0]
-    name = _NO_NAME.sub("_", first.lower()).strip("_")
-    return name if name[:1].isalpha() else f"value_{name}".rstrip("_")
+    return nextflow_commands.hole_name(first)
 
 
 def _star(hole: Hole, process: Process) -> str:
