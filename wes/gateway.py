@@ -29,7 +29,7 @@ from wes.bound import CommandRefused
 from wes.engines import JobOf
 from wes.glimpses import NONE, Glimpses, Left
 from wes.remote import RemoteRule, check_job
-from wes.rules import Held, Job
+from wes.rules import WORK, Held, Job
 from wes.store import RunTask, files_of, tasks_of
 from wes.tes_door import BASE, TesDoor
 
@@ -140,10 +140,15 @@ class Gateway:
         try:
             found = publishing.published(asked, files=self.files, contract=self.contract)
         except StrongroomError as error:
-            await run_in_threadpool(self._write_refusal, error)
-            raise
+            refused = publishing.NotPublished(error, self._maker(asked.get("source")))
+            await run_in_threadpool(self._write_refusal, refused)
+            raise refused from error
         async with self.lock:
             self.files |= await run_in_threadpool(publishing.record, self.engine, self.run, found)
+
+    def _maker(self, source: object) -> str | None:
+        mine = (task for task, (folder, _) in self.own.items() if f"{source}/".startswith(f"{WORK}{folder}/"))
+        return next((self.jobs[task].rule for task in mine if task in self.jobs), None)
 
     async def tell(self, task: str, state: str, exit_code: int | None) -> None:
         """Tell the engine that a task moved; exit codes are mapped to few values (T4)."""
@@ -278,7 +283,7 @@ class Gateway:
     def _write_refusal(self, error: StrongroomError) -> None:
         with transaction(self.engine) as session:
             facts = {"reason": error.sentence}
-            if isinstance(error, CommandRefused):
+            if isinstance(error, CommandRefused | publishing.NotPublished) and error.rule:
                 facts["rule"] = error.rule
             audit.append(session, Entry(Event.RUN_TASK_REFUSED, ACTOR, self.run, self.project, facts))
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from airlock.contract import Contract, Release
 from strongroom.database import transaction
-from strongroom.errors import NotAllowed
+from strongroom.errors import NotAllowed, StrongroomError
 from wes.nextflow_rules import TASKS, held_below
 from wes.rules import Held, only, relative
 from wes.settlement import copied
@@ -17,13 +17,21 @@ from wes.store import RunFile
 FIELDS = frozenset({"source", "target"})
 
 
+class NotPublished(StrongroomError):
+    """A file cannot be published so; the sentence begins with the process that made it, where that is known."""
+
+    def __init__(self, error: StrongroomError, rule: str | None) -> None:
+        self.status, self.rule = error.status, rule
+        super().__init__(f"{rule}: {error.sentence}" if rule else error.sentence, detail=error.detail)
+
+
 def published(asked: Mapping[str, Any], *, files: Mapping[str, Held], contract: Contract) -> dict[str, str]:
     """Return the path in the run of each file that is published, by its new path, or raise `NotAllowed`.
 
     Only the path changes: a published file keeps its object, and the process and task that made it (T16).
     """
     only(asked, FIELDS, "a published file")
-    source, target = relative(asked.get("source"), "source"), relative(asked.get("target"), "target")
+    source, target = relative(asked.get("source"), "source"), relative(asked.get("target"), "publishDir")
     if f"{target}/".startswith((TASKS, "inputs/")):
         raise NotAllowed("publishDir: a folder of the run beside its inputs and tasks, such as results.")
     found = {target + inside.removeprefix(source): inside for inside in held_below(source, files)}
