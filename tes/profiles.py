@@ -9,6 +9,7 @@ from typing import Literal
 
 from sandbox.fields import WORK
 from strongroom.errors import BadRequest, NotAllowed
+from strongroom.plain_patterns import PlainPattern
 from tes.admission import MOST_EXECUTORS, backend_parameters
 from tes.schemas import Executor, NewTask, Resources
 
@@ -31,7 +32,7 @@ class Hole:
     least: int = 0
     most: int = 0
     values: frozenset[str] = frozenset()
-    pattern: re.Pattern[str] | None = None
+    pattern: PlainPattern | None = None
     role: str = ""
 
 
@@ -250,7 +251,7 @@ def fills(value: str, hole: Hole, *, inputs: Sequence[Given]) -> bool:
         case "enum":
             return value in hole.values
         case "pattern":
-            return hole.pattern is not None and not value.startswith("-") and bool(hole.pattern.fullmatch(value))
+            return hole.pattern is not None and not value.startswith("-") and hole.pattern.fits(value)
         case "file":
             return any(one.path == value for one in inputs if one.role == hole.role)
         case "files":
@@ -267,7 +268,7 @@ def _wanted(word: Word) -> str:
         case "enum":
             said = f"one of {', '.join(sorted(hole.values))[:200]}"
         case "pattern":
-            said = f"a word of {hole.pattern.pattern if hole.pattern else ''}"
+            said = f"a word of {hole.pattern.text if hole.pattern else ''}"
         case "file" | "files":
             said = f"the path of an input of {hole.role}"
     return f"{word.text[:80]!r} and {said}" if word.text else said

@@ -13,7 +13,7 @@ from strongroom.errors import BadRequest
 from wes import nextflow_commands
 from wes.commands import NOTHING, Commands, parse_commands
 from wes.glimpses import NONE, Glimpses, parse_glimpses
-from wes.parameters import TABLE, check_hint, check_map, completed, leaves
+from wes.parameters import TABLE, check_parameter, check_schema, completed, leaves, validator
 from wes.remote import RemoteRule, parse_remote
 
 FIELDS = frozenset(
@@ -50,8 +50,6 @@ _TARGET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=,/-]{0,399}")
 _PATTERN = re.compile(r"[A-Za-z0-9._+=,/*?-]{1,400}")
 _RULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
 _SLOT = re.compile(r"[a-z][a-z0-9_]{0,39}")
-# A free string reaches a shell sooner or later: strings are enums, or match a pattern made of these letters only.
-SAFE_PATTERN = re.compile(r"\^(?:[A-Za-z0-9._-]|\[[A-Za-z0-9._-]+\](?:\{[0-9]+(?:,[0-9]+)?\})?)+\$")
 
 
 @dataclass(frozen=True)
@@ -190,43 +188,17 @@ def _slot(raw: Any) -> Slot:
 
 
 def _parameters(schema: Any, slots: tuple[Slot, ...]) -> dict[str, Any]:
-    if not isinstance(schema, dict) or schema.get("additionalProperties") is not False:
-        raise BadRequest("manifest.yaml: parameters is a JSON Schema with additionalProperties: false.")
-    try:
-        jsonschema.Draft202012Validator.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise BadRequest("manifest.yaml: parameters is not a JSON Schema.") from error
+    check_schema(schema)
     for name, rule in (schema.get("properties") or {}).items():
-        _check_closed(str(name), rule, [slot.name for slot in slots])
-    return schema
-
-
-def _check_closed(name: str, rule: Any, slots: list[str]) -> None:
-    if not isinstance(rule, dict):
-        raise BadRequest(f"manifest.yaml: parameter {name} needs a schema of its own.")
-    if rule.get("type") in ("integer", "number", "boolean") or "enum" in rule:
-        return
-    if rule.get("type") == "object":
-        check_map(name, rule)
-        for key, part in rule["properties"].items():
-            _check_closed(f"{name}.{key}", part, slots)
-        return
-    if check_hint(name, rule, safe=SAFE_PATTERN, slots=slots):
-        return
-    if rule.get("type") == "string" and SAFE_PATTERN.fullmatch(str(rule.get("pattern", ""))):
-        return
-    raise BadRequest(
-        f"manifest.yaml: parameter {name} is a number, a boolean, an enum, a string of plain letters by pattern, "
-        "or an object of such."
-    )
+        check_parameter(str(name), rule, [slot.name for slot in slots])
+    return dict(schema)
 
 
 def check_parameters(manifest: Manifest, given: dict[str, Any]) -> dict[str, Any]:
     """Return `given` with defaults filled in; raise `BadRequest` naming each parameter that is not allowed."""
     properties = manifest.parameters.get("properties") or {}
     whole = completed(properties, given)
-    validator = jsonschema.Draft202012Validator(manifest.parameters)
-    wrong = {_place(error) for error in validator.iter_errors(whole)}
+    wrong = {_place(error) for error in validator(manifest.parameters).iter_errors(whole)}
     # Python's $ matches before a final newline; no parameter needs one.
     # The lines of a table are read one by one, later on.
     one_line = {name: value for name, value in whole.items() if TABLE not in properties.get(name, {})}

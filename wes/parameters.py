@@ -1,20 +1,91 @@
 """Reads a workflow's parameter schema: objects, and hints of small tables, files of a dataset and the whole form."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import jsonschema
+from referencing import Registry
+
 from strongroom.errors import BadRequest
+from strongroom.plain_patterns import plain_pattern
 
 TABLE, FILE = "x-strongroom-table", "x-strongroom-file"
 MOST_DEPTH = 5
 MOST_BYTES, MOST_ROWS, MOST_COLUMNS = 64 << 10, 5000, 50
 _PART = re.compile(r"[A-Za-z0-9_-]{1,100}")
-_MAP = frozenset(["type", "title", "description", "default", "properties", "required", "additionalProperties"])
+_ANNOTATIONS = frozenset(["title", "description", "default", "examples", "deprecated", "$comment"])
+_MAP = _ANNOTATIONS | {"type", "properties", "required", "additionalProperties"}
+_ALL = _MAP | {"$schema"}
+_NUMBER = frozenset(["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"])
+_STRING = frozenset(["enum", "const", "pattern", "minLength", "maxLength", "format", TABLE, FILE])
+_PLAIN = _ANNOTATIONS | _NUMBER | _STRING | {"type"}
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
-def check_map(name: str, rule: Mapping[str, Any]) -> None:
+def _pattern(_: object, pattern: str, word: object, __: object) -> Iterator[jsonschema.ValidationError]:
+    plain = plain_pattern(pattern)
+    if isinstance(word, str) and (plain is None or not plain.fits(word)):
+        yield jsonschema.ValidationError("no word of the pattern")
+
+
+_Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+
+
+def validator(schema: Mapping[str, Any]) -> jsonschema.protocols.Validator:
+    """Return what holds parameters against a schema: it asks nobody (T23), in time linear in what is given (T30)."""
+    found: jsonschema.protocols.Validator = _Validator(schema, registry=Registry())
+    return found
+
+
+def check_schema(schema: Any) -> None:
+    """Raise `BadRequest` unless the schema names each parameter, and says nothing that would let others in."""
+    if not isinstance(schema, dict) or schema.get("additionalProperties") is not False:
+        raise BadRequest("manifest.yaml: parameters is a JSON Schema with additionalProperties: false.")
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        raise BadRequest("manifest.yaml: parameters is not a JSON Schema.") from error
+    _only(_ALL, schema, "parameters")
+
+
+def check_parameter(name: str, rule: Any, slots: Sequence[str]) -> None:
+    """Raise `BadRequest` unless nothing that a parameter may be is code to a shell (T18)."""
+    if not isinstance(rule, dict):
+        raise BadRequest(f"manifest.yaml: parameter {name} needs a schema of its own.")
+    if is_map(rule):
+        _check_map(name, rule)
+        for key, part in rule["properties"].items():
+            check_parameter(f"{name}.{key}", part, slots)
+        return
+    _only(_PLAIN, rule, f"parameter {name}")
+    pattern = str(rule.get("pattern", ""))
+    if pattern and plain_pattern(pattern) is None:
+        raise BadRequest(
+            f"manifest.yaml: parameter {name}: a pattern is ^…$ of letters, digits, _ and -, and of sets like "
+            "[A-Za-z0-9._-]{1,20}, whose ranges stay within a-z, A-Z or 0-9."
+        )
+    if rule.get("type") in ("integer", "number", "boolean") or "enum" in rule:
+        return
+    if _check_hint(name, rule, slots) or (rule.get("type") == "string" and pattern):
+        return
+    raise BadRequest(
+        f"manifest.yaml: parameter {name} is a number, a boolean, an enum, a string of plain letters by pattern, "
+        "or an object of such."
+    )
+
+
+def _only(known: frozenset[str], rule: Mapping[str, Any], what: str) -> None:
+    # Any other word of JSON Schema could let in what no rule here has seen, or send its reader elsewhere ($ref).
+    if more := sorted(str(word) for word in rule if word not in known and not _is_note(str(word))):
+        raise BadRequest(f"manifest.yaml: {what}: {more[0][:40]} is not known here; {', '.join(sorted(known))} are.")
+
+
+def _is_note(word: str) -> bool:
+    return word.startswith("x-") and not word.startswith("x-strongroom-")
+
+
+def _check_map(name: str, rule: Mapping[str, Any]) -> None:
     """Raise `BadRequest` unless a parameter that is an object names each of its parts, and is nothing else."""
     properties = rule.get("properties")
     if rule.get("additionalProperties") is not False or not isinstance(properties, dict) or not set(rule) <= _MAP:
@@ -66,10 +137,10 @@ def texts(parameters: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for name, said in plain.items() if said.get("type") == "string" and "enum" not in said)
 
 
-def check_hint(name: str, rule: Mapping[str, Any], *, safe: re.Pattern[str], slots: Sequence[str]) -> bool:
+def _check_hint(name: str, rule: Mapping[str, Any], slots: Sequence[str]) -> bool:
     """Say whether a parameter is a table or a file by its hint; raise `BadRequest` for a hint that cannot be kept."""
     if TABLE in rule:
-        _check_table(name, rule, safe)
+        _check_table(name, rule)
         return True
     if FILE in rule:
         if rule.get("type") != "string" or rule[FILE] not in slots:
@@ -78,7 +149,7 @@ def check_hint(name: str, rule: Mapping[str, Any], *, safe: re.Pattern[str], slo
     return False
 
 
-def _check_table(name: str, rule: Mapping[str, Any], safe: re.Pattern[str]) -> None:
+def _check_table(name: str, rule: Mapping[str, Any]) -> None:
     hint = rule[TABLE]
     columns = hint.get("columns") if isinstance(hint, dict) else None
     if rule.get("type") != "string" or not isinstance(columns, dict) or not 0 < len(columns) <= MOST_COLUMNS:
@@ -87,7 +158,7 @@ def _check_table(name: str, rule: Mapping[str, Any], safe: re.Pattern[str]) -> N
         raise BadRequest(f"manifest.yaml: parameter {name}: max_rows is from 1 to {MOST_ROWS}.")
     for column, cells in columns.items():
         words = isinstance(cells, list) and cells and all(isinstance(one, str) for one in cells)
-        if not _COLUMN.fullmatch(str(column)) or not (words or (isinstance(cells, str) and safe.fullmatch(cells))):
+        if not _COLUMN.fullmatch(str(column)) or not (words or (isinstance(cells, str) and plain_pattern(cells))):
             # A cell reaches a shell sooner or later, as any string does.
             raise BadRequest(
                 f"manifest.yaml: parameter {name}: a column is a list of words, or a pattern of letters."
@@ -167,7 +238,8 @@ def form_of(parameters: Mapping[str, Any], slots: Sequence[Any]) -> dict[str, An
 def _fits(cell: str, allowed: Any) -> bool:
     if isinstance(allowed, list):
         return cell in allowed
-    return re.fullmatch(allowed.removeprefix("^").removesuffix("$"), cell) is not None
+    pattern = plain_pattern(allowed)
+    return pattern is not None and pattern.fits(cell)
 
 
 def _most(hint: Mapping[str, Any]) -> int:

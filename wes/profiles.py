@@ -9,8 +9,9 @@ import yaml
 from airlock.contract import Contract, Release, parse_contract
 from sandbox.fields import WORK
 from strongroom.errors import BadRequest
+from strongroom.plain_patterns import plain_pattern
 from tes.profiles import Ceiling, Command, Files, Hole, Template, Word
-from wes.manifest import NAME, SAFE_PATTERN, VERSION
+from wes.manifest import NAME, VERSION
 
 FILE = "profile.yaml"
 RULE = "task"  # what the contract of a profile calls its one task, as a workflow's contract names engine rules (T16)
@@ -153,11 +154,10 @@ def _hole(name: str, raw: Any, roles: set[str]) -> Hole:
                 raise _wrong(f"{where}.values", "a list of strings, not empty.")
             return Hole(name, "enum", values=frozenset(values))
         case "pattern":
-            # What is made of classes with bounds alone is tried in linear time (T30).
-            pattern = raw.get("pattern")
-            if not isinstance(pattern, str) or not SAFE_PATTERN.fullmatch(pattern):
-                raise _wrong(f"{where}.pattern", "^…$ of plain letters and classes with bounds, like ^[a-z]{1,9}$.")
-            return Hole(name, "pattern", pattern=re.compile(pattern.removeprefix("^").removesuffix("$")))
+            pattern = plain_pattern(str(raw.get("pattern", "")))
+            if pattern is None:
+                raise _wrong(f"{where}.pattern", "^…$ of plain letters and sets with bounds, like ^[a-z]{1,9}$.")
+            return Hole(name, "pattern", pattern=pattern)
         case "file" | "files" as kind:
             if raw.get("role") not in roles:
                 raise _wrong(f"{where}.role", "one of the roles of inputs.")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from strongroom.errors import BadRequest
+from strongroom.plain_patterns import plain_pattern
 from tes.profiles import Ceiling, Command, Files, Given, Hole, Misfit, Template, Word, fills, fit, resources_of
 from tes.schemas import NewTask, Resources
 
@@ -13,7 +14,7 @@ IMAGE = "sha256:" + "b" * 64
 OTHER = "sha256:" + "c" * 64
 LEAST = Hole("least", "integer", least=5, most=100)
 MODE = Hole("mode", "enum", values=frozenset({"all", "adults"}))
-LABEL = Hole("label", "pattern", pattern=re.compile("[a-z-]{1,8}"))
+LABEL = Hole("label", "pattern", pattern=plain_pattern("^[a-z-]{1,8}$"))
 ONE = Hole("one", "file", role="calls")
 ALL = Hole("all", "files", role="calls")
 COMMAND = Command(

@@ -132,6 +132,57 @@ def test_a_manifest_with_a_free_string_is_refused(rule: str) -> None:
         parse_manifest(MANIFEST.replace("{enum: [GRCh37, GRCh38]}", rule))
 
 
+@pytest.mark.parametrize("pattern", ["^[A-z0-9]{1,20}$", "^[.-z]{1,64}$", "^........$", "^(a+)+$"])
+def test_t18_no_pattern_has_room_for_a_shells_letters(pattern: str) -> None:
+    with pytest.raises(BadRequest, match="parameter label: a pattern is"):
+        parse_manifest(MANIFEST.replace("^[A-Za-z0-9._-]{1,20}$", pattern))
+    with pytest.raises(BadRequest, match="parameter build: a pattern is"):
+        parse_manifest(MANIFEST.replace("{enum: [GRCh37, GRCh38]}", f"{{enum: [a], pattern: '{pattern}'}}"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'patternProperties: {"^sample$": {}}',
+        "unevaluatedProperties: {}",
+        "allOf: [{properties: {bins: {pattern: '^(a+)+$'}}}]",
+        "if: {}",
+        "dependentSchemas: {bins: {}}",
+        "propertyNames: {pattern: '^(a+)+$'}",
+    ],
+)
+def test_t18_a_schema_lets_in_what_it_names_and_nothing_else(words: str) -> None:
+    with pytest.raises(BadRequest, match="is not known here"):
+        parse_manifest(MANIFEST.replace("parameters:\n", f"parameters:\n  {words}\n"))
+
+
+@pytest.mark.parametrize(
+    "reference", ["http://127.0.0.1:9/schema", "file:///etc/hostname", "#/nope", "#", "urn:nobody:x"]
+)
+@pytest.mark.parametrize("word", ["$ref", "$dynamicRef"])
+def test_t23_a_schema_asks_nobody(word: str, reference: str) -> None:
+    said = f"{{{word}: '{reference}', enum: [a]}}"
+    for changed in (
+        MANIFEST.replace("{enum: [GRCh37, GRCh38]}", said),
+        MANIFEST.replace("parameters:\n", f"parameters:\n  {word}: '{reference}'\n"),
+        MANIFEST.replace("parameters:\n", f"parameters:\n  allOf: [{said}]\n"),
+    ):
+        with pytest.raises(BadRequest, match="is not known here"):
+            parse_manifest(changed)
+
+
+def test_t30_a_parameter_is_checked_in_linear_time() -> None:
+    manifest = parse_manifest(MANIFEST.replace("^[A-Za-z0-9._-]{1,20}$", f"^{'[a-z]{0,60}' * 20}$"))
+    assert check_parameters(manifest, {"label": "a" * 900})["label"] == "a" * 900
+    with pytest.raises(BadRequest, match="label is not what the schema allows"):
+        check_parameters(manifest, {"label": "a" * 900 + "B"})
+
+
+def test_t18_a_word_is_no_option() -> None:
+    with pytest.raises(BadRequest, match="label is not what the schema allows"):
+        check_parameters(parse_manifest(MANIFEST), {"label": "-rf"})
+
+
 def test_each_engine_has_its_own_words_for_commands() -> None:
     snakemake = parse_manifest(MANIFEST + "commands: {one: {free: true}, two: {shell: x}}\n")
     assert snakemake.free() == ["one"]
