@@ -48,6 +48,7 @@ class Event(StrEnum):
     RUN_SUBMITTED = "run.submitted"
     RUN_REFUSED = "run.refused"
     RUN_RESUMED = "run.resumed"
+    RUN_CANCEL_ASKED = "run.cancel_asked"
     RUN_STATE = "run.state"
     RUN_REMOTE = "run.remote"
     RUN_TASK_REFUSED = "run.task_refused"

@@ -125,15 +125,11 @@ def open_database(url: str, *, joined: Joined = NOBODY) -> sa.Engine:
 
     `joined` goes with every session of it, so that no question about a person forgets their other identities (T28).
     """
-    options = {"joined": joined}
+    # What fails is logged without its values (T14, T29): among them are URLs that hold a right, and persons' words.
+    options: dict[str, Any] = {"execution_options": {"joined": joined}, "hide_parameters": True}
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_pre_ping=True, execution_options=options)
-    engine = sa.create_engine(
-        url,
-        connect_args={"timeout": 30, "check_same_thread": False},
-        pool_size=8,
-        execution_options=options,
-    )
+        return sa.create_engine(url, pool_pre_ping=True, **options)
+    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=8, **options)
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

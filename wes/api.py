@@ -31,6 +31,7 @@ from wes.schemas import Form, RunId, RunList, RunLog, RunStatus, TaskList, TaskL
 from wes.store import Run, RunTask, files_of, find, move
 from wes.views import PREFIX
 
+ACTOR = "wes.api"
 MOST_RUNS, MOST_TASKS = 1000, 2000
 router = APIRouter(prefix=PREFIX)
 
@@ -231,12 +232,15 @@ def cancel_run(request: Request, person: SignedIn, run_id: str) -> RunId:
     state = request.app.state
     with transaction(state.engine) as session:
         run = own(session, run_id, person)
-        now_in = RunState(run.state)
+        now_in, actor = RunState(run.state), person.id
+        if views.is_quiet(run):  # T6: who asks can read what they did; what came of it tells how the run does
+            audit.append(session, Entry(Event.RUN_CANCEL_ASKED, person.id, run.id, run.project, {}))
+            actor = ACTOR
         if now_in is RunState.QUEUED and run.lease_owner is None:
-            moved = move(run, RunState.CANCELED, actor=person.id)
+            moved = move(run, RunState.CANCELED, actor=actor)
             audit.append(session, moved, *decisions.close(session, run.id, RunState.CANCELED.value.lower()))
         elif now_in not in TERMINAL and now_in is not RunState.CANCELING:
-            audit.append(session, move(run, RunState.CANCELING, actor=person.id))
+            audit.append(session, move(run, RunState.CANCELING, actor=actor))
     ring(state.settings.sockets / f"run-{run.id}.bell")
     return RunId(run_id=run.id)
 

@@ -39,7 +39,7 @@ FOLDERS = (
     Folder("keys", "root", 0o755),
     Folder("broker", "broker", 0o700),
     Folder("signer", "signer", 0o700),
-    Folder("logs", "root", 0o755),
+    Folder("logs", "root", 0o700),
 )
 
 

@@ -88,6 +88,10 @@ def _look_after(child: Child, settings: Settings) -> None:
         child.process, child.started = _start(child, settings), moment
 
 
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def _start(child: Child, settings: Settings) -> subprocess.Popen[bytes]:
     root = os.geteuid() == 0
     uid = home.uid_of(settings, child.owner) if root else None
@@ -98,8 +102,8 @@ def _start(child: Child, settings: Settings) -> subprocess.Popen[bytes]:
         if os.getppid() != parent:
             os._exit(1)
 
-    log = open(settings.home / "logs" / f"{child.name}.log", "ab")  # noqa: SIM115
-    with log:
+    # For whom started us: tracebacks name files, and nobody else needs them.
+    with open(settings.home / "logs" / f"{child.name}.log", "ab", opener=_for_its_owner) as log:
         return subprocess.Popen(
             [python(), "-P", "-m", "strongroom.cli.process", child.name],
             stdin=subprocess.DEVNULL,

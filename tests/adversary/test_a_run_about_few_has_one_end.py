@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from asking import Asking, as_ruth
 
 from archive import decisions
-from strongroom.database import Base, now, open_database, transaction
+from strongroom.audit import AuditEvent
+from strongroom.database import Base, now, open_database, reading, transaction
 from tes import api as tes_api
 from tes.store import Task
 from tes.tasks import TaskState
@@ -148,6 +149,20 @@ def test_t6_until_it_is_told_an_ended_run_works_as_one_that_does(
     assert all(view == views[0] for view in views)
     assert ruth.get(f"{WES}/runs/{RUN}/status").json()["state"] == "RUNNING"
     assert "wait for its end" in views[0][f"{WES}/runs/{RUN}/resume"][1].lower()
+
+
+def test_t6_the_log_tells_no_more_of_a_quiet_run_than_wes(engine: sa.Engine, ruth: Asking) -> None:
+    own = []
+    for state in (*WORKS, *ENDS):
+        after = timedelta(seconds=3) if state in ENDS else None
+        has_run(engine, state, after=after, started=NOW - timedelta(minutes=2))
+        ruth.post(f"{WES}/runs/{RUN}/cancel")
+        ruth.post(f"{TES}/tasks/{TASK}:cancel")
+        ruth.post(f"{WES}/runs/{RUN}/resume")
+        with reading(engine) as session:
+            mine = sa.select(AuditEvent.event).where(AuditEvent.actor == RUTH)
+            own.append(list(session.scalars(mine)))
+    assert own == [["run.cancel_asked"]] * len(own)
 
 
 def test_t6_the_end_is_told_at_few_moments_and_a_run_that_never_began_hides_nothing(

@@ -104,3 +104,16 @@ def test_writers_take_turns_by_a_file_that_is_no_link_and_belongs_to_the_databas
     with pytest.raises(OSError, match="symbolic links"):
         Turns(str(tmp_path / "b.db"))
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_t29_what_fails_in_the_database_is_logged_without_its_values(engine: sa.Engine) -> None:
+    with transaction(engine) as session:
+        session.add(_project("one"))
+    again = _project("one")
+    again.title = "https://example.org/?X-Amz-Signature=canary"
+    with pytest.raises(sa.exc.IntegrityError) as failed, transaction(engine) as session:
+        session.add(again)
+    assert "canary" not in str(failed.value)
+    with pytest.raises(sa.exc.OperationalError) as failed, reading(engine) as session:
+        session.execute(sa.text("SELECT * FROM nowhere WHERE word = :word"), {"word": "canary"})
+    assert "canary" not in str(failed.value)
