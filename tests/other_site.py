@@ -83,6 +83,10 @@ def _answering(site: OtherSite) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content or b"")
 
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
     return Answering
 
 

@@ -30,7 +30,7 @@ class RemoteState(StrEnum):
 
 S = RemoteState
 STEPS: Final[Steps[RemoteState]] = {
-    # INITIALIZING: the site knows the task. COMPLETE: its outputs were released there and came home.
+    # INITIALIZING: the site may know the task. COMPLETE: its outputs were released there and came home.
     S.QUEUED: frozenset({S.INITIALIZING, S.SYSTEM_ERROR, S.CANCELED}),
     S.INITIALIZING: frozenset({S.RUNNING, S.COMPLETE, S.EXECUTOR_ERROR, S.SYSTEM_ERROR, S.CANCELED}),
     S.RUNNING: frozenset({S.COMPLETE, S.EXECUTOR_ERROR, S.SYSTEM_ERROR, S.CANCELED}),

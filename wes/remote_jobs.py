@@ -126,6 +126,8 @@ def advance(context: Context, task: str) -> None:
         if row is None or row.state in OVER or row.next_try > now():
             return
         row.next_try = now() + LEASE
+        if S(row.state) is S.QUEUED and not row.canceled:
+            _moved(session, row, S.INITIALIZING)  # before the site is asked: its answer may be lost
         person = session.scalars(sa.select(Run.person).where(Run.id == row.run)).one()
     try:
         _step(context, row, person)
@@ -138,9 +140,10 @@ def _step(context: Context, row: RemoteJob, person: str) -> None:
     settings = context.settings
     site = site_of(settings, row.site)
     token = identity.token_for_site(settings, person, site.audience)
-    if row.canceled and row.theirs is None:
+    if row.canceled and S(row.state) is S.QUEUED:
         _move(context, row.task, S.CANCELED)
     elif row.theirs is None:
+        # Also of what is canceled: the site may have heard us, and our key is all that we know it by.
         made = _ask(settings, site, "POST", "/tasks", token, row.request, {"Idempotency-Key": row.task})
         _move(context, row.task, S.INITIALIZING, theirs=str(made["id"])[:200])
     elif row.canceled:
@@ -200,7 +203,8 @@ def _move(
         if row.state in OVER:
             return
         row.trouble, row.theirs, row.outputs = None, theirs or row.theirs, outputs or row.outputs
-        row.next_try = now() + timedelta(seconds=context.settings.federation.site_seconds)
+        pause = 0 if row.canceled else context.settings.federation.site_seconds
+        row.next_try = now() + timedelta(seconds=pause)
         _moved(session, row, to)
 
 
