@@ -26,9 +26,10 @@ from wes.records import (
     read_envelope,
     record_of,
     store_content,
+    turn,
     write_envelope,
 )
-from wes.signing import Vetters, check_others_signed, sign
+from wes.signing import Vetters, check_others_signed, sign, stated
 from wes.vetting import STATEMENT, NotVetted, Statement, check_signed, statement_of
 
 __all__ = ["MANIFEST", "Listed", "Vetted", "VettedProfile", "last_vetted", "listed", "load", "load_for_a_run"]
@@ -173,11 +174,7 @@ def last_vetted(settings: Settings, name: str, version: str) -> Vetted | None:
 
 def stored(settings: Settings, name: str, version: str) -> tuple[Statement, Path]:
     """Return what is kept of a version, vetted or not, for display; nothing runs by this."""
-    envelope = read_envelope(record_of(settings, name, version))
-    if envelope is None:
-        raise NotVetted(detail=f"{name}/{version}: not in the catalogue")
-    facts = dsse.facts_in(envelope)
-    statement = statement_of(facts)
+    statement = statement_of(stated(settings, name, version))
     return statement, content_of(settings, statement.digest)
 
 
@@ -216,18 +213,21 @@ def vet(settings: Settings, source: Path, images: dict[str, str]) -> Statement:
     used = {name: images[name] for name in manifest.images}
     statement = Statement(manifest.name, manifest.version, folder_digest(source), used, _clear(manifest))
     record = record_of(settings, manifest.name, manifest.version)
-    envelope = read_envelope(record)
-    if is_revoked(settings, manifest.name, manifest.version):
-        raise Conflict("This version is revoked and never comes back; raise the version.")
-    if envelope is not None and dsse.facts_in(envelope) != statement.facts():
-        if envelope["signatures"]:
-            raise Conflict("This version is signed with other content; versions never change, so raise the version.")
-        envelope = None
-    store_content(settings, source, statement.digest)
-    if envelope is None:
-        write_envelope(record / ENVELOPE, dsse.sign(STATEMENT, statement.facts()))
-        lock = {"images": dict(statement.images)}
-        (record / "images.lock").write_text(json.dumps(lock, indent=2, sort_keys=True) + "\n")
+    with turn(record):
+        envelope = read_envelope(record)
+        if is_revoked(settings, manifest.name, manifest.version):
+            raise Conflict("This version is revoked and never comes back; raise the version.")
+        if envelope is not None and dsse.facts_in(envelope) != statement.facts():
+            if envelope["signatures"]:
+                raise Conflict(
+                    "This version is signed with other content; versions never change, so raise the version."
+                )
+            envelope = None
+        store_content(settings, source, statement.digest)
+        if envelope is None:
+            write_envelope(record / ENVELOPE, dsse.sign(STATEMENT, statement.facts()))
+            lock = {"images": dict(statement.images)}
+            (record / "images.lock").write_text(json.dumps(lock, indent=2, sort_keys=True) + "\n")
     return statement
 
 

@@ -1,9 +1,12 @@
 """Where the catalogue keeps workflow versions: files by content, and locks, signatures, revocations."""
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from strongroom import dsse
@@ -35,6 +38,18 @@ def read_envelope(record: Path) -> dsse.Envelope | None:
     except FileNotFoundError:
         return None
     return envelope
+
+
+@contextlib.contextmanager
+def turn(record: Path) -> Iterator[None]:
+    """Be the only one who changes a version's record: whoever signs at the same moment waits, and loses nothing."""
+    record.mkdir(parents=True, exist_ok=True)
+    fd = os.open(record, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def write_envelope(file: Path, envelope: dsse.Envelope) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -23,6 +24,7 @@ from wes.records import (
     is_revoked,
     read_envelope,
     record_of,
+    turn,
     write_envelope,
 )
 from wes.vetting import STATEMENT, NotVetted, is_author
@@ -91,13 +93,24 @@ class Vetters:
         return said.person if said is not None else ""
 
 
-def sign(settings: Settings, name: str, version: str, key: Ed25519PrivateKey) -> int:
-    """Add a vetter's signature; return how many trusted vetters have signed."""
-    record = record_of(settings, name, version)
-    envelope = read_envelope(record)
+def stated(settings: Settings, name: str, version: str) -> dict[str, Any]:
+    """Return what a signature on this version would state: its digest, its images, and what its engine may see."""
+    envelope = read_envelope(record_of(settings, name, version))
     if envelope is None:
         raise NotVetted(detail=f"{name}/{version}: not in the catalogue")
-    facts = dsse.facts_in(envelope)
+    facts: dict[str, Any] = dsse.facts_in(envelope)
+    return facts
+
+
+def sign(
+    settings: Settings, name: str, version: str, key: Ed25519PrivateKey, *, read: Mapping[str, Any] | None = None
+) -> int:
+    """Add a vetter's signature; return how many trusted vetters have signed.
+
+    Raises `Conflict` where the version is not any more what the vetter `read`, as `stated` gave it (T23).
+    """
+    record = record_of(settings, name, version)
+    facts = stated(settings, name, version)
     if folder_digest(content_of(settings, facts["digest"])) != facts["digest"]:
         raise NotVetted(detail="content that is not what was vetted")
     vetters = Vetters.of(settings)
@@ -105,25 +118,27 @@ def sign(settings: Settings, name: str, version: str, key: Ed25519PrivateKey) ->
     author = described(content_of(settings, facts["digest"])).author
     if mine in vetters.authors(author):
         raise NotAllowed("Nobody vets what they wrote: the manifest names you as its author, so two others sign.")
-    if is_revoked(settings, name, version):
-        raise Conflict("This version is revoked and never comes back; raise the version.")
-    kept = [s for s in envelope["signatures"] if s["keyid"] != mine]
-    envelope["signatures"] = kept + dsse.sign(STATEMENT, facts, key)["signatures"]
-    write_envelope(record / ENVELOPE, envelope)
+    with turn(record):
+        if is_revoked(settings, name, version):
+            raise Conflict("This version is revoked and never comes back; raise the version.")
+        envelope = read_envelope(record)
+        if envelope is None or dsse.facts_in(envelope) != facts or facts != (read or facts):
+            raise Conflict("This version is not any more what you have read: it was vetted anew; read it once more.")
+        kept = [s for s in envelope["signatures"] if s["keyid"] != mine]
+        envelope["signatures"] = kept + dsse.sign(STATEMENT, facts, key)["signatures"]
+        write_envelope(record / ENVELOPE, envelope)
     return len(vetters.others_who_signed(envelope, author))
 
 
 def revoke(settings: Settings, name: str, version: str, reason: Revoked, key: Ed25519PrivateKey) -> None:
     """Take a version out of use for ever, in a vetter's name."""
-    record = record_of(settings, name, version)
-    envelope = read_envelope(record)
-    if envelope is None:
-        raise NotVetted(detail=f"{name}/{version}: not in the catalogue")
-    if is_revoked(settings, name, version):
-        raise Conflict("This version is revoked already.")
+    facts = stated(settings, name, version)
     _check_vetter(Vetters.of(settings), key)
-    facts = {**dsse.facts_in(envelope), "reason": reason.value}
-    write_envelope(record / REVOCATION, dsse.sign(REVOKED, facts, key))
+    record = record_of(settings, name, version)
+    with turn(record):
+        if is_revoked(settings, name, version):
+            raise Conflict("This version is revoked already.")
+        write_envelope(record / REVOCATION, dsse.sign(REVOKED, {**facts, "reason": reason.value}, key))
 
 
 def _check_vetter(vetters: Vetters, key: Ed25519PrivateKey) -> str:

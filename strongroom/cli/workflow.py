@@ -17,6 +17,7 @@ from strongroom.cli.image import names_of
 from strongroom.cli.key import private_key
 from strongroom.database import open_database, transaction
 from strongroom.dsse import key_id
+from strongroom.errors import Conflict
 from strongroom.settings import Settings, load
 from wes import catalogue, records, revocation, signing
 from wes.engines import ENGINES, open_engine
@@ -73,6 +74,7 @@ def vet(
 def sign(
     version: Version,
     key: Annotated[Path, typer.Option(help="Your private key (Ed25519, PEM).")],
+    digest: Annotated[str, typer.Option(help="What you read, as `vet` printed it: sha256:…")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask once more on a terminal.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -80,14 +82,22 @@ def sign(
     settings = load()
     name, number = changes.parts(version)
     private = private_key(key)
+    read = signing.stated(settings, name, number)
+    if digest not in ("", read["digest"]):
+        raise Conflict(f"{version} is {read['digest']}, not what you have read; read it once more.")
     free = _free(settings, name, number)
     if not as_json:
         changes.show(settings, name, number)
         _tell_free(free)
+        out.print(f"{version} is {read['digest']}")
         if sys.stdin.isatty() and not yes and not typer.confirm("Have you read it, and do you sign it?"):
             raise typer.Exit(FAILED)
-    signatures = catalogue.sign(settings, name, number, private)
-    facts: dict[str, object] = {"key": key_id(private.public_key()), "free_commands": free}
+    signatures = catalogue.sign(settings, name, number, private, read=read)
+    facts: dict[str, object] = {
+        "key": key_id(private.public_key()),
+        "digest": read["digest"],
+        "free_commands": free,
+    }
     _write_down(settings, Event.WORKFLOW_SIGNED, version, facts)
     needed = settings.vetting.signatures
     if as_json:

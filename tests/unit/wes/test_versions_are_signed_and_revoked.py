@@ -1,5 +1,6 @@
 """Whose signatures count, when, and until when: times of keys, authors, revocation, and what a version changes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,30 @@ def test_t23_a_revoked_version_never_comes_back(home: Path, tmp_path: Path) -> N
         with pytest.raises(Conflict):
             again()
     assert [(one.vetted, one.revoked) for one in catalogue.listed(known)] == [(False, True)]
+
+
+def test_t23_a_vetter_signs_what_they_read_and_nothing_that_came_since(home: Path, tmp_path: Path) -> None:
+    known = settings(home)
+    catalogue.vet(known, folder(tmp_path, author="Ada"), IMAGES)
+    read = signing.stated(known, "freq", "1.0.0")
+    catalogue.vet(known, folder(tmp_path, author="Ada", title="swapped"), IMAGES)
+    with pytest.raises(Conflict, match="not any more what you have read"):
+        catalogue.sign(known, "freq", "1.0.0", KEYS["vera"], read=read)
+    envelope = read_envelope(record_of(known, "freq", "1.0.0"))
+    assert envelope is not None
+    assert envelope["signatures"] == []
+    assert catalogue.sign(known, "freq", "1.0.0", KEYS["vera"], read=signing.stated(known, "freq", "1.0.0")) == 1
+
+
+def test_two_who_sign_at_the_same_moment_have_both_signed(home: Path, tmp_path: Path) -> None:
+    known = settings(home)
+    names = ("vera", "viktor")
+    for number in range(10):
+        version = f"1.{number}.0"
+        catalogue.vet(known, folder(tmp_path, author="Ada", version=version), IMAGES)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name, version=version: catalogue.sign(known, "freq", version, KEYS[name]), names))
+        assert set(catalogue.signed_by(known, "freq", version)) == set(names)
 
 
 def test_t23_a_manifest_that_was_changed_is_refused_though_it_was_read_before(home: Path, tmp_path: Path) -> None:
