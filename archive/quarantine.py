@@ -13,10 +13,9 @@ from archive.keys.purposes import UPLOAD, Purpose
 from archive.store import Dataset, DatasetFile, DatasetProject, StoredObject
 from strongroom import projects
 from strongroom.audit import Entry, Event
-from strongroom.database import now, reading
+from strongroom.database import now
 from strongroom.doors import ask
 from strongroom.errors import Conflict, NotFound
-from strongroom.objects import open_store
 from strongroom.settings import Settings
 
 WORKFLOW: Final = "ingress"  # what stands in the decision of an ingress, which no task is ever started on
@@ -134,23 +133,6 @@ def forgo(session: orm.Session, dataset: str, *, actor: str) -> list[Entry]:
         return []
     row.deleted_at = now()
     return [Entry(Event.DATASET_DELETED, actor, dataset, row.project, {"files": 0})]
-
-
-def destroy(engine: sa.Engine, settings: Settings, ingress: str) -> list[str]:
-    """Destroy a quarantine's key and remove the bodies that are in it; return their objects. Safe to repeat.
-
-    What was let in is sealed to its dataset and no longer here.
-    """
-    message = {"verb": "destroy", "purpose": Purpose.QUARANTINE.value, "owner": ingress}
-    ask(settings.sockets / "broker.sock", message)
-    # Asked after the key is gone: whatever was registered up to then is found.
-    with reading(engine) as session:
-        here = (StoredObject.purpose == Purpose.QUARANTINE.value, StoredObject.owner == ingress)
-        objects = session.scalars(sa.select(StoredObject.id).where(*here).order_by(StoredObject.id)).all()
-    store = open_store(settings)
-    for identifier in objects:
-        store.delete(identifier)
-    return list(objects)
 
 
 def _used_by(session: orm.Session, project: str) -> Sequence[str]:

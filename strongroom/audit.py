@@ -58,6 +58,7 @@ class Event(StrEnum):
     RUN_DATA_DEPENDENT = "run.data_dependent"
     RUN_CLEAR_READ = "run.clear_read"
     RUN_FILES_REMOVED = "run.files_removed"
+    RUN_EMPTIED = "run.emptied"
     DECISION_RECORDED = "decision.recorded"
     DECISION_CLOSED = "decision.closed"
     TASK_CREATED = "task.created"

@@ -45,6 +45,12 @@ class Wes(BaseModel):
     )
     engine_memory_gb: float = Field(2.0, description="Memory of an engine.")
     run_seconds: int = Field(7 * 24 * 3600, description="Longest life of a run.")
+    run_days: int = Field(
+        90,
+        ge=1,
+        description="Days after its end, and after the end of every request for its outputs, until a run's key is "
+        "destroyed and what it made is removed.",
+    )
     snakemake: Path = Field(
         _SOURCE / ".venvs" / "engine-snakemake", description="The environment that Snakemake lives in."
     )

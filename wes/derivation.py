@@ -12,7 +12,7 @@ from strongroom.database import reading
 from strongroom.errors import Conflict, NotFound
 from strongroom.http import SignedIn
 from strongroom.projects import Role
-from wes import catalogue
+from wes import catalogue, retention
 from wes.options import is_whole
 from wes.runs import RunState
 from wes.store import files_of, find
@@ -44,6 +44,7 @@ def derive(request: Request, person: SignedIn, asked: Annotated[FromRun, Body()]
             raise Conflict("Only the outputs of a COMPLETE run can become a dataset.")
         if not is_whole(run.request["workflow_engine_parameters"]):
             raise Conflict("This run was told to make a part only; submit it without until and targets.")
+        retention.check_kept(run)
         files = files_of(session, run.id)
     contract = catalogue.load(state.settings, run.workflow, run.version).manifest.contract
     inside = {}

@@ -9,7 +9,7 @@ from strongroom.audit import Entry, Event
 from strongroom.errors import Conflict
 from strongroom.identity import Person
 from strongroom.settings import Settings
-from wes import views
+from wes import retention, views
 from wes.runs import RESUMABLE, RunState
 from wes.schemas import Form
 from wes.store import Run, RunFile, move
@@ -23,6 +23,7 @@ def resume(session: orm.Session, person: Person, run: Run, *, settings: Settings
         raise Conflict("This run is COMPLETE: there is nothing to resume. Submit it again to have it made anew.")
     if state not in RESUMABLE:
         raise Conflict("This run has not ended. Wait for its end or cancel it; then it can be resumed.")
+    retention.check_kept(run)
     admitted = admit(session, person, asked_of(session, run), workflow=(run.workflow, run.version), settings=settings)
     check_same(session, run, admitted)
     run.coarse = run.coarse or admitted.coarse

@@ -26,6 +26,7 @@ class Run(Base):
         sa.Index("ix_runs_project_state", "project", "state"),
         sa.Index("ix_runs_project_turn", "project", "turn"),
         sa.Index("ix_runs_person_quiet_state", "person", "quiet", "state"),
+        index_where("emptied IS NULL", "ix_runs_to_empty", "ended"),
         # Without these every submission would look at all runs that ever were.
         *(index_where("told IS NOT NULL", f"ix_runs_{whose}_told", whose, "told") for whose in ("project", "person")),
     )
@@ -54,6 +55,8 @@ class Run(Base):
     ended: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
     quiet: orm.Mapped[bool] = orm.mapped_column(default=False)  # about few persons: how it ends is not told (T6)
     told: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime, index=True)  # when a quiet one's end is told
+    closed: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)  # since when its key and files go (T12)
+    emptied: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)  # when they were gone
     launches: orm.Mapped[int]
     resumed: orm.Mapped[int]  # how often its owner resumed it
     turn: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)  # when it last left the queue

@@ -23,6 +23,7 @@ JOBS = (
     "wes.supervisor",
     "wes.federated_ends",
     "wes.remote_jobs",
+    "wes.retention",
 )
 Name = Literal["broker", "signer", "dispatcher", "worker", "api"]
 

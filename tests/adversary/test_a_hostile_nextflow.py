@@ -209,7 +209,10 @@ def test_t19_nothing_comes_from_elsewhere(tmp_path: Path, files: dict[str, str],
         ((GIVEN, "Channel.of('text').collectFile(name: 'x.txt')"), "not a file of this run"),
         (("COPY {", "COPY {\n    publishDir '/tmp/out'"), "COPY: publishDir: a path outside this run"),
         (("COPY {", "COPY {\n    publishDir 'results/née'"), "COPY: publishDir: names are letters"),
-        (("COPY {", "COPY {\n    publishDir 'inputs/calls'"), "COPY: publishDir: a folder of the run beside its inputs"),
+        (
+            ("COPY {", "COPY {\n    publishDir 'inputs/calls'"),
+            "COPY: publishDir: a folder of the run beside",
+        ),
         (('script:\n    """\n    cat ${x} > copy.txt\n    """', "exec:\n    x.text"), "exec: runs inside the engine"),
     ],
 )

@@ -17,7 +17,7 @@ from strongroom.queue import Context
 from strongroom.settings import Settings
 from tes.measures import Meter
 from tes.store import Attempt
-from wes import api
+from wes import api, retention
 from wes.store import open_runs
 
 RUTH = "ruth@development"
@@ -45,6 +45,7 @@ QUESTIONS: dict[str, Callable[[orm.Session, Context], Any]] = {
         Meter().read(s),
     ),
     "ix_airlock_runs_to_empty ix_release_request_files_file": swept(emptying.over),
+    "ix_runs_to_empty": swept(retention.over),
     "ix_deliveries_state_next": swept(delivery.waiting),
     "ix_deliveries_request_state": lambda s, _: delivery.arrived(s, "r" * 32),
     "ix_release_requests_run_state": lambda s, _: submission.settle_scans(s, "r" * 32),
