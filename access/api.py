@@ -6,7 +6,7 @@ from typing import Annotated
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Request
 
-from access import keys, memberships, rules
+from access import addresses, keys, memberships, rules
 from access.schemas import (
     CertificateSeen,
     Challenge,
@@ -20,7 +20,6 @@ from access.schemas import (
     Proof,
 )
 from access.store import ResearcherKey
-from strongroom import contacts
 from strongroom.database import joined_in, reading, transaction
 from strongroom.http import SignedIn, SteppedUp
 from strongroom.projects import PLATFORM, Certificate, Project, Role, Training, roles_of
@@ -113,9 +112,9 @@ def list_certificates(who: SignedIn, engine: Engine) -> list[CertificateSeen]:
 
 @router.post("/me:contact")
 def set_contact(new: NewContact, who: SteppedUp, engine: Engine) -> NewContact:
-    """Say where notices go; an empty address ends them."""
+    """Say where notices go; an empty address ends them, and the address before is told."""
     with transaction(engine) as session:
-        contacts.set_address(session, who.id, new.email)
+        addresses.change(session, who.id, new.email)
     return new
 
 

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import uuid
-from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -21,8 +20,6 @@ from strongroom.database import now
 from strongroom.errors import Conflict, NotFound
 from strongroom.projects import open_project
 from strongroom.settings import Settings
-
-MOST_FILES: Final = 4 * rules.MOST_FILES  # of one ingress, in all its requests together (T30)
 
 
 def open_ingress(
@@ -76,8 +73,8 @@ def bring(
     policy = policy_of(session, open_project(session, held.project), settings, datasets=held.datasets)
     file = quarantine.waiting(session, ingress=held.run, object_id=object_id)
     there = files_of_run(session, held.run)
-    if len(there) >= MOST_FILES:
-        raise Conflict(f"An ingress holds at most {MOST_FILES} files; open another one.")
+    if len(there) >= quarantine.MOST_FILES:
+        raise Conflict(quarantine.FULL)
     if any(one.path == name or one.source == file.object for one in there):
         raise Conflict("A file of this name is here already; files never change, so choose another name.")
     moment = now()

@@ -179,9 +179,10 @@ def fix_output(request: Request, visitor: Here, run: str, sent: Form) -> Respons
     held = api.outputs(request, visitor.person, run)
     file = next((one for one in held.files if one.id == sent.one("file")), None)
     chosen = sent.one("fix")
-    if file is None or not chosen.isdecimal() or int(chosen) >= len(file.may_fix):
+    fixes = {str(number): fix for number, fix in enumerate(file.may_fix)} if file is not None else {}
+    if file is None or chosen not in fixes:
         raise BadRequest("Choose one of the fixes of the list.")
-    fix = file.may_fix[int(chosen)]
+    fix = fixes[chosen]
     form = as_wire(NewFix, kind=fix.kind, column=fix.column, bands=fix.bands)
     api.fix_output(request, visitor.person, file.id, form)
     return go(f"/outputs/{run}")

@@ -23,6 +23,7 @@ from archive.schemas import (
     ShownFile,
 )
 from archive.store import Dataset
+from strongroom.bodies import expect
 from strongroom.database import reading, transaction
 from strongroom.errors import BadRequest
 from strongroom.http import SignedIn
@@ -109,7 +110,8 @@ def recipient_of(request: Request, person: SignedIn, dataset: str) -> Recipient:
 async def upload_body(request: Request, person: SignedIn, dataset: str) -> Received:
     """Take a sealed body, straight to its store."""
     state = request.app.state
-    await run_in_threadpool(uploads.check_may_upload, state.engine, person.id, dataset)
+    most = await run_in_threadpool(uploads.check_may_upload, state.engine, person.id, dataset)
+    expect(request, most=most, sentence=rules.TOO_LARGE)
     chunks = chunks_of(request.stream())
     received = await run_in_threadpool(
         uploads.receive, state.engine, state.settings, person=person.id, dataset=dataset, chunks=chunks

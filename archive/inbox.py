@@ -18,6 +18,7 @@ from archive import uploads
 from archive.api import chunks_of
 from archive.store import DatasetFile, InboxTicket, StoredObject
 from sandbox.crypt4gh import Crypt4GHError, header_length, segments_of, size_of
+from strongroom.bodies import expect
 from strongroom.database import now, reading, transaction
 from strongroom.doors import ask
 from strongroom.errors import BadRequest, Conflict, NotFound, StrongroomError
@@ -76,6 +77,8 @@ async def put_file(
     """Take one whole Crypt4GH file by its ticket; asked again with the same file it is taken once."""
     state = request.app.state
     row = await run_in_threadpool(_open, state.engine, ticket)
+    most = state.settings.federation.inbox_bytes
+    expect(request, most=most, sentence="This file is larger than what is taken here.")
     chunks = chunks_of(request.stream())
     await run_in_threadpool(take, state.engine, state.settings, row, chunks=chunks, digest=strongroom_digest)
     return {}
@@ -84,10 +87,10 @@ async def put_file(
 def take(engine: sa.Engine, settings: Settings, row: InboxTicket, *, chunks: Iterator[bytes], digest: str) -> None:
     """Store the body, have the broker sign its row, and spend the ticket; anything unexpected is refused."""
     if row.object is not None:
-        for _ in _bounded(chunks, settings.federation.inbox_bytes):
+        for _ in chunks:
             pass  # the same file again, because our answer was lost
         return
-    header, body = split(_bounded(chunks, settings.federation.inbox_bytes))
+    header, body = split(chunks)
     actor = f"site:{row.site}"
     came = uploads.receive(engine, settings, person=actor, dataset=row.dataset, chunks=body)
     try:
@@ -135,21 +138,6 @@ def split(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
         yield from chunks
 
     return start[:length], body()
-
-
-def _bounded(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
-    seen = 0
-    for chunk in chunks:
-        seen += len(chunk)
-        if seen > most:
-            raise TooLarge("This file is larger than what is taken here.")
-        yield chunk
-
-
-class TooLarge(StrongroomError):
-    """More bytes than are taken (413)."""
-
-    status = 413
 
 
 def _open(engine: sa.Engine, word: str) -> InboxTicket:

@@ -18,6 +18,8 @@ from strongroom.doors import ask
 from strongroom.errors import Conflict, NotFound
 from strongroom.settings import Settings
 
+MOST_FILES: Final = 200  # of one ingress, in all its requests together (T30)
+FULL: Final = f"An ingress holds at most {MOST_FILES} files; open another one."
 WORKFLOW: Final = "ingress"  # what stands in the decision of an ingress, which no task is ever started on
 
 

@@ -7,10 +7,13 @@ from typing import Any
 
 from strongroom.errors import BadRequest, Conflict, NotAllowed, NotFound
 from strongroom.projects import Role
+from strongroom.thresholds import FLOOR
 
 OBSERVABILITY = ("coarse", "open")
 SENSITIVITY = ("standard", "high")
 LONGEST_TITLE = 300
+MOST_BROUGHT = FLOOR["max_bytes"]  # of one file that is brought in: what a check reads (T30)
+TOO_LARGE = f"A file that is brought in has at most {MOST_BROUGHT >> 20} MiB; ask an operator to add larger ones."
 CUSTODIANS = frozenset({Role.OPERATOR, Role.DAC_MEMBER})
 _DATASET = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 

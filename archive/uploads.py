@@ -7,27 +7,34 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy import orm
 
-from archive import rules
+from archive import quarantine, rules
 from archive.datasets import asked_of, asker_of, find
-from archive.store import StoredObject, Upload
+from archive.keys.purposes import Purpose
+from archive.store import Dataset, StoredObject, Upload
+from sandbox.crypt4gh import body_length_of
 from strongroom.database import now, reading, transaction
 from strongroom.doors import ask
-from strongroom.errors import BadRequest, NotFound
+from strongroom.errors import BadRequest, Conflict, NotFound, TooLarge
 from strongroom.objects import open_store
 from strongroom.queue import Context, job, sweep
 from strongroom.settings import Settings
 
+# T30: whoever brings files in is no custodian, and nothing of theirs was looked at yet.
+MOST_BROUGHT = body_length_of(rules.MOST_BROUGHT)
+MOST_OPEN = 16  # uploads of one person that nobody named yet
 FORGET_AFTER = timedelta(days=1)
 FORGET = "archive.forget_upload"
 log = structlog.get_logger()
 
 
-def check_may_upload(engine: sa.Engine, person: str, dataset: str) -> None:
-    """Raise unless the person may add files to this dataset."""
+def check_may_upload(engine: sa.Engine, person: str, dataset: str) -> int | None:
+    """Raise unless the person may add files to this dataset; return the most bytes of one, None for any number."""
     with reading(engine) as session:
         row = find(session, dataset)
         rules.check_may_fill(asker_of(session, person, row.project), asked_of(row))
+        return MOST_BROUGHT if row.ingress is not None else None
 
 
 def receive(
@@ -37,10 +44,16 @@ def receive(
     identifier = uuid.uuid4().hex
     # The row comes first: a body whose upload breaks off is found and removed by the sweep.
     with transaction(engine) as session:
+        _check_has_room(session, person, dataset)
         session.add(
             Upload(object=identifier, dataset=dataset, person=person, body_length=-1, body_sha256="", created=now())
         )
-    length, sha256 = open_store(settings).put(identifier, chunks)
+    try:
+        length, sha256 = open_store(settings).put(identifier, chunks)
+    except (BadRequest, TooLarge):  # it broke off, or is too long: the store has nothing of it
+        with transaction(engine) as session:
+            session.execute(sa.delete(Upload).where(Upload.object == identifier))
+        raise
     with transaction(engine) as session:
         row = session.get_one(Upload, identifier)
         row.body_length, row.body_sha256 = length, sha256
@@ -83,3 +96,23 @@ def forget(context: Context, identifier: str) -> None:
         log.info("upload.forgotten", object=identifier)
     with transaction(context.engine) as session:
         session.execute(sa.delete(Upload).where(Upload.object == identifier))
+
+
+def _check_has_room(session: orm.Session, person: str, dataset: str) -> None:
+    """Raise when what this person brings in would lie here without end; custodians may bring any number."""
+    row = session.scalar(sa.select(Dataset).where(Dataset.id == dataset).with_for_update())
+    if row is None or row.ingress is None:
+        return
+    # The files of custodians wait for nobody: a person who is both is held to what came by an ingress.
+    brought = sa.select(Upload.object).join(Dataset, Dataset.id == Upload.dataset).where(Dataset.ingress.is_not(None))
+    waiting = session.scalars(brought.where(Upload.person == person).limit(MOST_OPEN)).all()
+    if len(waiting) >= MOST_OPEN:
+        raise Conflict(
+            f"{MOST_OPEN} uploads of yours were never made a file; finish or repeat them, or wait: "
+            "each is forgotten a day after it came."
+        )
+    kept = sa.select(sa.func.count(StoredObject.id)).where(
+        StoredObject.purpose == Purpose.QUARANTINE.value, StoredObject.owner == row.ingress
+    )
+    if int(session.scalar(kept) or 0) >= quarantine.MOST_FILES:
+        raise Conflict(quarantine.FULL)

@@ -31,6 +31,7 @@ class Event(StrEnum):
     TOKEN_MINTED = "token.minted"  # noqa: S105
     SESSION_BEGUN = "session.begun"
     SESSION_ENDED = "session.ended"
+    CONTACT_CHANGED = "contact.changed"
     KEY_REGISTERED = "key.registered"
     VETTER_TRUSTED = "vetter.trusted"
     DATASET_CREATED = "dataset.created"

@@ -48,6 +48,12 @@ class Conflict(StrongroomError):
     status = 409
 
 
+class TooLarge(StrongroomError):
+    """More bytes than are taken (413)."""
+
+    status = 413
+
+
 class Unavailable(StrongroomError):
     """A part of Strongroom that is needed does not answer (503)."""
 

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     REQUEST_LET_IN = "request-let-in"
     REQUEST_ENDED = "request-ended"
     KEY_REGISTERED = "key-registered"
+    CONTACT_CHANGED = "contact-changed"
 
 
 SENTENCES: Final[dict[Kind, str]] = {
@@ -54,7 +55,10 @@ SENTENCES: Final[dict[Kind, str]] = {
     Kind.REQUEST_LET_IN: "What you brought in was let in; runs of its project may use it.",
     Kind.REQUEST_ENDED: "A release of yours has expired or was called back.",
     Kind.KEY_REGISTERED: "A new key was registered in your name; if it was not you, tell an operator at once.",
+    Kind.CONTACT_CHANGED: "Your notices go to another address now; if it was not you, tell an operator at once.",
 }
+# T20: these go to every address of the last days, so that who changes it does not hide what comes next.
+TO_ALL_ADDRESSES: Final = frozenset({Kind.KEY_REGISTERED, Kind.CONTACT_CHANGED})
 
 
 class Way(StrEnum):
@@ -68,11 +72,17 @@ class Notice(Base):
     """One notice on its way: an id, a kind and whom it is for; never a name of a file, project or data set."""
 
     __tablename__ = "notices"
-    __table_args__ = (sa.Index("ix_notices_sent_next", "sent", "next_try"),)
+    __table_args__ = (
+        sa.Index("ix_notices_sent_next", "sent", "next_try"),
+        sa.Index("ix_notices_person_kind", "person", "kind"),
+    )
 
     id: orm.Mapped[str] = orm.mapped_column(sa.String(32), primary_key=True)
     kind: orm.Mapped[str] = orm.mapped_column(sa.String(40))
     person: orm.Mapped[str | None] = orm.mapped_column(sa.String(200))
+    # Where it goes, as of the change that it tells of: no later one takes it away (T20). Once it was sent, only an
+    # address that was left is kept.
+    address: orm.Mapped[str | None] = orm.mapped_column(sa.String(254))
     way: orm.Mapped[str] = orm.mapped_column(sa.String(40))
     request: orm.Mapped[str] = orm.mapped_column(sa.String(200))  # or the fingerprint of a key
     attempts: orm.Mapped[int]
@@ -96,22 +106,45 @@ class Told:
 
 
 def note(session: orm.Session, kind: Kind, *, about: str, people: Iterator[str] | list[str] | set[str]) -> None:
-    """Keep notices in the caller's transaction: one mail a person, and one call of the webhook."""
+    """Keep notices in the caller's transaction: one mail a person and address, and one call of the webhook."""
     moment = now()
-    ways: list[tuple[Way, str | None]] = [(Way.MAIL, name) for name in sorted(set(people))]
+    ways: list[tuple[Way, str | None, str | None]] = [
+        (Way.MAIL, name, address)
+        for name in sorted(set(people))
+        for address in _addresses(session, name, everywhere=kind in TO_ALL_ADDRESSES)
+    ]
     session.add_all(
         Notice(
             id=uuid.uuid4().hex,
             kind=kind.value,
             person=person,
+            address=address,
             way=way.value,
             request=about,
             attempts=0,
             next_try=moment,
             created=moment,
         )
-        for way, person in [*ways, (Way.WEBHOOK, None)]
+        for way, person, address in [*ways, (Way.WEBHOOK, None, None)]
     )
+
+
+def changes_of_address(session: orm.Session, person: str, *, since: datetime) -> int:
+    """Return how often a person's address was changed since then."""
+    query = sa.select(sa.func.count(Notice.created.distinct())).where(*_told_of_change(person, since=since))
+    return int(session.scalar(query) or 0)
+
+
+def _addresses(session: orm.Session, person: str, *, everywhere: bool) -> list[str]:
+    found = {address_of(session, person)}
+    if everywhere:
+        left = sa.select(Notice.address).where(*_told_of_change(person, since=now() - OLDEST))
+        found.update(address or "" for address in session.scalars(left))
+    return sorted(found - {""}) or [""]
+
+
+def _told_of_change(person: str, *, since: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return Notice.person == person, Notice.kind == Kind.CONTACT_CHANGED.value, Notice.created > since
 
 
 @queue.sweep
@@ -151,12 +184,20 @@ def send(context: Context, notice: str) -> None:
         row = session.get_one(Notice, notice)
         if row.lease == told.lease:
             row.sent, row.lease = now(), None
+            if Kind(row.kind) is not Kind.CONTACT_CHANGED:
+                row.address = None
 
 
 def message_of(settings: Settings, kind: Kind, subject: str) -> str:
     """Return what a notice says: one sentence, and a link to where more can be read after signing in."""
     base = settings.notices.site_url.rstrip("/") or settings.base_url
-    place = "keys" if kind is Kind.KEY_REGISTERED else f"requests/{subject}"
+    match kind:
+        case Kind.KEY_REGISTERED:
+            place = "keys"
+        case Kind.CONTACT_CHANGED:
+            place = ""
+        case _:
+            place = f"requests/{subject}"
     return f"{SENTENCES[kind]}\n\n{base}/{place}\n"
 
 
@@ -165,7 +206,7 @@ def _lease(context: Context, notice: str) -> Told | None:
         row = session.get(Notice, notice)
         if row is None or row.sent is not None or row.given_up is not None or row.next_try > now():
             return None
-        address = address_of(session, row.person) if row.person is not None else ""
+        address = row.address or ""
         way = Way(row.way)
         if row.created <= now() - OLDEST or (way is Way.MAIL and not address):
             row.given_up = now()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 import jinja2
 import structlog
@@ -191,7 +191,7 @@ def check_same_site(request: Request) -> None:
     if site is not None and site != "same-origin":
         raise NotAllowed("This form came from another site; open the page here and send it again.")
     origin = request.headers.get("Origin")
-    if site is None and origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+    if site is None and origin is not None and _is_elsewhere(request, _parts_of(origin)):
         raise NotAllowed("This form came from another site; open the page here and send it again.")
 
 
@@ -252,7 +252,9 @@ def go(path: str) -> RedirectResponse:
 
 def local_path(given: str) -> str:
     """Return a path of ours, or the first page for anything that could lead elsewhere."""
-    parts = urlsplit(given)
+    parts = _parts_of(given)
+    if parts is None:
+        return "/"
     odd = parts.scheme or parts.netloc or not given.startswith("/") or given.startswith("//") or "\\" in given
     plain = all(letter.isprintable() for letter in given) and len(given) <= 400
     return "/" if odd or not plain else given
@@ -290,9 +292,22 @@ def _refusal(request: Request, error: Exception) -> Response:
 
 def _page_before(request: Request) -> str:
     # Whose form was refused goes on where the form stood; another site's address is none of ours.
-    before = urlsplit(request.headers.get("HX-Current-URL") or request.headers.get("Referer") or "")
-    here = before.path + (f"?{before.query}" if before.query else "")
-    return local_path(here) if before.netloc == request.headers.get("Host") else "/"
+    before = _parts_of(request.headers.get("HX-Current-URL") or request.headers.get("Referer") or "")
+    if before is None or _is_elsewhere(request, before):
+        return "/"
+    return local_path(before.path + (f"?{before.query}" if before.query else ""))
+
+
+def _parts_of(given: str) -> SplitResult | None:
+    """Return the parts of an address that anyone may have written; None for what is no address (T30)."""
+    try:
+        return urlsplit(given)
+    except ValueError:
+        return None
+
+
+def _is_elsewhere(request: Request, parts: SplitResult | None) -> bool:
+    return parts is None or parts.netloc != request.headers.get("Host")
 
 
 def _said(error: Exception) -> tuple[int, str]:

@@ -1,6 +1,7 @@
 """Draws the form of a run from the JSON Schema of its workflow, and reads it back as `workflow_params`."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -119,9 +120,12 @@ def _value(field: Field, value: str) -> Any:
                 raise BadRequest(f"{field.label}: choose one of the list.") from None
         case "number":
             try:
-                return int(value) if field.step == "1" else float(value)
+                number = int(value) if field.step == "1" else float(value)
             except ValueError:
                 raise BadRequest(f"{field.label}: a number was expected.") from None
+            if isinstance(number, float) and not math.isfinite(number):  # no JSON can say it
+                raise BadRequest(f"{field.label}: a number was expected.")
+            return number
         case "table":
             return value.replace("\r\n", "\n")
         case _:

@@ -6,7 +6,9 @@ from typing import Any
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 
+from strongroom.bodies import expect
 from strongroom.errors import BadRequest
 from wes.schemas import Form
 
@@ -14,7 +16,7 @@ JSON_FIELDS = ("workflow_params", "tags", "workflow_engine_parameters")
 TEXT_FIELDS = ("workflow_type", "workflow_type_version", "workflow_url", "workflow_engine", "workflow_engine_version")
 REQUIRED = ("workflow_type", "workflow_type_version", "workflow_url")
 MOST_BYTES = 4 << 20
-MOST_FILES, MOST_FIELDS = 64, 64
+MOST_FIELDS = 64
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 # WES 1.1 has fields of JSON and of text side by side in a form; the route reads it field by field.
 _TEXT: dict[str, Any] = {name: {"type": "string", "pattern": r"^[^\u0000]*$"} for name in TEXT_FIELDS}
@@ -34,12 +36,17 @@ BODY = {
 
 async def read(request: Request) -> Form:
     """Return the fields of a request to run something; raise `BadRequest` with the field named."""
+    expect(request, most=MOST_BYTES)
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind in FORMS:
-        async with request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=MOST_BYTES) as form:
-            return _form([(name, _of_form(name, value)) for name, value in form.multi_items()])
+        try:
+            # No files: what comes with a file's name is refused before any of it lies on a disk (T30).
+            async with request.form(max_files=0, max_fields=MOST_FIELDS, max_part_size=MOST_BYTES) as form:
+                return _form([(name, _of_form(name, value)) for name, value in form.multi_items()])
+        except HTTPException as error:
+            raise _attached() if "files" in error.detail else BadRequest(f"The form: {error.detail}") from error
     if kind == "application/json":
-        return _form(_of_json(await _body(request)))
+        return _form(_of_json(await request.body()))
     raise BadRequest("Content-Type: POST /runs takes multipart/form-data (WES 1.1), or application/json.")
 
 
@@ -98,12 +105,3 @@ def _object(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadRequest(f"{name}: a JSON object was expected.")
     return value
-
-
-async def _body(request: Request) -> bytes:
-    found = bytearray()
-    async for piece in request.stream():
-        found += piece
-        if len(found) > MOST_BYTES:
-            raise BadRequest(f"The body: at most {MOST_BYTES >> 20} MiB.")
-    return bytes(found)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from airlock.checks.brought import Declared
-from archive import ingest
+from archive import ingest, rules
 from strongroom.cli.client import SERVER, USAGE, AsJson, Client, Server, Token, out, print_json, stop
 from strongroom.cli.request import AIRLOCK, files_table, plain, print_findings, show_request
 
@@ -83,6 +83,8 @@ def _check_files(files: list[Path]) -> None:
     for file in files:
         if not file.is_file():
             stop(f"{file} is not a file that can be read.", USAGE)
+        if file.stat().st_size > rules.MOST_BROUGHT:
+            stop(f"{file}: {rules.TOO_LARGE}", USAGE)
 
 
 def _upload(client: Client, ingress: dict[str, Any], files: list[Path], declared: Declared) -> dict[str, Any]:

@@ -149,7 +149,8 @@ def test_the_pages_make_a_copy_and_put_it_into_the_request_in_place_of_the_table
     mine = ruth.get(f"/requests/{request['id']}").text
     assert f'href="/outputs/{run}#fixed"' in mine
     form = ruth.form(f"/outputs/{run}", act)
-    assert ruth.post(act, form | {"fix": "99"}).status_code == 400
+    for none in ("99", "9" * 5000, "-1", ""):
+        assert ruth.post(act, form | {"fix": none}).status_code == 400
     form = ruth.form(f"/outputs/{run}", act)
     assert ruth.post(act, form | {"fix": "0"}).status_code == 303
     assert ruth.post(act, form | {"fix": "1"}).status_code == 409  # a form counts once

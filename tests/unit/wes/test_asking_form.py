@@ -80,7 +80,10 @@ def test_what_is_empty_is_left_out_and_its_default_counts() -> None:
         ({"param.mode": "all"}, "Mode"),
         ({"param.parts": "three"}, "Parts"),
         ({"param.parts": "1.5"}, "Parts"),
+        ({"param.parts": "9" * 5000}, "Parts"),
         ({"param.share": "a lot"}, "Share"),
+        ({"param.share": "nan"}, "Share"),
+        ({"param.share": "-inf"}, "Share"),
         ({"param.quick": "[" * 100_000}, "Quick"),
     ],
 )
