@@ -1,15 +1,13 @@
 """Speaks HTTP for datasets: make, share, fill and list them; no plaintext ever comes this way."""
 
-from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Annotated, Any
 
-from anyio import from_thread
 from fastapi import APIRouter, Body, Request
 from sqlalchemy import orm
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 
-from archive import datasets, queries, rules, uploads
+from archive import datasets, queries, rules, streams, uploads
 from archive.schemas import (
     EndOfShare,
     MoreQueries,
@@ -25,7 +23,6 @@ from archive.schemas import (
 from archive.store import Dataset
 from strongroom.bodies import expect
 from strongroom.database import reading, transaction
-from strongroom.errors import BadRequest
 from strongroom.http import SignedIn
 
 router = APIRouter(prefix="/api/archive/v1")
@@ -112,11 +109,8 @@ async def upload_body(request: Request, person: SignedIn, dataset: str) -> Recei
     state = request.app.state
     most = await run_in_threadpool(uploads.check_may_upload, state.engine, person.id, dataset)
     expect(request, most=most, sentence=rules.TOO_LARGE)
-    chunks = chunks_of(request.stream())
-    received = await run_in_threadpool(
-        uploads.receive, state.engine, state.settings, person=person.id, dataset=dataset, chunks=chunks
-    )
-    return Received(**received)
+    receive = partial(uploads.receive, state.engine, state.settings, person=person.id, dataset=dataset)
+    return Received(**await streams.taken(request, lambda chunks: receive(chunks=chunks)))
 
 
 @router.post("/datasets/{dataset}/files")
@@ -125,23 +119,6 @@ def name_file(request: Request, person: SignedIn, dataset: str, asked: Annotated
     state = request.app.state
     said = asked.model_dump()
     return Named(**uploads.register(state.engine, state.settings, person=person.id, dataset=dataset, said=said))
-
-
-def chunks_of(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
-    """Read an asynchronous stream from a worker thread."""
-    iterator = aiter(stream)
-
-    async def piece() -> bytes | None:
-        return await anext(iterator, None)
-
-    while True:
-        try:
-            found = from_thread.run(piece)
-        except ClientDisconnect as error:
-            raise BadRequest("The upload broke off; send the file again.") from error
-        if found is None:
-            return
-        yield found
 
 
 def _shown(session: orm.Session, row: Dataset) -> ShownDataset:

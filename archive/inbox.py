@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -14,8 +15,7 @@ from fastapi import APIRouter, Header, Query, Request
 from sqlalchemy import orm
 from starlette.concurrency import run_in_threadpool
 
-from archive import uploads
-from archive.api import chunks_of
+from archive import streams, uploads
 from archive.store import DatasetFile, InboxTicket, StoredObject
 from sandbox.crypt4gh import Crypt4GHError, header_length, segments_of, size_of
 from strongroom.bodies import expect
@@ -79,8 +79,8 @@ async def put_file(
     row = await run_in_threadpool(_open, state.engine, ticket)
     most = state.settings.federation.inbox_bytes
     expect(request, most=most, sentence="This file is larger than what is taken here.")
-    chunks = chunks_of(request.stream())
-    await run_in_threadpool(take, state.engine, state.settings, row, chunks=chunks, digest=strongroom_digest)
+    whole = partial(take, state.engine, state.settings, row, digest=strongroom_digest)
+    await streams.taken(request, lambda chunks: whole(chunks=chunks))
     return {}
 
 

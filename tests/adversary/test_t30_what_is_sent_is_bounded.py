@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from typer.testing import CliRunner
 import archive.api
 import wes.api
 from access.memberships import grant
-from archive import quarantine, rules, uploads
+from archive import quarantine, rules, streams, uploads
 from archive.store import Dataset, StoredObject, Upload
 from strongroom import bodies
 from strongroom.cli import ingress as commands
@@ -198,6 +199,37 @@ def test_t30_a_quarantine_takes_no_more_than_can_be_asked_for(ruth: Sender, engi
         session.add_all(StoredObject(id=uuid.uuid4().hex, **facts) for _ in range(quarantine.MOST_FILES))
     answer = ruth.send(UPLOADS, kind="x/y", most=10)
     assert (answer.status_code, answer.json()["msg"]) == (409, quarantine.FULL)
+
+
+def test_t30_stalled_uploads_leave_the_api_awake(
+    ruth: Sender, app: FastAPI, settings: Settings, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "PATIENCE", 2.0)
+    monkeypatch.setattr(uploads, "MOST_OPEN", 1000)
+
+    async def drips() -> AsyncIterator[bytes]:
+        while True:
+            yield b"a"
+            await asyncio.sleep(0.2)
+
+    async def all_at_once() -> tuple[list[int], int, float]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://strongroom.test", timeout=60) as client:
+            stalled = [
+                asyncio.create_task(client.post(UPLOADS, headers=ruth.headers, content=drips())) for _ in range(60)
+            ]
+            await asyncio.sleep(1)
+            begun = time.monotonic()
+            answer = await client.get("/api/archive/v1/datasets", headers=ruth.headers)
+            spent = time.monotonic() - begun
+            return [(await one).status_code for one in stalled], answer.status_code, spent
+
+    ended, answer, spent = asyncio.run(all_at_once())
+    assert (answer, spent < 1.5) == (200, True)
+    assert set(ended) == {400, 429}  # too slow, or one too many
+    assert ended.count(400) >= streams.AT_ONCE
+    with reading(engine) as session:
+        assert session.scalar(sa.select(sa.func.count(Upload.object))) == 0
 
 
 def test_custodians_add_files_of_any_size(app: FastAPI, settings: Settings, engine: sa.Engine) -> None:
