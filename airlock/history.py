@@ -1,4 +1,4 @@
-"""Remembers the counts of released tables, so that new ones are held against them across projects (O7, T7)."""
+"""Remembers the counts of released files, so that new ones are held against them across projects (O7, T7)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ _Id = sa.String(32)
 
 
 class ReleasedCell(Base):
-    """One count of one released table of one dataset; row and column are 0 for a sum over categories."""
+    """One count of one released file of one dataset; row and column are as `Cell` has them."""
 
     __tablename__ = "released_cells"
     __table_args__ = (sa.Index("ix_released_cells_dataset_key", "dataset", "key"),)
@@ -61,7 +61,7 @@ def wait_for_others(session: orm.Session) -> None:
 
 
 def remember(session: orm.Session, datasets: Sequence[str], cells: Cells, *, request: str, file: str) -> None:
-    """Write the counts of a table that leaves, in the transaction of its release."""
+    """Write the counts of a file that leaves, in the transaction of its release."""
     session.add_all(
         ReleasedCell(
             dataset=dataset,
@@ -100,14 +100,14 @@ def compare(session: orm.Session, datasets: Sequence[str], cells: Cells, *, leas
 def near_ones(
     session: orm.Session, datasets: Sequence[str], cells: Cells | None, *, least: int, but: str = ""
 ) -> list[Near]:
-    """Return what the history says of a table, worst first, and no more than a person reads."""
+    """Return what the history says of a file, worst first, and no more than a person reads."""
     if cells is None:
         return []
     return sorted(compare(session, datasets, cells, least=least, but=but), key=lambda one: one.rounded)[:_MOST_TOLD]
 
 
 def findings(near: Iterable[Near], cells: Cells | None) -> list[dict[str, Any]]:
-    """Return the findings of what is near; a table with too many counts to compare is a warning."""
+    """Return the findings of what is near; a file with too many counts to compare is a warning."""
     told = [one.finding() for one in near]
     if cells is not None and not cells.complete:
         told.append({"code": Code.DIFFERENCING.value, "severity": Verdict.WARN.value, "place": {}})
@@ -117,7 +117,8 @@ def findings(near: Iterable[Near], cells: Cells | None) -> list[dict[str, Any]]:
 def released_counts(session: orm.Session, dataset: str) -> int:
     """Return how many counts of a dataset have left so far, without our own sums (O8)."""
     return (
-        session.scalar(sa.select(sa.func.count()).where(ReleasedCell.dataset == dataset, ReleasedCell.row > 0)) or 0
+        session.scalar(sa.select(sa.func.count()).where(ReleasedCell.dataset == dataset, ReleasedCell.column > 0))
+        or 0
     )
 
 

@@ -179,18 +179,18 @@ def _is_ready(session: orm.Session, row: IntakeFile) -> bool:
     return all(
         f.state != IntakeState.WAITING.value
         for f in files_of_run(session, row.run)
-        if f.path in needed or (is_table(row) and is_table(f))
+        if f.path in needed or (has_counts(row) and has_counts(f))
     )
 
 
-def is_table(row: IntakeFile) -> bool:
-    """Say whether the contract promises a table: those of one run are compared with each other."""
-    return row.promise.get("format") in ("tsv", "csv")
+def has_counts(row: IntakeFile) -> bool:
+    """Say whether the contract promises a table or JSON: those of one run are compared with each other."""
+    return row.promise.get("format") in ("tsv", "csv", "json")
 
 
 def has_figures(row: IntakeFile) -> bool:
     """Say whether the contract promises what is held against earlier releases by its figures or places."""
-    return is_table(row) or row.promise.get("format") == "vcf"
+    return has_counts(row) or row.promise.get("format") == "vcf"
 
 
 def inspection_of(session: orm.Session, row: IntakeFile) -> Inspection:
@@ -209,22 +209,22 @@ def inspection_of(session: orm.Session, row: IntakeFile) -> Inspection:
         promise=output.promise,
         policy=row.policy,
         supporting={f.path: f.clean for f in files_of_run(session, row.run) if f.path in needed and f.clean},
-        beside=() if fresh else tables_beside(session, row),
+        beside=() if fresh else counts_beside(session, row),
         fixes=tuple(row.fixes) if fresh else (),
     )
 
 
-def tables_beside(session: orm.Session, row: IntakeFile) -> tuple[str, ...]:
-    """Return the clean copies of the other tables of the run, as many as one check compares.
+def counts_beside(session: orm.Session, row: IntakeFile) -> tuple[str, ...]:
+    """Return the clean copies of the other tables and JSON of the run, as many as one check compares.
 
     Copies of one table never leave together; a fixed copy is held against those of other tables.
     """
-    if not is_table(row):
+    if not has_counts(row):
         return ()
     others = [
         one
         for one in files_of_run(session, row.run)
-        if is_table(one) and root_of(one) != root_of(row) and (row.fixed_from or not one.fixed_from)
+        if has_counts(one) and root_of(one) != root_of(row) and (row.fixed_from or not one.fixed_from)
     ]
     return tuple(f.clean for f in others if f.clean)[: inspections.MOST_BESIDE]
 

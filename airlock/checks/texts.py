@@ -132,7 +132,7 @@ TEXTS: dict[Code, Text] = {
     ),
     Code.LINKED_TABLES: _block(
         _V,
-        "Two tables of one request subtract to a count below the threshold.",
+        "Two tables, or JSON, of one request subtract to a count below the threshold.",
         "Use the same persons and categories in all tables, or round all counts.",
     ),
     Code.NEAR_DUPLICATE: _warn(
