@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import orm
 
-from airlock import cohorts, conflicts, history, site_growth
+from airlock import blocks, cohorts, conflicts, history, site_growth
 from airlock.checks.cells import Cells
 from airlock.checks.sites import Sketch
 from airlock.cohorts import Judged
@@ -45,15 +45,16 @@ class NearEarlierRelease(Conflict):
 
 
 def check_history(session: orm.Session, row: ReleaseRequest, earlier: Earlier) -> None:
-    """Raise unless stewards saw all that releases since the scan say of these tables and persons (O7, T7)."""
+    """Raise unless stewards saw all that releases since the scan say of these counts, places and persons (O7, T7).
+
+    A block that a senior lifted covers what it conflicted with then: its cell, and the releases or the figure.
+    """
     lineage = session.get_one(IntakeRun, row.run).lineage
     if cohorts.newest(session, lineage) != earlier.cohorts.newest:
         raise AnotherIsReleased("Something of the same data is being released at this moment; this one follows.")
     for file in files_of(session, row.id):
         _, told = _told(session, file, lineage, earlier)
-        # A warning that stewards saw is no block that they saw.
-        known = {f["code"] for f in file.findings if f["severity"] == Verdict.BLOCK.value}
-        if any(f["severity"] == Verdict.BLOCK.value and f["code"] not in known for f in told):
+        if blocks.new_ones(told, file.findings):
             raise NearEarlierRelease(SENTENCE)
 
 

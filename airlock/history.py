@@ -8,13 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from airlock.checks.cells import Cells, close
+from airlock import blocks
+from airlock.checks.cells import Cells
 from airlock.checks.codes import Code
 from airlock.intake_files import Verdict
 from strongroom.database import Base
 
 _AT_ONCE = 400
-_MOST_TOLD = 40
+_MOST_TOLD = 40  # places: no more than a person reads
 _Id = sa.String(32)
 
 
@@ -46,6 +47,7 @@ class Near:
     request: str
     file: str
     rounded: bool
+    number: int  # of the released count; newer ones have higher ones
 
     def finding(self) -> dict[str, Any]:
         """Return the finding as it is kept: code, severity and place, and no figure of the other release."""
@@ -79,39 +81,59 @@ def remember(session: orm.Session, datasets: Sequence[str], cells: Cells, *, req
 
 
 def compare(session: orm.Session, datasets: Sequence[str], cells: Cells, *, least: int, but: str = "") -> list[Near]:
-    """Return the counts that, with a release of the same data but this one, show a count below `least`."""
-    values: defaultdict[str, list[int]] = defaultdict(list)
-    sources: dict[tuple[str, int], ReleasedCell] = {}
+    """Return the counts that, with releases of the same data but this one, show a count below `least`.
+
+    A count is named once for each release that it is near to, and each figure there.
+    """
+    released: defaultdict[str, dict[tuple[str, int], ReleasedCell]] = defaultdict(dict)
     for row in _with_keys(session, datasets, sorted({cell.key for cell in cells.cells})):
         if row.request == but:
             continue
-        values[row.key].append(row.value)
-        known = sources.get((row.key, row.value))
-        if known is None or (known.rounded and not row.rounded):
-            sources[row.key, row.value] = row
-    near = []
-    for cell, value in close(cells, values, least=least):
-        row = sources[cell.key, value]
-        rounded = row.rounded or cells.rounded
-        near.append(Near(cell.row, cell.column, cell.value, value, row.request, row.file, rounded))
-    return near
+        known = released[row.key].get((row.request, row.value))
+        if known is None or (row.rounded, row.id) < (known.rounded, known.id):
+            released[row.key][row.request, row.value] = row
+    return [
+        Near(
+            cell.row, cell.column, cell.value, row.value, row.request, row.file, row.rounded or cells.rounded, row.id
+        )
+        for cell in cells.cells
+        for row in released.get(cell.key, {}).values()
+        if 0 < abs(cell.value - row.value) < least
+    ]
 
 
 def near_ones(
     session: orm.Session, datasets: Sequence[str], cells: Cells | None, *, least: int, but: str = ""
 ) -> list[Near]:
-    """Return what the history says of a file, worst first, and no more than a person reads."""
+    """Return what the history says of a file: the worst first, and of those what left last."""
     if cells is None:
         return []
-    return sorted(compare(session, datasets, cells, least=least, but=but), key=lambda one: one.rounded)[:_MOST_TOLD]
+    near = compare(session, datasets, cells, least=least, but=but)
+    return sorted(near, key=lambda one: (one.rounded, -one.number, one.row, one.column, one.value))
 
 
 def findings(near: Iterable[Near], cells: Cells | None) -> list[dict[str, Any]]:
-    """Return the findings of what is near; a file with too many counts to compare is a warning."""
-    told = [one.finding() for one in near]
+    """Return the findings of what is near, one a place; a file with too many counts to compare is a warning.
+
+    Beyond as many places as a person reads, one finding without a place stands for the rest.
+    """
+    places: defaultdict[tuple[int, int], list[Near]] = defaultdict(list)
+    for one in near:
+        places[one.row, one.column].append(one)
+    groups = list(places.values())
+    told = [_finding(group, row=group[0].row, column=group[0].column) for group in groups[:_MOST_TOLD]]
+    if rest := [one for group in groups[_MOST_TOLD:] for one in group]:
+        told.append(_finding(rest))
     if cells is not None and not cells.complete:
         told.append({"code": Code.DIFFERENCING.value, "severity": Verdict.WARN.value, "place": {}})
     return told
+
+
+def _finding(near: Sequence[Near], **place: int) -> dict[str, Any]:
+    """Return one finding of what is near, the worst first; who lifts it knows of these releases and no other."""
+    blocking = [one for one in near if not one.rounded]
+    against = [(one.row, one.column, one.value, one.request, one.released) for one in blocking or near]
+    return blocks.finding(Code.DIFFERENCING, Verdict.BLOCK if blocking else Verdict.WARN, against, **place)
 
 
 def released_counts(session: orm.Session, dataset: str) -> int:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airlock_scene import API, LIST, OUTPUTS, TSV, Scene, scene
+from airlock_scene import API, FINGERPRINT, LIST, OUTPUTS, TSV, VCF, Scene, scene
+from test_sites_of_releases import spread
 
 from airlock.checks.codes import Code
 from airlock.checks.jail import inspect, repack
@@ -111,3 +112,136 @@ def test_t7_counts_of_json_are_held_against_the_other_files_of_their_run(stage: 
     copies = {file.clean for file in stage.files(run).values()}
     for one in [one for one in stage.inspector.asked if one["kind"] == "check"]:
         assert {*one["supporting"].values(), one["object"]} == copies
+
+
+def table(*counts: int) -> dict[str, Any]:
+    """Return the counts of a table of so many bands, as the jail tells them."""
+    cells = [[f"{at:016x}", count, at, 2] for at, count in enumerate(counts, start=1)]
+    return {"rounded": False, "complete": True, "cells": cells}
+
+
+def leaves(stage: Scene, *counts: int, run: str = "") -> dict[str, Any]:
+    """Have a table with these counts released; return the request."""
+    stage.inspector.cells[TSV] = table(*counts)
+    return stage.released(run or run_of(stage, TSV), TSV)
+
+
+def lifted(stage: Scene, request: dict[str, Any]) -> None:
+    """Have a senior lift what blocks a submitted request, and two stewards approve it."""
+    files = [file["id"] for file in request["files"]]
+    lift = {"files": files, "reason": "agreed-exception", "note": "Agreed in writing."}
+    done = stage.ask("sena").post(f"{API}/requests/{request['id']}:lift", lift)
+    assert done.status_code == 200, done.text
+    for name in ("sam", "sina"):
+        assert stage.vote(name, request).status_code == 200
+    url = f"{API}/reviews/{request['id']}:consolidate"
+    assert stage.ask("sam").post(url, {"outcome": "approve"}).status_code == 200
+
+
+def after(stage: Scene, request: dict[str, Any], *counts: int) -> dict[str, Any]:
+    """Return an approved request as its requester sees it, once the workers came to it."""
+    stage.inspector.cells[TSV] = table(*counts)
+    stage.work()
+    found: dict[str, Any] = stage.ask("ruth").get(f"{API}/requests/{request['id']}").json()
+    return found
+
+
+def near_one(stage: Scene, *counts: int) -> dict[str, Any]:
+    """Return a submitted request that is blocked because its first cell lies near an earlier release."""
+    stage.inspector.cells[TSV] = table(*counts)
+    run = run_of(stage, TSV)
+    assert codes(stage, run, TSV) == {Code.DIFFERENCING.value: "block"}
+    return stage.submitted(run, TSV)
+
+
+def again(stage: Scene, request: dict[str, Any]) -> dict[str, Any]:
+    """Return a request that was given back, once it is with the stewards again."""
+    url = f"{API}/requests/{request['id']}"
+    assert stage.ask("ruth").post(f"{url}:edit", {}).status_code == 200
+    found: dict[str, Any] = stage.ask("ruth").post(f"{url}:submit", {"key": FINGERPRINT}).json()
+    assert found["state"] == "SUBMITTED"
+    return found
+
+
+def test_t7_a_lifted_cell_leaves_as_long_as_nothing_else_conflicts(stage: Scene) -> None:
+    assert leaves(stage, 50, 70)["state"] == "RELEASED"
+    request = near_one(stage, 54, 90)
+    assert leaves(stage, 200, 300)["state"] == "RELEASED"
+    lifted(stage, request)
+    assert after(stage, request, 54, 90)["state"] == "RELEASED"
+
+
+@pytest.mark.parametrize("since", [(200, 91), (57, 300)], ids=["another cell", "another release at the cell"])
+def test_t7_a_lifted_cell_covers_no_other_cell_and_no_other_release(stage: Scene, since: tuple[int, int]) -> None:
+    assert leaves(stage, 50, 70)["state"] == "RELEASED"
+    request = near_one(stage, 54, 90)
+    assert leaves(stage, *since)["state"] == "RELEASED"
+    lifted(stage, request)
+    given = after(stage, request, 54, 90)
+    assert (given["state"], "released since the review" in given["trouble"]) == ("RETURNED", True)
+    assert (given["files"][0]["verdict"], given["files"][0]["findings"]) == ("pass", [])  # T5
+    once_more = again(stage, given)
+    assert stage.vote("sam", once_more).status_code == 409  # the block is to be lifted anew
+    lifted(stage, once_more)
+    assert after(stage, once_more, 54, 90)["state"] == "RELEASED"
+
+
+def test_t7_a_lifted_block_of_many_cells_covers_none_beyond_those_that_are_told(stage: Scene) -> None:
+    many = [1000 + 10 * at for at in range(60)]
+    assert leaves(stage, *many)["state"] == "RELEASED"
+    mine = [count + 1 for count in many[:-1]] + [5000]
+    request = near_one(stage, *mine)
+    first = leaves(stage, *[10_000 + 10 * at for at in range(59)], 5001)
+    assert first["state"] == "RELEASED"
+    lifted(stage, request)
+    given = after(stage, request, *mine)
+    assert given["state"] == "RETURNED"
+    (shown,) = stage.ask("sam").get(f"{API}/reviews/{request['id']}").json()["files"]
+    assert shown["findings"][0]["place"] == {"row": 60, "column": 2}  # what left last comes first
+    assert shown["findings"][0]["earlier"] == [f"Request {first['id']} of project cohort, where it is 5001."]
+    once_more = again(stage, given)
+    lifted(stage, once_more)
+    assert after(stage, once_more, *mine)["state"] == "RELEASED"
+
+
+def places(stage: Scene, request: dict[str, Any], sketch: list[str]) -> str:
+    """Return the state of an approved request for places, once the workers came to it."""
+    stage.inspector.sites[VCF] = sketch
+    stage.work()
+    return str(stage.ask("ruth").get(f"{API}/requests/{request['id']}").json()["state"])
+
+
+def test_t7_a_lifted_budget_of_places_covers_no_more_places(stage: Scene) -> None:
+    def asked(sketch: list[str]) -> dict[str, Any]:
+        stage.inspector.sites[VCF] = sketch
+        return stage.submitted(stage.complete_run({VCF: "sites"}, contract=CONTRACT, members=PERSONS), VCF)
+
+    mine, others = spread(900_000, shift=1), spread(900_000, shift=2)
+    stage.released(asked(spread(900_000))["run"], VCF)
+    request, other = asked(mine), asked(others)
+    assert codes(stage, request["run"], VCF) == {Code.SITE_BUDGET.value: "block"}
+    lifted(stage, other)
+    assert places(stage, other, others) == "RELEASED"
+    lifted(stage, request)
+    assert places(stage, request, mine) == "RETURNED"
+    once_more = again(stage, request)
+    lifted(stage, once_more)
+    assert places(stage, once_more, mine) == "RELEASED"
+
+
+def test_t7_a_lifted_cohort_covers_no_other_cohort(stage: Scene) -> None:
+    def run_about(members: list[str]) -> str:
+        return stage.complete_run({TSV: "count"}, contract=CONTRACT, members=members)
+
+    assert stage.released(run_about(PERSONS), TSV)["state"] == "RELEASED"
+    same = run_about(PERSONS)
+    first, request = (stage.submitted(run_about(PERSONS[at:]), TSV) for at in (1, 2))
+    assert codes(stage, request["run"], TSV) == {Code.COHORT_DIFFERENCE.value: "block"}
+    assert stage.released(same, TSV)["state"] == "RELEASED"
+    lifted(stage, first)
+    assert after(stage, first)["state"] == "RELEASED"  # the cohorts are those that its senior knew of
+    lifted(stage, request)
+    assert after(stage, request)["state"] == "RETURNED"
+    once_more = again(stage, request)
+    lifted(stage, once_more)
+    assert after(stage, once_more)["state"] == "RELEASED"
