@@ -1,5 +1,6 @@
-"""Gives an approved request back whose results conflict with what left since its review (O7, T7)."""
+"""Gives an approved request back whose results conflict with each other or with what left since (O7, T7)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from sqlalchemy import orm
 
 from airlock import blocks, cohorts, conflicts, history, site_growth
 from airlock.checks.cells import Cells
+from airlock.checks.codes import Code
 from airlock.checks.sites import Sketch
 from airlock.cohorts import Judged
 from airlock.history import Near
@@ -21,7 +23,8 @@ from strongroom.queue import Context
 
 # T5: what it conflicts with is for stewards alone, so this says the same of a count, a cohort and a budget.
 SENTENCE = (
-    "Results of the same data were released since the review; submit it once more, for stewards to see them anew."
+    "Results of the same data were released since the review, or these tell more together than each alone; "
+    "submit it once more, for stewards to see them anew."
 )
 REASON = "released-since-review"
 S = RequestState
@@ -29,11 +32,15 @@ S = RequestState
 
 @dataclass(frozen=True)
 class Earlier:
-    """What is held against earlier releases once more: counts and places by file, and the cohorts of the run."""
+    """What is held against earlier releases once more: counts and places by file, and the cohorts of the run.
+
+    `together` is what the files of the request say of each other, by file.
+    """
 
     counts: dict[str, Cells]
     sites: dict[str, Sketch]
     cohorts: Judged
+    together: Mapping[str, list[dict[str, Any]]]
 
 
 class AnotherIsReleased(Conflict):
@@ -72,7 +79,8 @@ def give_back(context: Context, request: str, earlier: Earlier) -> None:
             near, told = _told(session, file, lineage, earlier)
             source = session.get_one(IntakeFile, file.file)
             fresh = {f["code"] for f in told}
-            file.findings = source.findings = [*(f for f in file.findings if f["code"] not in fresh), *told]
+            kept = [f for f in file.findings if f["code"] not in fresh or _is_of_its_check(f)]
+            file.findings = source.findings = [*kept, *told]
             verdict = worst(Verdict(f["severity"]) for f in file.findings)
             file.verdict = source.verdict = worst([Verdict(file.verdict or Verdict.BLOCK), verdict]).value
             conflicts.remember(session, source, conflicts.of(source, near, earlier.cohorts.against))
@@ -88,4 +96,17 @@ def _told(
     near = history.near_ones(session, lineage, cells, least=policy.min_count)
     own = site_growth.together(earlier.sites.values()) if file.file in earlier.sites else None  # they leave at once
     grown = site_growth.findings(session, lineage, own, most=policy.max_sites)
-    return near, [*history.findings(near, cells), *earlier.cohorts.findings, *grown]
+    beside = [f for f in earlier.together.get(file.file, ()) if not _was_told(f, file.findings)]
+    return near, [*history.findings(near, cells), *earlier.cohorts.findings, *grown, *beside]
+
+
+def _was_told(found: Mapping[str, Any], findings: list[dict[str, Any]]) -> bool:
+    """Say whether the file's own check found the same at its place, and was held against its whole run."""
+    if any(one["code"] == Code.TABLES_NOT_COMPARED.value for one in findings):
+        return False
+    same = [one for one in findings if _is_of_its_check(one) and one["place"] == found["place"]]
+    return any(one["severity"] == found["severity"] for one in same)
+
+
+def _is_of_its_check(one: Mapping[str, Any]) -> bool:
+    return one["code"] == Code.LINKED_TABLES.value and not blocks.is_marked(one)

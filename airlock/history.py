@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from airlock import blocks
+from airlock.blocks import Conflicting
 from airlock.checks.cells import Cells
 from airlock.checks.codes import Code
 from airlock.intake_files import Verdict
 from strongroom.database import Base
 
 _AT_ONCE = 400
-_MOST_TOLD = 40  # places: no more than a person reads
 _Id = sa.String(32)
 
 
@@ -113,27 +113,14 @@ def near_ones(
 
 
 def findings(near: Iterable[Near], cells: Cells | None) -> list[dict[str, Any]]:
-    """Return the findings of what is near, one a place; a file with too many counts to compare is a warning.
-
-    Beyond as many places as a person reads, one finding without a place stands for the rest.
-    """
-    places: defaultdict[tuple[int, int], list[Near]] = defaultdict(list)
-    for one in near:
-        places[one.row, one.column].append(one)
-    groups = list(places.values())
-    told = [_finding(group, row=group[0].row, column=group[0].column) for group in groups[:_MOST_TOLD]]
-    if rest := [one for group in groups[_MOST_TOLD:] for one in group]:
-        told.append(_finding(rest))
+    """Return the findings of what is near, one a place; a file with too many counts to compare is a warning."""
+    told = blocks.by_place(
+        Code.DIFFERENCING,
+        (Conflicting(one.row, one.column, one.rounded, (one.value, one.request, one.released)) for one in near),
+    )
     if cells is not None and not cells.complete:
         told.append({"code": Code.DIFFERENCING.value, "severity": Verdict.WARN.value, "place": {}})
     return told
-
-
-def _finding(near: Sequence[Near], **place: int) -> dict[str, Any]:
-    """Return one finding of what is near, the worst first; who lifts it knows of these releases and no other."""
-    blocking = [one for one in near if not one.rounded]
-    against = [(one.row, one.column, one.value, one.request, one.released) for one in blocking or near]
-    return blocks.finding(Code.DIFFERENCING, Verdict.BLOCK if blocking else Verdict.WARN, against, **place)
 
 
 def released_counts(session: orm.Session, dataset: str) -> int:

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -12,6 +13,7 @@ from sqlalchemy import orm
 
 from airlock import answers, cohorts, conflicts, history, inspections, members, site_growth, submission
 from airlock.answers import Answer, InspectionFailed
+from airlock.checks.codes import Code
 from airlock.fixing import root_of
 from airlock.inspections import CleanCopy, Inspection
 from airlock.intake import ACTOR, TAKE
@@ -123,7 +125,8 @@ def keep_verdict(context: Context, lease: Lease, answer: Answer) -> None:
             cells = answers.counts(answer)
             near = history.near_ones(session, run.lineage, cells, least=policy.min_count)
             grown = site_growth.findings(session, run.lineage, answers.sketch(answer), most=policy.max_sites)
-            row.findings = [*answers.stored(answer), *history.findings(near, cells), *judged.findings, *grown]
+            told = [*history.findings(near, cells), *judged.findings, *grown]
+            row.findings = [*answers.stored(answer), *left_out(session, row, lease.inspection), *told]
             conflicts.remember(session, row, conflicts.of(row, near, judged.against))
             verdict = worst([answer.verdict, *(Verdict(f["severity"]) for f in row.findings)])
             _settle(session, row, IntakeState.CHECKED, verdict)
@@ -214,8 +217,23 @@ def inspection_of(session: orm.Session, row: IntakeFile) -> Inspection:
     )
 
 
+def left_out(session: orm.Session, row: IntakeFile, inspection: Inspection) -> list[dict[str, Any]]:
+    """Return the finding of a file whose check did not hold it against its whole run: never a PASS.
+
+    What leaves together is compared whole at its release.
+    """
+    if set(_others(session, row)) <= set(inspection.beside):
+        return []
+    return [{"code": Code.TABLES_NOT_COMPARED.value, "severity": Verdict.WARN.value, "place": {}}]
+
+
 def counts_beside(session: orm.Session, row: IntakeFile) -> tuple[str, ...]:
-    """Return the clean copies of the other tables and JSON of the run, as many as one check compares.
+    """Return the clean copies of the other tables and JSON of the run, as many as one check compares."""
+    return _others(session, row)[: inspections.MOST_BESIDE]
+
+
+def _others(session: orm.Session, row: IntakeFile) -> tuple[str, ...]:
+    """Return the clean copies of the other tables and JSON of the run.
 
     Copies of one table never leave together; a fixed copy is held against those of other tables.
     """
@@ -226,7 +244,7 @@ def counts_beside(session: orm.Session, row: IntakeFile) -> tuple[str, ...]:
         for one in files_of_run(session, row.run)
         if has_counts(one) and root_of(one) != root_of(row) and (row.fixed_from or not one.fixed_from)
     ]
-    return tuple(f.clean for f in others if f.clean)[: inspections.MOST_BESIDE]
+    return tuple(f.clean for f in others if f.clean)
 
 
 def _lease_time(settings: Settings) -> timedelta:

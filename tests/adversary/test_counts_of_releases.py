@@ -8,6 +8,8 @@ import pytest
 from airlock_scene import API, FINGERPRINT, LIST, OUTPUTS, TSV, VCF, Scene, scene
 from test_sites_of_releases import spread
 
+from airlock import together
+from airlock.checks.cells import Cell, Cells
 from airlock.checks.codes import Code
 from airlock.checks.jail import inspect, repack
 from airlock.checks.thresholds import Policy
@@ -24,6 +26,7 @@ CONTRACT = parse_contract(
         {"match": LIST, "release": "inside", "rule": "count", "members": True},
         {"match": SUMMARY, **LEAVES},
         {"match": MORE, **LEAVES},
+        {**OUTPUTS[0], "match": "results/many/*.tsv"},
         *OUTPUTS,
     ]
 )
@@ -126,16 +129,26 @@ def leaves(stage: Scene, *counts: int, run: str = "") -> dict[str, Any]:
     return stage.released(run or run_of(stage, TSV), TSV)
 
 
-def lifted(stage: Scene, request: dict[str, Any]) -> None:
-    """Have a senior lift what blocks a submitted request, and two stewards approve it."""
+def lift(stage: Scene, request: dict[str, Any]) -> None:
+    """Have a senior lift what blocks the files of a request."""
     files = [file["id"] for file in request["files"]]
-    lift = {"files": files, "reason": "agreed-exception", "note": "Agreed in writing."}
-    done = stage.ask("sena").post(f"{API}/requests/{request['id']}:lift", lift)
+    wanted = {"files": files, "reason": "agreed-exception", "note": "Agreed in writing."}
+    done = stage.ask("sena").post(f"{API}/requests/{request['id']}:lift", wanted)
     assert done.status_code == 200, done.text
+
+
+def approve(stage: Scene, request: dict[str, Any]) -> None:
+    """Have two stewards approve a submitted request."""
     for name in ("sam", "sina"):
         assert stage.vote(name, request).status_code == 200
     url = f"{API}/reviews/{request['id']}:consolidate"
     assert stage.ask("sam").post(url, {"outcome": "approve"}).status_code == 200
+
+
+def lifted(stage: Scene, request: dict[str, Any]) -> None:
+    """Have a senior lift what blocks a submitted request, and two stewards approve it."""
+    lift(stage, request)
+    approve(stage, request)
 
 
 def after(stage: Scene, request: dict[str, Any], *counts: int) -> dict[str, Any]:
@@ -245,3 +258,68 @@ def test_t7_a_lifted_cohort_covers_no_other_cohort(stage: Scene) -> None:
     once_more = again(stage, request)
     lifted(stage, once_more)
     assert after(stage, once_more)["state"] == "RELEASED"
+
+
+MANY = [f"results/many/{at:02}.tsv" for at in range(20)]
+
+
+def many(stage: Scene, paths: list[str]) -> str:
+    """Complete a run of as many tables, all far from each other but the last two, which are one apart."""
+    for at, path in enumerate(paths):
+        count = 100 * min(at, len(paths) - 2) + 1000 + (at == len(paths) - 1)
+        stage.inspector.cells[path] = table(count)
+    return run_of(stage, *paths)
+
+
+def test_t7_a_run_of_more_tables_than_one_check_compares_never_passes(stage: Scene) -> None:
+    run = many(stage, MANY)
+    assert {path: codes(stage, run, path) for path in MANY} == {
+        path: {"tables-not-compared": "warn"} for path in MANY
+    }
+    assert {file.verdict for file in stage.files(run).values()} == {"warn"}
+    few = many(stage, MANY[:16])
+    assert {file.verdict for file in stage.files(few).values()} == {"pass"}
+
+
+def test_t7_tables_one_apart_do_not_leave_together_however_many_there_are(stage: Scene) -> None:
+    given = stage.released(many(stage, MANY), *MANY)
+    assert given["state"] == "RETURNED"
+    shown = stage.ask("sam").get(f"{API}/reviews/{given['id']}").json()["files"]
+    assert [file["path"] for file in shown if file["verdict"] == "block"] == MANY[-2:]
+    (_, found) = shown[-1]["findings"]
+    assert (found["code"], found["place"]) == ("linked-tables", {"row": 1, "column": 2})
+    once_more = again(stage, given)
+    blocked = once_more | {"files": once_more["files"][-2:]}  # the others keep their votes
+    assert stage.vote("sam", blocked).status_code == 409
+    lifted(stage, blocked)
+    stage.work()
+    assert stage.ask("ruth").get(f"{API}/requests/{given['id']}").json()["state"] == "RELEASED"
+
+
+def test_t7_tables_one_apart_do_not_leave_one_after_the_other(stage: Scene) -> None:
+    run = many(stage, MANY)
+    assert stage.released(run, *MANY[:-1])["state"] == "RELEASED"
+    assert stage.released(run, MANY[-1])["state"] == "RETURNED"
+
+
+@pytest.mark.parametrize(("row", "state"), [(1, "RELEASED"), (2, "RETURNED")])
+def test_t7_only_a_lifted_cell_that_a_check_of_the_whole_run_found_leaves(stage: Scene, row: int, state: str) -> None:
+    found = {"code": "linked-tables", "severity": "block", "place": {"row": row, "column": 2}}
+    stage.inspector.findings |= {("check", path): [found] for path in MANY[:2]}
+    request = stage.ready(many(stage, MANY[:2]), *MANY[:2])
+    assert request["state"] == "BLOCKED"
+    lift(stage, request)
+    request = stage.ask("ruth").post(f"{API}/requests/{request['id']}:submit", {"key": FINGERPRINT}).json()
+    approve(stage, request)
+    stage.work()
+    assert stage.ask("ruth").get(f"{API}/requests/{request['id']}").json()["state"] == state
+
+
+def test_t7_every_pair_that_leaves_together_is_compared() -> None:
+    files = {f"{at:02}": Cells((Cell("k", 100 + 5 * at, 1, 2),), rounded=at == 3, complete=True) for at in range(50)}
+    assert set(map(len, together.findings(files, least=5).values())) == {0}
+    files["49"] = Cells((Cell("k", 99, 1, 2), Cell("k", 116, 2, 2), Cell("other", 101, 3, 2)), False, True)
+    told = together.findings(files, least=5)
+    assert {file for file, found in told.items() if found} == {"00", "03", "04", "49"}
+    assert [(one["severity"], one["place"]["row"]) for one in told["49"]] == [("block", 1), ("block", 2)]
+    assert [one["severity"] for one in told["03"]] == ["warn"]
