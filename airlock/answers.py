@@ -152,7 +152,7 @@ View = Annotated[TableView | SitesView | TextView | ImageView | PageView | Parts
 
 
 class Counts(_Part):
-    """The counts of a table, to be held against released ones."""
+    """The counts of a file, to be held against released ones."""
 
     rounded: bool
     complete: bool
@@ -193,7 +193,7 @@ class Answer(_Part):
 
 
 def counts(answer: Answer) -> Cells | None:
-    """Return the counts of a table as the checks' own type."""
+    """Return the counts of a file as the checks' own type."""
     return answer.cells.told() if answer.cells else None
 
 

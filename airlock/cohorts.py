@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from airlock import blocks
 from airlock.checks.codes import Code
 from airlock.combinations import examine, is_independent
 from airlock.contract import Contract
@@ -66,6 +67,11 @@ class _Earlier:
     requests: Mapping[str, str]  # by digest, the first that released it
     basis: Mapping[str, Mapping[str, bytes]]  # by dataset, those that add to its rank
     unknown: Mapping[str, frozenset[str]]  # by dataset, runs whose cohort nobody knows
+
+    @property
+    def unknown_runs(self) -> list[str]:
+        """Return the runs of whatever dataset whose cohort nobody knows."""
+        return sorted(frozenset().union(*self.unknown.values()))
 
 
 def promised(run: str, contract: Contract, lists: Mapping[str, str | None]) -> list[Cohort]:
@@ -158,7 +164,8 @@ def _combined(fresh: list[bytes], earlier: _Earlier, *, least: int) -> tuple[lis
         if examined.combination:
             others = [number - 1 for number, _ in examined.combination if 0 < number <= len(known)]
             against = tuple(dict.fromkeys(earlier.requests[known[number]] for number in others))
-            return [_finding(Code.COHORT_DIFFERENCE, Verdict.BLOCK)], against
+            # One combination is told of perhaps several: who lifts it lifts all with these cohorts, and no other.
+            return [_finding(Code.COHORT_DIFFERENCE, Verdict.BLOCK, *sorted(known))], against
         complete = complete and examined.complete
     return [] if complete else [_finding(Code.COHORTS_NOT_EXAMINED, Verdict.WARN)], ()
 
@@ -168,7 +175,8 @@ def _unknown(known: bool, earlier: _Earlier, *, block: bool) -> list[dict[str, A
     alone = not earlier.known and not earlier.unknown
     if alone or (known and not earlier.unknown):
         return []
-    return [_finding(Code.UNKNOWN_MEMBERS, Verdict.BLOCK if block else Verdict.WARN)]
+    others = earlier.unknown_runs if known else [*earlier.known, *earlier.unknown_runs]
+    return [_finding(Code.UNKNOWN_MEMBERS, Verdict.BLOCK if block else Verdict.WARN, *others)]
 
 
 def _adding(dataset: str, own: Sequence[Cohort], earlier: _Earlier) -> dict[tuple[str, str | None], bool]:
@@ -186,10 +194,10 @@ def _adding(dataset: str, own: Sequence[Cohort], earlier: _Earlier) -> dict[tupl
 def _budget(dataset: str, earlier: _Earlier, added: int, most: int) -> list[dict[str, Any]]:
     rank = len(earlier.basis.get(dataset, {})) + len(earlier.unknown.get(dataset, ())) + added
     if added and rank > most:
-        return [_finding(Code.COHORT_BUDGET, Verdict.BLOCK)]
+        return [_finding(Code.COHORT_BUDGET, Verdict.BLOCK, dataset, rank)]
     part, whole = _WARN_FROM
     return [_finding(Code.COHORT_BUDGET, Verdict.WARN)] if added and rank * whole > most * part else []
 
 
-def _finding(code: Code, severity: Verdict) -> dict[str, Any]:
-    return {"code": code.value, "severity": severity.value, "place": {}}
+def _finding(code: Code, severity: Verdict, *against: str | int) -> dict[str, Any]:
+    return blocks.finding(code, severity, [(one,) for one in against])

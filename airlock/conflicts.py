@@ -1,6 +1,7 @@
 """Remembers which earlier release a file conflicts with, for those stewards alone who may read that one."""
 
 from collections.abc import Iterable
+from itertools import islice
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -10,6 +11,8 @@ from airlock.history import Near
 from airlock.moves import asker
 from airlock.store import IntakeFile, Release
 from strongroom.database import Base
+
+_MOST_KEPT = 200  # counts of one file
 
 
 class Conflict(Base):
@@ -37,7 +40,7 @@ def of(file: IntakeFile, near: Iterable[Near], requests: Iterable[str]) -> list[
             request=one.request,
             figure=one.released,
         )
-        for one in near
+        for one in islice(near, _MOST_KEPT)
     )
     code = Code.COHORT_DIFFERENCE.value
     cohorts = (Conflict(file=file.id, code=code, row=0, column=0, request=one, figure=None) for one in requests)

@@ -1,12 +1,14 @@
-"""Gives an approved request back whose results conflict with what left since its review (O7, T7)."""
+"""Gives an approved request back whose results conflict with each other or with what left since (O7, T7)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import orm
 
-from airlock import cohorts, conflicts, history, site_growth
+from airlock import blocks, cohorts, conflicts, history, site_growth
 from airlock.checks.cells import Cells
+from airlock.checks.codes import Code
 from airlock.checks.sites import Sketch
 from airlock.cohorts import Judged
 from airlock.history import Near
@@ -21,7 +23,8 @@ from strongroom.queue import Context
 
 # T5: what it conflicts with is for stewards alone, so this says the same of a count, a cohort and a budget.
 SENTENCE = (
-    "Results of the same data were released since the review; submit it once more, for stewards to see them anew."
+    "Results of the same data were released since the review, or these tell more together than each alone; "
+    "submit it once more, for stewards to see them anew."
 )
 REASON = "released-since-review"
 S = RequestState
@@ -29,11 +32,15 @@ S = RequestState
 
 @dataclass(frozen=True)
 class Earlier:
-    """What is held against earlier releases once more: counts and places by file, and the cohorts of the run."""
+    """What is held against earlier releases once more: counts and places by file, and the cohorts of the run.
+
+    `together` is what the files of the request say of each other, by file.
+    """
 
     counts: dict[str, Cells]
     sites: dict[str, Sketch]
     cohorts: Judged
+    together: Mapping[str, list[dict[str, Any]]]
 
 
 class AnotherIsReleased(Conflict):
@@ -45,15 +52,16 @@ class NearEarlierRelease(Conflict):
 
 
 def check_history(session: orm.Session, row: ReleaseRequest, earlier: Earlier) -> None:
-    """Raise unless stewards saw all that releases since the scan say of these tables and persons (O7, T7)."""
+    """Raise unless stewards saw all that releases since the scan say of these counts, places and persons (O7, T7).
+
+    A block that a senior lifted covers what it conflicted with then: its cell, and the releases or the figure.
+    """
     lineage = session.get_one(IntakeRun, row.run).lineage
     if cohorts.newest(session, lineage) != earlier.cohorts.newest:
         raise AnotherIsReleased("Something of the same data is being released at this moment; this one follows.")
     for file in files_of(session, row.id):
         _, told = _told(session, file, lineage, earlier)
-        # A warning that stewards saw is no block that they saw.
-        known = {f["code"] for f in file.findings if f["severity"] == Verdict.BLOCK.value}
-        if any(f["severity"] == Verdict.BLOCK.value and f["code"] not in known for f in told):
+        if blocks.new_ones(told, file.findings):
             raise NearEarlierRelease(SENTENCE)
 
 
@@ -71,7 +79,8 @@ def give_back(context: Context, request: str, earlier: Earlier) -> None:
             near, told = _told(session, file, lineage, earlier)
             source = session.get_one(IntakeFile, file.file)
             fresh = {f["code"] for f in told}
-            file.findings = source.findings = [*(f for f in file.findings if f["code"] not in fresh), *told]
+            kept = [f for f in file.findings if f["code"] not in fresh or _is_of_its_check(f)]
+            file.findings = source.findings = [*kept, *told]
             verdict = worst(Verdict(f["severity"]) for f in file.findings)
             file.verdict = source.verdict = worst([Verdict(file.verdict or Verdict.BLOCK), verdict]).value
             conflicts.remember(session, source, conflicts.of(source, near, earlier.cohorts.against))
@@ -87,4 +96,17 @@ def _told(
     near = history.near_ones(session, lineage, cells, least=policy.min_count)
     own = site_growth.together(earlier.sites.values()) if file.file in earlier.sites else None  # they leave at once
     grown = site_growth.findings(session, lineage, own, most=policy.max_sites)
-    return near, [*history.findings(near, cells), *earlier.cohorts.findings, *grown]
+    beside = [f for f in earlier.together.get(file.file, ()) if not _was_told(f, file.findings)]
+    return near, [*history.findings(near, cells), *earlier.cohorts.findings, *grown, *beside]
+
+
+def _was_told(found: Mapping[str, Any], findings: list[dict[str, Any]]) -> bool:
+    """Say whether the file's own check found the same at its place, and was held against its whole run."""
+    if any(one["code"] == Code.TABLES_NOT_COMPARED.value for one in findings):
+        return False
+    same = [one for one in findings if _is_of_its_check(one) and one["place"] == found["place"]]
+    return any(one["severity"] == found["severity"] for one in same)
+
+
+def _is_of_its_check(one: Mapping[str, Any]) -> bool:
+    return one["code"] == Code.LINKED_TABLES.value and not blocks.is_marked(one)

@@ -1,4 +1,4 @@
-"""Remembers the counts of released tables, so that new ones are held against them across projects (O7, T7)."""
+"""Remembers the counts of released files, so that new ones are held against them across projects (O7, T7)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,18 +8,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from airlock.checks.cells import Cells, close
+from airlock import blocks
+from airlock.blocks import Conflicting
+from airlock.checks.cells import Cells
 from airlock.checks.codes import Code
 from airlock.intake_files import Verdict
 from strongroom.database import Base
 
 _AT_ONCE = 400
-_MOST_TOLD = 40
 _Id = sa.String(32)
 
 
 class ReleasedCell(Base):
-    """One count of one released table of one dataset; row and column are 0 for a sum over categories."""
+    """One count of one released file of one dataset; row and column are as `Cell` has them."""
 
     __tablename__ = "released_cells"
     __table_args__ = (sa.Index("ix_released_cells_dataset_key", "dataset", "key"),)
@@ -46,6 +47,7 @@ class Near:
     request: str
     file: str
     rounded: bool
+    number: int  # of the released count; newer ones have higher ones
 
     def finding(self) -> dict[str, Any]:
         """Return the finding as it is kept: code, severity and place, and no figure of the other release."""
@@ -61,7 +63,7 @@ def wait_for_others(session: orm.Session) -> None:
 
 
 def remember(session: orm.Session, datasets: Sequence[str], cells: Cells, *, request: str, file: str) -> None:
-    """Write the counts of a table that leaves, in the transaction of its release."""
+    """Write the counts of a file that leaves, in the transaction of its release."""
     session.add_all(
         ReleasedCell(
             dataset=dataset,
@@ -79,36 +81,43 @@ def remember(session: orm.Session, datasets: Sequence[str], cells: Cells, *, req
 
 
 def compare(session: orm.Session, datasets: Sequence[str], cells: Cells, *, least: int, but: str = "") -> list[Near]:
-    """Return the counts that, with a release of the same data but this one, show a count below `least`."""
-    values: defaultdict[str, list[int]] = defaultdict(list)
-    sources: dict[tuple[str, int], ReleasedCell] = {}
+    """Return the counts that, with releases of the same data but this one, show a count below `least`.
+
+    A count is named once for each release that it is near to, and each figure there.
+    """
+    released: defaultdict[str, dict[tuple[str, int], ReleasedCell]] = defaultdict(dict)
     for row in _with_keys(session, datasets, sorted({cell.key for cell in cells.cells})):
         if row.request == but:
             continue
-        values[row.key].append(row.value)
-        known = sources.get((row.key, row.value))
-        if known is None or (known.rounded and not row.rounded):
-            sources[row.key, row.value] = row
-    near = []
-    for cell, value in close(cells, values, least=least):
-        row = sources[cell.key, value]
-        rounded = row.rounded or cells.rounded
-        near.append(Near(cell.row, cell.column, cell.value, value, row.request, row.file, rounded))
-    return near
+        known = released[row.key].get((row.request, row.value))
+        if known is None or (row.rounded, row.id) < (known.rounded, known.id):
+            released[row.key][row.request, row.value] = row
+    return [
+        Near(
+            cell.row, cell.column, cell.value, row.value, row.request, row.file, row.rounded or cells.rounded, row.id
+        )
+        for cell in cells.cells
+        for row in released.get(cell.key, {}).values()
+        if 0 < abs(cell.value - row.value) < least
+    ]
 
 
 def near_ones(
     session: orm.Session, datasets: Sequence[str], cells: Cells | None, *, least: int, but: str = ""
 ) -> list[Near]:
-    """Return what the history says of a table, worst first, and no more than a person reads."""
+    """Return what the history says of a file: the worst first, and of those what left last."""
     if cells is None:
         return []
-    return sorted(compare(session, datasets, cells, least=least, but=but), key=lambda one: one.rounded)[:_MOST_TOLD]
+    near = compare(session, datasets, cells, least=least, but=but)
+    return sorted(near, key=lambda one: (one.rounded, -one.number, one.row, one.column, one.value))
 
 
 def findings(near: Iterable[Near], cells: Cells | None) -> list[dict[str, Any]]:
-    """Return the findings of what is near; a table with too many counts to compare is a warning."""
-    told = [one.finding() for one in near]
+    """Return the findings of what is near, one a place; a file with too many counts to compare is a warning."""
+    told = blocks.by_place(
+        Code.DIFFERENCING,
+        (Conflicting(one.row, one.column, one.rounded, (one.value, one.request, one.released)) for one in near),
+    )
     if cells is not None and not cells.complete:
         told.append({"code": Code.DIFFERENCING.value, "severity": Verdict.WARN.value, "place": {}})
     return told
@@ -117,7 +126,8 @@ def findings(near: Iterable[Near], cells: Cells | None) -> list[dict[str, Any]]:
 def released_counts(session: orm.Session, dataset: str) -> int:
     """Return how many counts of a dataset have left so far, without our own sums (O8)."""
     return (
-        session.scalar(sa.select(sa.func.count()).where(ReleasedCell.dataset == dataset, ReleasedCell.row > 0)) or 0
+        session.scalar(sa.select(sa.func.count()).where(ReleasedCell.dataset == dataset, ReleasedCell.column > 0))
+        or 0
     )
 
 

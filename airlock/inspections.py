@@ -13,7 +13,7 @@ from strongroom.errors import NotFound
 from strongroom.objects import ObjectStore, open_store
 from strongroom.settings import Settings
 
-MOST_BESIDE = 15  # tables of the same run that one check compares with
+MOST_BESIDE = 15  # tables and JSON of the same run that one check compares with
 _MOST_FILES = 20  # beside the subject, as the jail takes them
 WINDOW = 200  # rows that a page shows at once
 MOST_ROWS = 2000  # that one view draws, as the jail has it
@@ -34,7 +34,7 @@ class Inspection:
     promise: Mapping[str, Any]
     policy: Mapping[str, Any]
     supporting: Mapping[str, str]  # path in the contract's `needs` -> object of its clean copy
-    beside: tuple[str, ...] = ()  # objects of the clean copies of other tables of the run
+    beside: tuple[str, ...] = ()  # objects of the clean copies of other tables and JSON of the run
     people: Mapping[str, str] | None = None  # for `members` alone: hashes of those whom the list may name
     fixes: tuple[Mapping[str, Any], ...] = ()  # what a repack does to a table
     rows: tuple[int, int] = (1, WINDOW)  # the first row that a view draws, and how many it draws at most

@@ -29,7 +29,10 @@ def kept_votes(session: orm.Session, row: ReleaseRequest) -> list[FileVote]:
     same = [one for one in votes if _same_terms(session, row, one)]
     kept = []
     for file in files_of(session, row.id):
-        if rules.keeps_votes(reviewed(file), cast(session, [v for v in votes if v.file == file.file]), stewards):
+        # A block that was lifted before this turn came after those votes: nobody saw it who gave them.
+        if file.lifted_by is None and rules.keeps_votes(
+            reviewed(file), cast(session, [v for v in votes if v.file == file.file]), stewards
+        ):
             mine = [v for v in same if v.file == file.file]
             kept += mine if len(joined.persons(v.steward for v in mine)) >= rules.REVIEWERS else []
     return [_again(row, one, before) for one in kept]

@@ -25,6 +25,7 @@ from airlock import (
     site_growth,
     stops,
     taking,
+    together,
 )
 from airlock.answers import Answer, InspectionFailed
 from airlock.cohorts import Judged
@@ -99,7 +100,7 @@ def release(context: Context, request: str) -> None:
         if order.dataset is not None:
             letting_in.admit(context, order.request, order.question, dataset=order.dataset)
             return
-        earlier = _earlier(read_again(context, order), judge(context, request))
+        earlier = weigh(context, request, read_again(context, order))
         answer = ask(context.settings.sockets / "broker.sock", order.question)
         exported = [_exported(answer, file, lengths[file.file]) for file in order.files]
         try:
@@ -208,10 +209,13 @@ def read_again(context: Context, order: Order) -> dict[str, Answer]:
     return {file: inspections.inspect(one, context.settings) for file, one in asked.items()}
 
 
-def _earlier(answered: dict[str, Answer], judged: Judged) -> Earlier:
+def weigh(context: Context, request: str, answered: dict[str, Answer]) -> Earlier:
+    """Return what is held against earlier releases and against each other, before anything is locked for it."""
     counts = {file: cells for file, one in answered.items() if (cells := answers.counts(one)) is not None}
     sites = {file: sketch for file, one in answered.items() if (sketch := answers.sketch(one)) is not None}
-    return Earlier(counts, sites, judged)
+    with reading(context.engine) as session:
+        policy = parse_policy(session.get_one(IntakeFile, files_of(session, request)[0].file).policy)
+    return Earlier(counts, sites, judge(context, request), together.findings(counts, least=policy.min_count))
 
 
 def judge(context: Context, request: str) -> Judged:

@@ -71,6 +71,7 @@ def judged(
         grown = site_growth.findings(session, lineage, said_of.sketch(said), most=policy.max_sites)
         about = of_persons if files[question.file].is_about_persons else ()
         told = [*history.findings(near, cells), *about, *grown]
+        told += taking.left_out(session, files[question.file], question.inspection)
         after = worst([said.verdict, *(Verdict(f["severity"]) for f in told)])
         codes = sorted({*(f.code.value for f in said.findings), *(f["code"] for f in told)})
         replayed.append(Replayed(question.path, question.before, after.value, tuple(codes)))

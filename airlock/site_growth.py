@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from airlock import blocks
 from airlock.checks.codes import Code
 from airlock.checks.sites import NONE, Sketch
 from airlock.intake_files import Verdict, worst
@@ -35,8 +36,13 @@ def findings(session: orm.Session, lineage: Sequence[str], own: Sketch | None, *
     """Return what the places of a file come to with all that left; those that left before cost nothing."""
     if own is None:
         return []
-    told = worst(_severity(left, left | own, most) for left in _left(session, lineage))
-    return [] if told is Verdict.PASS else [{"code": Code.SITE_BUDGET.value, "severity": told.value, "place": {}}]
+    after = {dataset: (left, left | own) for dataset, left in zip(lineage, _left(session, lineage), strict=True)}
+    verdicts = {dataset: _severity(*grown, most) for dataset, grown in after.items()}
+    told = worst(verdicts.values())
+    if told is Verdict.PASS:
+        return []
+    spent = [(dataset, after[dataset][1].places) for dataset, verdict in verdicts.items() if verdict is told]
+    return [blocks.finding(Code.SITE_BUDGET, told, spent)]
 
 
 def remember(session: orm.Session, lineage: Sequence[str], own: Sketch) -> None:

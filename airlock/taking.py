@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -12,6 +13,7 @@ from sqlalchemy import orm
 
 from airlock import answers, cohorts, conflicts, history, inspections, members, site_growth, submission
 from airlock.answers import Answer, InspectionFailed
+from airlock.checks.codes import Code
 from airlock.fixing import root_of
 from airlock.inspections import CleanCopy, Inspection
 from airlock.intake import ACTOR, TAKE
@@ -123,7 +125,8 @@ def keep_verdict(context: Context, lease: Lease, answer: Answer) -> None:
             cells = answers.counts(answer)
             near = history.near_ones(session, run.lineage, cells, least=policy.min_count)
             grown = site_growth.findings(session, run.lineage, answers.sketch(answer), most=policy.max_sites)
-            row.findings = [*answers.stored(answer), *history.findings(near, cells), *judged.findings, *grown]
+            told = [*history.findings(near, cells), *judged.findings, *grown]
+            row.findings = [*answers.stored(answer), *left_out(session, row, lease.inspection), *told]
             conflicts.remember(session, row, conflicts.of(row, near, judged.against))
             verdict = worst([answer.verdict, *(Verdict(f["severity"]) for f in row.findings)])
             _settle(session, row, IntakeState.CHECKED, verdict)
@@ -179,18 +182,18 @@ def _is_ready(session: orm.Session, row: IntakeFile) -> bool:
     return all(
         f.state != IntakeState.WAITING.value
         for f in files_of_run(session, row.run)
-        if f.path in needed or (is_table(row) and is_table(f))
+        if f.path in needed or (has_counts(row) and has_counts(f))
     )
 
 
-def is_table(row: IntakeFile) -> bool:
-    """Say whether the contract promises a table: those of one run are compared with each other."""
-    return row.promise.get("format") in ("tsv", "csv")
+def has_counts(row: IntakeFile) -> bool:
+    """Say whether the contract promises a table or JSON: those of one run are compared with each other."""
+    return row.promise.get("format") in ("tsv", "csv", "json")
 
 
 def has_figures(row: IntakeFile) -> bool:
     """Say whether the contract promises what is held against earlier releases by its figures or places."""
-    return is_table(row) or row.promise.get("format") == "vcf"
+    return has_counts(row) or row.promise.get("format") == "vcf"
 
 
 def inspection_of(session: orm.Session, row: IntakeFile) -> Inspection:
@@ -209,24 +212,39 @@ def inspection_of(session: orm.Session, row: IntakeFile) -> Inspection:
         promise=output.promise,
         policy=row.policy,
         supporting={f.path: f.clean for f in files_of_run(session, row.run) if f.path in needed and f.clean},
-        beside=() if fresh else tables_beside(session, row),
+        beside=() if fresh else counts_beside(session, row),
         fixes=tuple(row.fixes) if fresh else (),
     )
 
 
-def tables_beside(session: orm.Session, row: IntakeFile) -> tuple[str, ...]:
-    """Return the clean copies of the other tables of the run, as many as one check compares.
+def left_out(session: orm.Session, row: IntakeFile, inspection: Inspection) -> list[dict[str, Any]]:
+    """Return the finding of a file whose check did not hold it against its whole run: never a PASS.
+
+    What leaves together is compared whole at its release.
+    """
+    if set(_others(session, row)) <= set(inspection.beside):
+        return []
+    return [{"code": Code.TABLES_NOT_COMPARED.value, "severity": Verdict.WARN.value, "place": {}}]
+
+
+def counts_beside(session: orm.Session, row: IntakeFile) -> tuple[str, ...]:
+    """Return the clean copies of the other tables and JSON of the run, as many as one check compares."""
+    return _others(session, row)[: inspections.MOST_BESIDE]
+
+
+def _others(session: orm.Session, row: IntakeFile) -> tuple[str, ...]:
+    """Return the clean copies of the other tables and JSON of the run.
 
     Copies of one table never leave together; a fixed copy is held against those of other tables.
     """
-    if not is_table(row):
+    if not has_counts(row):
         return ()
     others = [
         one
         for one in files_of_run(session, row.run)
-        if is_table(one) and root_of(one) != root_of(row) and (row.fixed_from or not one.fixed_from)
+        if has_counts(one) and root_of(one) != root_of(row) and (row.fixed_from or not one.fixed_from)
     ]
-    return tuple(f.clean for f in others if f.clean)[: inspections.MOST_BESIDE]
+    return tuple(f.clean for f in others if f.clean)
 
 
 def _lease_time(settings: Settings) -> timedelta:

@@ -1,4 +1,4 @@
-"""Turns a table into counts that can be held against those of other tables, marginal sums with them."""
+"""Turns a table or JSON into counts that can be held against those of others, a table's marginal sums with them."""
 
 import hashlib
 import json
@@ -10,10 +10,13 @@ from typing import Any
 
 from .disclosure.column_names import is_total
 from .disclosure.grid import Grid, read_grid
-from .disclosure.rounding import is_rounded
+from .disclosure.rounding import are_rounded, is_rounded
 from .disclosure.row_level import is_public_key
-from .promise import Promise
-from .subject import Table
+from .findings import Refused
+from .formats import json_leaves
+from .formats.table import whole
+from .promise import Kind, Promise
+from .subject import Bundle, Model, Table
 from .thresholds import Policy
 
 MOST_CELLS = 4000
@@ -22,7 +25,10 @@ _MOST_AXES = 4
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One count of persons: `key` digests its column and categories; row and column are 0 for a sum of ours."""
+    """One count of persons: `key` digests its column and categories, or its path in JSON.
+
+    Row and column are 0 for a sum of ours; a leaf of JSON has no row, and as column its number among the promised.
+    """
 
     key: str
     value: int
@@ -32,7 +38,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The counts of one table; not `complete` where there were more than are kept."""
+    """The counts of one file; not `complete` where there were more than are kept."""
 
     cells: tuple[Cell, ...]
     rounded: bool
@@ -44,10 +50,37 @@ class Cells:
         return {"rounded": self.rounded, "complete": self.complete, "cells": rows}
 
 
-def cells_of(table: Table, promise: Promise | None, policy: Policy) -> Cells | None:
-    """Return the counts of persons in a table and their sums over each category; None for a table without any."""
+def cells_of(model: Model, promise: Promise | None, policy: Policy) -> Cells | None:
+    """Return the counts of persons in a table or in JSON; None for a file without any."""
     if promise is not None and promise.unit != "person":
         return None
+    match model:
+        case Table():
+            return _of_table(model, promise, policy)
+        case Bundle(source=source) if source:
+            return _of_json(source, promise, policy)
+        case _:
+            return None
+
+
+def _of_json(source: bytes, promise: Promise | None, policy: Policy) -> Cells | None:
+    """Return the leaves that are promised as counts, or without a promise all that hold a whole number.
+
+    A leaf is known by its path alone: other words beside it do not make it another count.
+    """
+    try:
+        said = json_leaves.leaves(source)
+    except Refused:
+        return None  # of such a file there is no clean copy either
+    names = list(said) if promise is None else [c.name if c.kind is Kind.COUNT else None for c in promise.columns]
+    counted = [(at, name, whole(said.get(name, ""))) for at, name in enumerate(names, start=1) if name is not None]
+    written = [(at, name, value) for at, name, value in counted if value is not None and value >= 0]
+    found = [Cell(_key(name, ()), value, 0, at) for at, name, value in written[:MOST_CELLS]]
+    return Cells(tuple(found), are_rounded([cell.value for cell in found], policy), len(written) <= MOST_CELLS)
+
+
+def _of_table(table: Table, promise: Promise | None, policy: Policy) -> Cells | None:
+    """Return the counts of a table and their sums over each category."""
     if any(is_public_key(row[0]) for row in table.rows[:50] if row):
         return None  # rows are genes or variants
     if len(table.rows) > MOST_CELLS // 2:

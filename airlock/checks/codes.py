@@ -51,6 +51,7 @@ class Code(Enum):
     LOW_DEGREES_OF_FREEDOM = "low-degrees-of-freedom"
     SURVIVAL_STEPS = "survival-steps"
     LINKED_TABLES = "linked-tables"
+    TABLES_NOT_COMPARED = "tables-not-compared"
     NEAR_DUPLICATE = "near-duplicate"
     DIFFERENCING = "differencing"
     COHORT_DIFFERENCE = "cohort-difference"

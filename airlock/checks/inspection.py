@@ -57,7 +57,7 @@ def inspect(
         tuple(findings),
         complete=finished,
         facts=facts(model, opened.stored),
-        cells=cells_of(model, rule, policy) if must_be_clean and isinstance(model, Table) else None,
+        cells=cells_of(model, rule, policy) if must_be_clean else None,
         sites=sketch_of(model) if must_be_clean else None,
     )
 

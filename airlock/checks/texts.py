@@ -132,8 +132,13 @@ TEXTS: dict[Code, Text] = {
     ),
     Code.LINKED_TABLES: _block(
         _V,
-        "Two tables of one request subtract to a count below the threshold.",
+        "Two tables, or JSON, of one request subtract to a count below the threshold.",
         "Use the same persons and categories in all tables, or round all counts.",
+    ),
+    Code.TABLES_NOT_COMPARED: _warn(
+        _V,
+        "There are more tables and JSON in this run than one inspection compares; some were left out.",
+        "Promise fewer of them; all that leave together are compared at the moment when they leave.",
     ),
     Code.NEAR_DUPLICATE: _warn(
         _V, "Two tables hold the same cells in another order or with very few changed.", "Release one of them."

@@ -357,7 +357,7 @@ def test_a_stop_in_the_middle_of_a_release_holds_it_back(stage: Scene) -> None:
     request = approved(stage)
     order = release.begin(stage.context, request["id"])
     assert order is not None
-    earlier = Earlier({}, {}, release.judge(stage.context, request["id"]))
+    earlier = Earlier({}, {}, release.judge(stage.context, request["id"]), {})
     stage.ask("sara").post(f"{API}/stops", {"reason": "leak"})
     exported = [Exported(f.file, b"crypt4gh", "5" * 64, 1) for f in order.files]
     with pytest.raises(Stopped):

@@ -243,7 +243,7 @@ class Requests(RuleBasedStateMachine):
             with reading(self.engine) as session:
                 assert not stops_in_force(session)
             exported = [Exported(f.file, b"crypt4gh", "5" * 64, 1) for f in order.files]
-            release.finish(context, order, exported, Earlier({}, {}, release.judge(context, order.request)))
+            release.finish(context, order, exported, Earlier({}, {}, release.judge(context, order.request), {}))
 
     @invariant()
     def nothing_is_released_unapproved(self) -> None:

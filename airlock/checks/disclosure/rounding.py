@@ -21,7 +21,11 @@ def is_to_five(counts: Collection[int], policy: Policy) -> bool:
 
 def is_rounded(grid: Grid, policy: Policy) -> bool:
     """Return whether all counts of a table were rounded in one of the two ways."""
-    counts = [count for _, count in grid.spots()]
+    return are_rounded([count for _, count in grid.spots()], policy)
+
+
+def are_rounded(counts: Collection[int], policy: Policy) -> bool:
+    """Return whether these counts were rounded in one of the two ways."""
     return is_to_five(counts, policy) or is_midpoint_six(counts, policy)
 
 
