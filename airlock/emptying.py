@@ -10,8 +10,7 @@ from sqlalchemy import orm
 from airlock.moves import SYSTEM, append
 from airlock.release_requests import ENDED, RequestState
 from airlock.store import IntakeFile, IntakeRun, ReleaseRequest, RequestFile
-from archive import destruction, quarantine
-from archive.keys.purposes import Purpose
+from archive import quarantine
 from strongroom import queue
 from strongroom.audit import Entry, Event
 from strongroom.database import now, reading, transaction
@@ -72,7 +71,7 @@ def empty(context: Context, ingress: str) -> None:
             closed = Entry(Event.INGRESS_CLOSED, SYSTEM, ingress, row.project, told)
             append(session, closed, *quarantine.forgo(session, row.brought_into, actor=SYSTEM))
     try:
-        removed = destruction.destroy(context.engine, context.settings, Purpose.QUARANTINE, ingress)
+        removed = quarantine.destroy(context.engine, context.settings, ingress)
     except StrongroomError as error:  # the next sweep goes on where this one stopped
         log.warning("ingress.not_emptied", ingress=ingress, detail=error.detail)
         return

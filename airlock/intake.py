@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -11,7 +12,7 @@ from airlock import cohorts
 from airlock.contract import Contract, ContractRefused, OutputRule, check_no_laxer
 from airlock.intake_files import IntakeState
 from airlock.policy import Policy, above, project_policy, signed_policy
-from airlock.release_requests import RequestState
+from airlock.release_requests import ENDED, RequestState
 from airlock.store import IntakeFile, IntakeRun, Release, ReleasedFile, ReleaseRequest, files_of_run
 from archive.ancestry import ancestry
 from strongroom import audit, queue
@@ -167,6 +168,17 @@ def where_is(session: orm.Session, run: str, *, path: str, task: str | None) -> 
     )
     # No signature: whoever follows it shows who they are, and the download is counted as theirs.
     return Whereabouts(None if request is None else f"/api/airlock/v1/releases/{request}/files/{file}")
+
+
+def is_asked_for(
+    run: sa.ColumnElement[str] | orm.InstrumentedAttribute[str], *, since: datetime
+) -> sa.ColumnElement[bool]:
+    """Return the condition that a request for outputs of `run` is open, or changed since then: it may be appealed."""
+    open_ = ReleaseRequest.state.not_in([state.value for state in ENDED])
+    return sa.or_(
+        sa.exists().where(ReleaseRequest.run == run, open_),
+        sa.exists().where(ReleaseRequest.run == run, ReleaseRequest.changed > since),
+    )
 
 
 def wake(session: orm.Session, run: str) -> None:

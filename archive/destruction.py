@@ -10,6 +10,11 @@ from strongroom.objects import open_store
 from strongroom.settings import Settings
 
 
+def destroy_run(engine: sa.Engine, settings: Settings, run: str) -> list[str]:
+    """Destroy a run's key and remove what its tasks made; return the objects. Safe to repeat."""
+    return destroy(engine, settings, Purpose.RUN, run)
+
+
 def destroy(engine: sa.Engine, settings: Settings, purpose: Purpose, owner: str) -> list[str]:
     """Destroy the key of a run or a quarantine and remove the bodies that are in it; return their objects.
 

@@ -7,7 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from archive import datasets, decisions, rules
+from archive import datasets, decisions, destruction, rules
 from archive.facts import COMPLETE
 from archive.keys.purposes import UPLOAD, Purpose
 from archive.store import Dataset, DatasetFile, DatasetProject, StoredObject
@@ -135,6 +135,11 @@ def forgo(session: orm.Session, dataset: str, *, actor: str) -> list[Entry]:
         return []
     row.deleted_at = now()
     return [Entry(Event.DATASET_DELETED, actor, dataset, row.project, {"files": 0})]
+
+
+def destroy(engine: sa.Engine, settings: Settings, ingress: str) -> list[str]:
+    """Destroy a quarantine's key and remove the bodies that are in it; return their objects. Safe to repeat."""
+    return destruction.destroy(engine, settings, Purpose.QUARANTINE, ingress)
 
 
 def _used_by(session: orm.Session, project: str) -> Sequence[str]:

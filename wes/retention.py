@@ -6,10 +6,8 @@ from datetime import timedelta
 import sqlalchemy as sa
 import structlog
 
-from airlock.release_requests import ENDED
-from airlock.store import ReleaseRequest
+from airlock import intake
 from archive import destruction
-from archive.keys.purposes import Purpose
 from strongroom import audit, queue
 from strongroom.audit import Entry, Event
 from strongroom.database import now, reading, transaction
@@ -21,7 +19,6 @@ from wes.store import Run, find
 EMPTY = "wes.empty"
 ACTOR = "wes.retention"
 MOST_AT_ONCE = 16
-_OF_IT = ReleaseRequest.run == Run.id
 log = structlog.get_logger()
 
 
@@ -51,7 +48,7 @@ def empty(context: Context, run_id: str) -> None:
             return
         row.closed = row.closed or now()  # from this commit on it is not resumed, and becomes no dataset
     try:
-        removed = destruction.destroy(context.engine, context.settings, Purpose.RUN, run_id)
+        removed = destruction.destroy_run(context.engine, context.settings, run_id)
     except StrongroomError as error:  # the next sweep goes on where this one stopped
         log.warning("run.not_emptied", run=run_id, detail=error.detail)
         return
@@ -65,12 +62,9 @@ def empty(context: Context, run_id: str) -> None:
 
 def _due(settings: Settings) -> sa.Select[Run]:
     late = now() - timedelta(days=settings.wes.run_days)
-    asked = sa.exists().where(_OF_IT, ReleaseRequest.state.not_in([state.value for state in ENDED]))
-    # A rejected request may be appealed for some days.
-    recent = sa.exists().where(_OF_IT, ReleaseRequest.changed > late)
     return (
         sa.select(Run)
         .where(Run.emptied.is_(None), Run.ended < late)
-        .where(sa.or_(Run.closed.is_not(None), sa.and_(~asked, ~recent)))
+        .where(sa.or_(Run.closed.is_not(None), ~intake.is_asked_for(Run.id, since=late)))
         .order_by(Run.ended)
     )

@@ -24,7 +24,7 @@ DOORS = {
     "access": set[str](),
     "airlock": {"airlock.intake", "airlock.contract", "airlock.policy", "airlock.delivery"},
     "archive": {"archive.decisions", "archive.bodies", "archive.datasets", "archive.inbox", "archive.queries"}
-    | {"archive.quarantine", "archive.ancestry"},
+    | {"archive.quarantine", "archive.ancestry", "archive.destruction"},
     "tes": {"tes.federation", "tes.profiles", "tes.outside_inputs"},
     "wes": set[str](),
 }
