@@ -86,9 +86,8 @@ async def beyond(place: Place, bounds: Bounds, *, known: Callable[[], int], refu
 def check(place: Place, bounds: Bounds, *, known: int) -> bool:
     """Raise `Beyond` if an engine has more than it may; say whether all of it could be seen."""
     most_files, disk = OWN_FILES + FILES_OF_ONE * known, bounds.disk + BYTES_OF_ONE * known
-    with contextlib.suppress(FileNotFoundError):
-        if place.log.stat().st_size >= bounds.largest:
-            raise Beyond(PRINTED)
+    if is_full(place.log, bounds):
+        raise Beyond(PRINTED)
     living = list(processes(place.pid))
     # To count shares takes long, and no share is more than what is resident.
     if sum(map(_resident, living)) > bounds.memory and sum(map(_share, living)) > bounds.memory:
@@ -187,11 +186,15 @@ def remove(tree: Path) -> None:
     subprocess.run(["/bin/rm", "-rf", "--", str(tree)], env={}, stderr=subprocess.DEVNULL, check=False)
 
 
+def is_full(log: Path, bounds: Bounds) -> bool:
+    """Say whether what an engine printed reached its bound: each process of it that prints more fails."""
+    return log.exists() and log.stat().st_size >= bounds.largest
+
+
 def cut(log: Path, bounds: Bounds) -> None:
     """Make room in a log that earlier launches filled: its engine could print nothing more, and would die of it."""
-    with contextlib.suppress(FileNotFoundError):
-        if log.stat().st_size >= bounds.largest:
-            log.write_text(CUT)
+    if is_full(log, bounds):
+        log.write_text(CUT)
 
 
 def refused_before(session: orm.Session, run: str) -> int:

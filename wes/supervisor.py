@@ -208,6 +208,8 @@ class _Supervision:
         try:
             code = await self._engine_end(running, following)
             limiting.cancel()  # its process may be another's by now
+            if engine_limits.is_full(log, engine_limits.bounds_of(self.settings)):  # it may die of that at once
+                self.stopped = self.stopped or (RunState.EXECUTOR_ERROR, engine_limits.PRINTED)
             if self._killed_by(code) is not None:
                 # The stream ends with the last process that held it: no two engines are in one tree.
                 await asyncio.wait({listening}, timeout=SETTLE_SECONDS)
