@@ -20,6 +20,7 @@ __all__ = [
     "called_for",
     "close",
     "decision_of",
+    "expired",
     "follow_data",
     "followed",
     "following",
@@ -119,6 +120,14 @@ def close(session: orm.Session, run: str, reason: str) -> list[Entry]:
     found.closed_at, found.closed_as = now(), reason
     _outcome(session, run, reason)
     return [Entry(Event.DECISION_CLOSED, ACTOR, run, found.project, {"as": reason})]
+
+
+def expired(session: orm.Session, runs: Collection[str]) -> set[str]:
+    """Return those of these runs whose time is over, ended or not."""
+    if not runs:
+        return set()
+    over = (DecisionRecord.run.in_(runs), DecisionRecord.expires <= now())
+    return set(session.scalars(sa.select(DecisionRecord.run).where(*over)))
 
 
 def follow_data(session: orm.Session, run: str, *, since: datetime) -> None:

@@ -65,3 +65,9 @@ def allowed(column: int) -> frozenset[int]:
     """Return the numbers of one machine: column 0 is x86_64, column 1 aarch64."""
     rows = (row.split(":")[1:] for row in _TABLE.split())
     return frozenset(int(row[column]) for row in rows if row[column] != "-")
+
+
+def number(name: str, column: int) -> int:
+    """Return the number of a call that a task may make, on one machine; raises KeyError for others."""
+    rows = dict(row.split(":", 1) for row in _TABLE.split())
+    return int(rows[name].split(":")[column])

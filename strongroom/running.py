@@ -43,8 +43,17 @@ class Wes(BaseModel):
     engine_relaunches: int = Field(
         3, ge=0, description="How often a supervisor starts a run's engine again that somebody else killed."
     )
-    engine_memory_gb: float = Field(2.0, description="Memory of an engine.")
-    run_seconds: int = Field(7 * 24 * 3600, description="Longest life of a run.")
+    engine_memory_gb: float = Field(
+        2.0, description="Memory of an engine; one whose processes have more together is ended."
+    )
+    engine_processes: int = Field(512, ge=64, description="Processes and threads of an engine.")
+    engine_disk_gb: float = Field(
+        4.0, gt=0, description="What an engine may write to its work folder; one that has more there is ended."
+    )
+    run_seconds: int = Field(
+        7 * 24 * 3600,
+        description="Longest life of a run, from its submit or resume on; then it is ended with all its tasks.",
+    )
     run_days: int = Field(
         90,
         ge=1,

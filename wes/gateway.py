@@ -26,6 +26,7 @@ from strongroom.errors import StrongroomError, Unavailable
 from strongroom.settings import Settings
 from wes import publishing, remote_jobs, settlement
 from wes.bound import CommandRefused
+from wes.engine_limits import MOST_REFUSALS, REFUSED, refused_before
 from wes.engines import JobOf
 from wes.glimpses import NONE, Glimpses, Left
 from wes.remote import RemoteRule, check_job
@@ -41,6 +42,12 @@ MOST_FILES = 1_000_000
 NOTED_AFTER = 0.5  # seconds
 ENDED = frozenset({"COMPLETE", "EXECUTOR_ERROR", "SYSTEM_ERROR", "CANCELED", "PREEMPTED"})
 log = structlog.get_logger()
+
+
+class RefusedEnough(StrongroomError):
+    """This run's engine was refused as often as a run may be; it ends (403)."""
+
+    status = 403
 
 
 @dataclass
@@ -74,10 +81,15 @@ class Gateway:
     left: dict[str, Left] = field(default_factory=dict)  # what lists told, for engines that start again
     waiting: asyncio.Condition = field(default_factory=asyncio.Condition)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    refusals: int = 0
+    refused_enough: asyncio.Event = field(default_factory=asyncio.Event)  # its run ends
 
     def restore(self) -> None:
-        """Read what an earlier launch of the engine left: files and jobs."""
+        """Read what an earlier launch of the engine left: files, jobs, and how often it was refused."""
         with reading(self.engine) as session:
+            self.refusals = refused_before(session, self.run)
+            if self.refusals >= MOST_REFUSALS:
+                self.refused_enough.set()
             laid = {path: Held(None, is_input=False, content=text) for path, text in self.laid.items()}
             self.files = laid | {
                 path: Held(row.object, is_input=row.rule is None, directory=row.directory)
@@ -90,13 +102,9 @@ class Gateway:
         """Create the job that the engine asks for, or return the one that it asked for before."""
         if len(self.jobs) >= MOST_JOBS:
             raise StrongroomError("This run has asked for too many jobs.")
-        try:
-            job = self.job_of(asked, run=self.run, images=self.images, files=self.files)
-            if (away := self.remote.get(job.rule)) is not None:
-                check_job(job, away)
-        except StrongroomError as error:
-            await run_in_threadpool(self._write_refusal, error)
-            raise
+        job = self.job_of(asked, run=self.run, images=self.images, files=self.files)
+        if (away := self.remote.get(job.rule)) is not None:
+            check_job(job, away)
         async with self.lock:
             row = self._known(job) or await self._create(job)
             self.asked.add(row.task)
@@ -140,11 +148,21 @@ class Gateway:
         try:
             found = publishing.published(asked, files=self.files, contract=self.contract)
         except StrongroomError as error:
-            refused = publishing.NotPublished(error, self._maker(asked.get("source")))
-            await run_in_threadpool(self._write_refusal, refused)
-            raise refused from error
+            raise publishing.NotPublished(error, self._maker(asked.get("source"))) from error
         async with self.lock:
             self.files |= await run_in_threadpool(publishing.record, self.engine, self.run, found)
+
+    async def refuse(self, error: StrongroomError) -> None:
+        """Count a refusal and write it down; the last that a run may have says so, and its run ends (T30)."""
+        if error.status >= 500:
+            return  # it is not the engine's doing
+        self.refusals += 1
+        if self.refusals < MOST_REFUSALS:
+            await run_in_threadpool(self._write_refusal, error)
+            return
+        if self.refusals == MOST_REFUSALS:
+            await run_in_threadpool(self._write_refusal, RefusedEnough(REFUSED))
+        self.refused_enough.set()
 
     def _maker(self, source: object) -> str | None:
         mine = (task for task, (folder, _) in self.own.items() if f"{source}/".startswith(f"{WORK}{folder}/"))
@@ -188,6 +206,10 @@ class Gateway:
             for path, held in self.files.items()
             if not held.is_input and held.object is not None
         }
+
+    def known(self) -> int:
+        """Return how many files and jobs this run has."""
+        return len(self.files) + len(self.jobs)
 
     def is_busy(self) -> bool:
         """Say whether a job of this run has not ended."""
@@ -320,8 +342,11 @@ def application(gateway: Gateway) -> Starlette:
     def refused(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             try:
+                if gateway.refusals >= MOST_REFUSALS:
+                    raise RefusedEnough(REFUSED)
                 return await endpoint(request)
             except StrongroomError as error:
+                await gateway.refuse(error)
                 return JSONResponse({"msg": error.sentence, "status_code": error.status}, error.status)
 
         return answer

@@ -42,8 +42,9 @@ def write_stub(root: int, path: str, *, size: int, mtime_ns: int, content: bytes
                 os.utime(file, ns=(mtime_ns, mtime_ns))
             finally:
                 os.close(file)
-    except OSError as error:
-        raise Obstructed("A file of the engine stands where a stub belongs.", detail=str(error.errno)) from error
+    except (OSError, RecursionError) as error:  # or a tree too deep to be removed
+        code = str(getattr(error, "errno", "deep"))
+        raise Obstructed("A file of the engine stands where a stub belongs.", detail=code) from error
 
 
 def make_directory(root: int, path: str) -> None:

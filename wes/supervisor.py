@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-import shutil
 from collections.abc import Iterable
 
 import structlog
@@ -20,9 +19,10 @@ from strongroom.bells import Bell
 from strongroom.database import reading, transaction
 from strongroom.projects import Project
 from strongroom.queue import Context
-from wes import catalogue, clear, ends, engine_log, engines, gateway, leases, printed, settlement
+from wes import catalogue, clear, ends, engine_limits, engine_log, engines, gateway, leases, printed, settlement
 from wes.catalogue import Vetted
 from wes.laid import laid_files
+from wes.lifetimes import OVER, end_begun, is_over
 from wes.options import is_whole
 from wes.runs import RunState
 from wes.store import Run, files_of, find, move
@@ -43,9 +43,12 @@ def supervise(context: Context, run_id: str) -> None:
         run = find(session, run_id)
         if run is None or not leases.take(session, run, wes=context.settings.wes):
             return
-        state = RunState(run.state)
+        state, over = RunState(run.state), is_over(session, run_id)
     if state is RunState.CANCELING:
         uvloop.run(ends.cancel(context, run_id))
+        return
+    if over:
+        uvloop.run(end_begun(context, run_id))
         return
     relaunches = 0
     while _launch(context, run_id, relaunches=relaunches):
@@ -97,6 +100,7 @@ class _Supervision:
         self.engine = engines.open_engine(vetted.manifest.engine)
         self.launch = engines.launch_of(run_id, vetted.manifest, self.settings)
         self.canceled = self.lost = False
+        self.stopped: tuple[RunState, str] | None = None  # by us, as what and why
         self.relaunches = relaunches
         self.laid = laid_files(vetted.folder, vetted.manifest.work)
         self.options: dict[str, str] = {}
@@ -142,7 +146,7 @@ class _Supervision:
 
     def _killed_by(self, code: int) -> str | None:
         """Return the signal of an end that neither we nor the engine meant, while it may be launched again."""
-        if self.canceled or self.lost or self.relaunches >= self.settings.wes.engine_relaunches:
+        if self.canceled or self.lost or self.stopped or self.relaunches >= self.settings.wes.engine_relaunches:
             return None
         return engines.killed_by(code)
 
@@ -158,7 +162,7 @@ class _Supervision:
 
     def _prepare(self, folders: engines.Folders) -> Run:
         if not self.engine.keeps_tree:
-            shutil.rmtree(folders.work, ignore_errors=True)
+            engine_limits.remove(folders.work)
         folders.work.mkdir(mode=0o750, parents=True, exist_ok=True)
         with transaction(self.context.engine) as session:
             run = find(session, self.run_id)
@@ -199,9 +203,13 @@ class _Supervision:
         following = asyncio.create_task(border.follow())
         listening = asyncio.create_task(self._listen(running.events))
         watching = asyncio.create_task(self._watch(running))
-        others = [following, listening, watching]
+        limiting = asyncio.create_task(self._limit(running, border))
+        others = [following, listening, watching, limiting]
         try:
             code = await self._engine_end(running, following)
+            limiting.cancel()  # its process may be another's by now
+            if engine_limits.is_full(log, engine_limits.bounds_of(self.settings)):  # it may die of that at once
+                self.stopped = self.stopped or (RunState.EXECUTOR_ERROR, engine_limits.PRINTED)
             if self._killed_by(code) is not None:
                 # The stream ends with the last process that held it: no two engines are in one tree.
                 await asyncio.wait({listening}, timeout=SETTLE_SECONDS)
@@ -220,6 +228,14 @@ class _Supervision:
             server.should_exit = server.force_exit = True
             with contextlib.suppress(asyncio.CancelledError):
                 await serving
+
+    async def _limit(self, running: engines.Running, border: gateway.Gateway) -> None:
+        """Kill an engine that goes beyond what it may have; its run ends (T30)."""
+        bounds, refused = engine_limits.bounds_of(self.settings), border.refused_enough
+        place = engine_limits.Place(running.process.pid, self.home / "work", self.home / "engine.log")
+        reason = await engine_limits.beyond(place, bounds, known=border.known, refused=refused)
+        self.stopped = self.stopped or (RunState.EXECUTOR_ERROR, reason)
+        running.kill()
 
     async def _engine_end(self, running: engines.Running, following: "asyncio.Task[None]") -> int:
         """Return the engine's exit code; one that stands in the way of its own stubs is ended as failed."""
@@ -268,11 +284,13 @@ class _Supervision:
             )
 
     async def _listen(self, events: asyncio.StreamReader) -> None:
-        """Read what the engine says of its plan; it is hostile text, so only one bounded number is taken."""
+        """Read what the engine says of its plan; it is hostile text, so only one bounded number is taken, once."""
+        planned = False
         while line := await events.readline():
             with contextlib.suppress(ValueError, TypeError, AttributeError):
-                total = json.loads(line).get("total")
+                total = None if planned else json.loads(line).get("total")
                 if isinstance(total, int) and 0 < total <= gateway.MOST_JOBS:
+                    planned = True
                     await asyncio.to_thread(self._planned, total)
 
     def _planned(self, total: int) -> None:
@@ -294,6 +312,8 @@ class _Supervision:
         loop.add_reader(bell.fileno(), ring)
         try:
             while await asyncio.to_thread(self._renew):
+                if self.stopped is not None and running.process.returncode is None:
+                    running.kill()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(rung.wait(), 2)
                 rung.clear()
@@ -308,9 +328,15 @@ class _Supervision:
             run = find(session, self.run_id)
             self.canceled = run is not None and run.state == RunState.CANCELING.value
             self.lost = run is None or not leases.renew(run)
+            if is_over(session, self.run_id):
+                self.stopped = self.stopped or (RunState.SYSTEM_ERROR, OVER)
             return not self.canceled and not self.lost
 
     def _finish(self, code: int, border: gateway.Gateway) -> None:
+        if self.stopped is not None:
+            state, reason = self.stopped
+            ends.end(self.context, self.run_id, state, reason=reason)
+            return
         if code == 0:
             self._complete()
             return

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from sandbox import bubblewrap, seccomp
+from sandbox import bubblewrap
 from sandbox.steps import memory as memory_file
 from strongroom.errors import BadRequest
 from strongroom.settings import Settings
+from wes import engine_calls, engine_limits
 from wes.manifest import Manifest
 from wes.rules import Held, Job
 
@@ -19,6 +20,7 @@ ENGINES = ("nextflow", "snakemake")
 # What the walls or its own code did to an engine would be done to the next one too.
 OWN_FAULTS = frozenset({signal.SIGSYS, signal.SIGXCPU, signal.SIGXFSZ})
 HOME = "/tmp"  # noqa: S108 (inside the walls)
+SCRATCH = 64 << 20  # bytes
 _DATES = 'while [ "$1" != -- ]; do touch -m -d "$1" "$2" || exit 1; shift 2; done; shift; exec "$@"'
 
 
@@ -127,10 +129,14 @@ def walls_round(work: Path, seen: Sequence[tuple[Path, str]], environment: Mappi
             words += ["--symlink", str(Path("/", folder).readlink()), f"/{folder}"]
         elif Path("/", folder).is_dir():
             words += ["--ro-bind", f"/{folder}", f"/{folder}"]
-    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(64 << 20), "--tmpfs", HOME, "--tmpfs", "/run"]
+    words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/run"]
+    for folder in (HOME, "/dev/shm"):  # noqa: S108 (inside the walls)
+        words += ["--size", str(SCRATCH), "--tmpfs", folder]
     for source, place in seen:
         words += ["--ro-bind", str(source), place]
     words += ["--bind", str(work), "/run/work"]
+    for folder in ("/run", "/dev", "/"):  # else each is half of this host's memory to fill (T30)
+        words += ["--remount-ro", folder]
     fixed = {"PATH": "/usr/bin:/bin", "HOME": HOME, "USER": "engine", "LANG": "C.UTF-8"}
     for name, value in {**fixed, **environment}.items():
         words += ["--setenv", name, value]
@@ -173,16 +179,20 @@ def killed_by(code: int) -> str | None:
 async def start(engine: Engine, launch: Launch, folders: Folders, settings: Settings, *, log: Path) -> Running:
     """Start an engine inside its walls; what it prints goes to `log`, which stays inside."""
     read_end, write_end = os.pipe()
-    filter_fd = memory_file(seccomp.program())
+    filter_fd = memory_file(engine_calls.program())
     words = walls(engine, launch, folders, settings, events_fd=write_end)
+    bounds = engine_limits.bounds_of(settings)
+    engine_limits.cut(log, bounds)
     clear_fds = [memory_file(one.content) for one in launch.seen]
     for fd, one in zip(clear_fds, launch.seen, strict=True):
         words += ["--perms", "0600", "--bind-data", str(fd), f"/run/work/{one.path}"]
     options_fd = memory_file(b"".join(word.encode() + b"\0" for word in [*words, "--seccomp", str(filter_fd)]))
     # Options by descriptor and an empty environment: /proc/1 of the engine tells nothing of the host.
     bwrap = str(bubblewrap.find_bubblewrap().path)
-    inside = [*_dated(launch.seen), *engine.command(launch)]
-    command = [*limited(*engine.limits(launch)), bwrap, "--args", str(options_fd), "--", *inside]
+    # Inside, as the kernel counts in each user namespace: outside, all of this user's processes would count (T30).
+    inside = [*limited(f"--nproc={settings.wes.engine_processes}"), *_dated(launch.seen), *engine.command(launch)]
+    outside = limited(*engine.limits(launch), f"--fsize={bounds.largest}")
+    command = [*outside, bwrap, "--args", str(options_fd), "--", *inside]
     try:
         with open(log, "ab", opener=lambda p, flags: os.open(p, flags, 0o600)) as printed:
             process = await asyncio.create_subprocess_exec(
