@@ -113,7 +113,7 @@ def nextflow(
 @cache
 def rootfs(image: str) -> Path:
     """Return one of our images as it lies on this host."""
-    return images.open_image(STORE, images.import_image(built_image(image), STORE).digest)
+    return images.open_image(STORE, images.import_image(built_image(image), STORE).digest).rootfs
 
 
 def compare(released: list[Path], bare: Path) -> str:

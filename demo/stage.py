@@ -29,7 +29,7 @@ from strongroom.settings import SOURCE, Settings, load
 from wes import catalogue
 
 CACHE = Path.home() / ".cache" / "strongroom"
-STORE = CACHE / "store"
+STORE = images.Store(CACHE / "store", CACHE / "store-trees")  # of this host's demos and tests together
 
 
 class Stage:
@@ -40,7 +40,7 @@ class Stage:
         home.chmod(0o755)
         self.environment = {
             "STRONGROOM_HOME": str(home),
-            "STRONGROOM_IMAGES": str(STORE),
+            "STRONGROOM_IMAGES": str(STORE.folder),
             "STRONGROOM_HTTP__PORT": str(free_port()),
             **(environment or {}),
         }
@@ -99,7 +99,10 @@ class Stage:
 
     def import_image(self, name: str, layout: Path, *, checks: bool = False) -> str:
         """Import an image as `strongroom image import` does; return its digest."""
-        record = images.import_image(layout, self.settings.images_folder)
+        known = STORE.trust if self.settings.images_folder == STORE.folder else self.settings.image_trees
+        record = images.import_image(layout, images.Store(self.settings.images_folder, known))
+        if known != self.settings.image_trees:  # a demo does not unpack again what one before has checked
+            shutil.copy(known / record.digest.removeprefix("sha256:"), self.settings.image_trees)
         write_name(self.settings, name, record.digest)
         if checks:
             (self.home / "trust" / "checks-image").write_text(record.digest + "\n")

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import select
 import signal
@@ -17,10 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from sandbox import joins, scratch_gocryptfs, supervisor, wire
+from sandbox import joins, scratch_gocryptfs, supervisor, trees, wire
 from sandbox.conversation import converse
 from sandbox.door import CHUNK, Door, DoorClosed, DoorRefused, NotReached, Papers
 from sandbox.joins import Join, NotAJoin
+from sandbox.layers import ImageError
 from sandbox.spool import Spool
 from sandbox.wire import Message
 from sandbox.zygote import Zygote, start
@@ -152,6 +154,12 @@ class Agent:
 
     def _one(self, join: Join, begun: Message) -> tuple[int, Message | None]:
         """Run one attempt; return the exit code that says how it was, and the next one's spec and pass."""
+        try:
+            for root, digest in json.loads(begun["spec"]).get("trees", {}).items():
+                trees.check_tree(Path(root), digest)  # T23: whoever serves the images to this node
+        except ImageError as error:
+            _say(f"attempt {join.attempt} is not started: {error}")
+            return NO_ANSWER, None
         pid, channel = self._zygote.launch(begun["spec"].encode())
         attempt = str(begun.get("attempt", join.attempt))
         mine = {"attempt": attempt, "pass": begun["pass"]}

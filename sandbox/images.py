@@ -1,4 +1,4 @@
-"""Imports OCI images by digest into a content store, and opens what was imported."""
+"""Imports OCI images by digest into a content store, and opens what was imported if it still is that."""
 
 import contextlib
 import hashlib
@@ -14,16 +14,21 @@ import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from sandbox import registry
 from sandbox.dockerarchive import DockerSource
 from sandbox.layers import ImageError, apply_layer
+from sandbox.trees import check_tree, tree_digest
 
 __all__ = [
+    "Image",
     "ImageError",
     "ImageRecord",
+    "Store",
+    "check_image",
     "collect_garbage",
     "import_from_registry",
     "import_image",
@@ -37,7 +42,7 @@ _MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.doc
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _LARGEST_DOCUMENT = 4 << 20
 _REAL_FOLDERS = ("run", "tmp", "proc", "dev")
-_RECORD, _USED = "config.json", "used"
+_MANIFEST, _CONFIG, _USED = "manifest.json", "config.json", "used"
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,26 @@ class ImageRecord:
     workdir: str | None
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image as it lies on this host: where it is unpacked, what it says of itself, a digest of all there."""
+
+    rootfs: Path
+    record: ImageRecord
+    tree: str
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where images lie: unpacked below `folder`, which others may serve; what each held when it came below `trust`.
+
+    T23: only root writes into `trust`; a manifest names layers, and nobody can compare those with what is unpacked.
+    """
+
+    folder: Path
+    trust: Path
 
 
 class Source(Protocol):
@@ -89,24 +114,24 @@ class ArchiveSource:
         return file  # type: ignore[return-value] # a buffered reader, typed as IO[bytes]
 
 
-def import_image(source: Path, store: Path) -> ImageRecord:
-    """Check every blob of a layout or archive, unpack the image once, and return its record.
+def import_image(source: Path, store: Store) -> ImageRecord:
+    """Check every blob of a layout or archive, unpack the image, write down what it holds, and return its record.
 
-    Idempotent: an image that is in the store is not unpacked again.
+    Idempotent: an image that is in the store and whole is not unpacked again, one that was changed is replaced.
     """
     with _opened(source) as layout:
         digest, manifest = _find_manifest(layout)
-        home = _home(store, digest)
-        if not (home / _RECORD).exists():
-            _unpack(layout, manifest, home)
+        if not _is_whole(store, digest):
+            _unpack(layout, manifest, store, digest)
+    _use(store, digest)
     return read_image(store, digest)
 
 
-def import_from_registry(name: str, store: Path, *, credentials: Path | None = None) -> ImageRecord:
+def import_from_registry(name: str, store: Store, *, credentials: Path | None = None) -> ImageRecord:
     """Fetch HOST[:PORT]/NAME@sha256:DIGEST and import it; the digest is that of one image, not of a list of them."""
     reference = registry.parse_reference(name)
-    store.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetched-", dir=store) as folder:
+    store.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetched-", dir=store.folder) as folder:
         layout = Path(folder) / "layout"
         registry.fetch(reference, layout, credentials=credentials)
         with _opened(layout) as fetched:
@@ -116,49 +141,89 @@ def import_from_registry(name: str, store: Path, *, credentials: Path | None = N
         return import_image(layout, store)
 
 
-def collect_garbage(store: Path, *, keep: Collection[str], unused_seconds: float) -> list[str]:
+def collect_garbage(store: Store, *, keep: Collection[str], unused_seconds: float) -> list[str]:
     """Remove images that are not in `keep` and were not opened for so long; return their digests."""
     removed = []
-    for home in sorted((store / "sha256").glob("[0-9a-f]*")) if store.is_dir() else []:
+    for home in sorted((store.folder / "sha256").glob("[0-9a-f]*")) if store.folder.is_dir() else []:
         digest = f"sha256:{home.name}"
         if digest in keep or time.time() - _used(home) < unused_seconds:
             continue
         leaving = home.with_name(f".{secrets.token_hex(8)}")
         home.rename(leaving)  # at once: nobody opens half an image
         shutil.rmtree(leaving)
+        _trusted(store, digest).unlink(missing_ok=True)
         removed.append(digest)
     return removed
 
 
 def _used(home: Path) -> float:
-    for path in (home / _USED, home / _RECORD, home):
+    for path in (home / _USED, home / _CONFIG, home):
         with contextlib.suppress(OSError):
             return path.stat().st_mtime
     return time.time()
 
 
-def open_image(store: Path, digest: str) -> Path:
-    """Return the unpacked root of an imported image, or raise `ImageError`; it counts as used now."""
-    home = _home(store, digest)
-    if not (home / _RECORD).is_file():
-        raise ImageError("This image is not in the store of this node; import it first (strongroom image import).")
+def open_image(store: Store, digest: str) -> Image:
+    """Return an image that is as it was imported, as `check_image` does; it counts as used now."""
+    image = check_image(store, digest)
+    _use(store, digest)
+    return image
+
+
+def check_image(store: Store, digest: str) -> Image:
+    """Return an image that is as it was imported, or raise `ImageError`.
+
+    T23: manifest, config and record are compared at each use; the whole of what is unpacked as `check_tree` says.
+    """
+    root, record = _home(store, digest) / "rootfs", read_image(store, digest)
+    tree = _trusted(store, digest).read_text().strip()
+    check_tree(root, tree)
+    return Image(root, record, tree)
+
+
+def _use(store: Store, digest: str) -> None:
     with contextlib.suppress(OSError):  # a reader of the store may not be its owner
-        (home / _USED).touch()
-    return home / "rootfs"
+        (_home(store, digest) / _USED).touch()
 
 
-def read_image(store: Path, digest: str) -> ImageRecord:
-    """Return the record of an imported image, or raise `ImageError`."""
-    open_image(store, digest)
-    config = json.loads((_home(store, digest) / _RECORD).read_bytes()).get("config") or {}
-    env = dict(entry.split("=", 1) for entry in config.get("Env") or [] if "=" in entry)
+def read_image(store: Store, digest: str) -> ImageRecord:
+    """Return the record of an imported image, or raise `ImageError`; what is unpacked is not looked at."""
+    home = _home(store, digest)
+    if not home.is_dir():
+        raise ImageError("This image is not in the store of this node; import it first (strongroom image import).")
+    if not _trusted(store, digest).is_file():
+        raise ImageError(
+            "Nothing is written down of what this image held when it was imported; import it again (strongroom image"
+            " import): it is checked then, and stays if it is what its digest names."
+        )
+    try:
+        manifest, config = ((home / name).read_bytes() for name in (_MANIFEST, _CONFIG))
+    except OSError as error:
+        raise ImageError("A document of this image is missing; import it again (strongroom image import).") from error
+    return _record(digest, manifest, config)
+
+
+@lru_cache(maxsize=256)
+def _record(digest: str, manifest: bytes, config: bytes) -> ImageRecord:
+    """Return what the config says; the manifest must be the digest's, and the config the manifest's."""
+    _check(manifest, digest)
+    _check(config, _document(manifest)["config"]["digest"])
+    facts = _document(config).get("config") or {}
     return ImageRecord(
         digest=digest,
-        env=env,
-        workdir=_workdir(config.get("WorkingDir") or "/"),
-        entrypoint=tuple(config.get("Entrypoint") or ()),
-        command=tuple(config.get("Cmd") or ()),
+        env=dict(entry.split("=", 1) for entry in facts.get("Env") or [] if "=" in entry),
+        workdir=_workdir(facts.get("WorkingDir") or "/"),
+        entrypoint=tuple(facts.get("Entrypoint") or ()),
+        command=tuple(facts.get("Cmd") or ()),
     )
+
+
+def _is_whole(store: Store, digest: str) -> bool:
+    try:
+        read_image(store, digest)
+        return tree_digest(_home(store, digest) / "rootfs") == _trusted(store, digest).read_text().strip()
+    except ImageError:
+        return False
 
 
 def _workdir(given: str) -> str | None:
@@ -183,17 +248,18 @@ def _names(archive: tarfile.TarFile) -> set[str]:
     return {os.path.normpath(name) for name in archive.getnames()}
 
 
-def _find_manifest(layout: Source) -> tuple[str, Mapping[str, Any]]:
+def _find_manifest(layout: Source) -> tuple[str, bytes]:
     with layout.open("index.json") as file:
         listing = _document(file.read(_LARGEST_DOCUMENT))
     for _ in range(4):  # an index may name an index
         chosen = _choose(listing)
-        found = _document(_small_blob(layout, chosen["digest"]))
+        raw = _small_blob(layout, chosen["digest"])
+        found = _document(raw)
         kind = found.get("mediaType") or chosen.get("mediaType")
         if kind in _INDEXES:
             listing = found
         elif kind in _MANIFESTS:
-            return chosen["digest"], found
+            return chosen["digest"], raw
         else:
             raise ImageError("The image's index names something that is no image.")
     raise ImageError("The image's index is nested too deeply.")
@@ -211,9 +277,10 @@ def _choose(listing: Mapping[str, Any]) -> Mapping[str, Any]:
     return fitting[0]  # type: ignore[no-any-return]
 
 
-def _unpack(layout: Source, manifest: Mapping[str, Any], home: Path) -> None:
-    config = _small_blob(layout, manifest["config"]["digest"])
-    _document(config)
+def _unpack(layout: Source, manifest: bytes, store: Store, digest: str) -> None:
+    facts, home = _document(manifest), _home(store, digest)
+    config = _small_blob(layout, facts["config"]["digest"])
+    _record(digest, manifest, config)
     home.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     fresh = home.with_name(f".{secrets.token_hex(8)}")
     root = fresh / "rootfs"
@@ -221,17 +288,49 @@ def _unpack(layout: Source, manifest: Mapping[str, Any], home: Path) -> None:
     for folder in (fresh, root):  # a task's uid must be able to read, whatever our umask
         folder.chmod(0o755)
     try:
-        for layer in manifest["layers"]:
+        for layer in facts["layers"]:
             with layout.open(_blob(layer["digest"])) as blob:
                 apply_layer(root, blob, media_type=layer["mediaType"], digest=layer["digest"])
         _make_real_folders(root)
-        (fresh / _RECORD).write_bytes(config)
-        with contextlib.suppress(FileExistsError, OSError):  # somebody else imported it meanwhile
-            fresh.rename(home)
+        tree = tree_digest(root)
+        (fresh / _MANIFEST).write_bytes(manifest)
+        (fresh / _CONFIG).write_bytes(config)
+        _put(fresh, home, tree)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     if not home.exists():
         raise ImageError("The image could not be put into the store.")
+    trusted = _trusted(store, digest)
+    trusted.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    _write(trusted, f"{tree}\n".encode())
+
+
+def _put(fresh: Path, home: Path, tree: str) -> None:
+    """Put what was unpacked where its digest is looked for, unless the same lies there: tasks may be using it."""
+    if home.exists() and _holds(home, tree):
+        for name in (_MANIFEST, _CONFIG):
+            _write(home / name, (fresh / name).read_bytes())
+        return
+    with contextlib.suppress(FileNotFoundError):
+        leaving = home.with_name(f".{secrets.token_hex(8)}")
+        home.rename(leaving)
+        shutil.rmtree(leaving, ignore_errors=True)
+    with contextlib.suppress(OSError):  # somebody else imported it meanwhile
+        fresh.rename(home)
+
+
+def _holds(home: Path, tree: str) -> bool:
+    try:
+        return tree_digest(home / "rootfs") == tree
+    except ImageError:
+        return False
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{secrets.token_hex(8)}")
+    part.write_bytes(content)
+    part.chmod(0o644)
+    part.rename(path)
 
 
 def _make_real_folders(root: Path) -> None:
@@ -246,9 +345,13 @@ def _make_real_folders(root: Path) -> None:
 def _small_blob(layout: Source, digest: str) -> bytes:
     with layout.open(_blob(digest)) as file:
         raw = file.read(_LARGEST_DOCUMENT + 1)
+    _check(raw, digest)
+    return raw
+
+
+def _check(raw: bytes, digest: str) -> None:
     if len(raw) > _LARGEST_DOCUMENT or f"sha256:{hashlib.sha256(raw).hexdigest()}" != digest:
         raise ImageError("A document of the image is not the one that its digest names.")
-    return raw
 
 
 def _document(raw: bytes) -> dict[str, Any]:
@@ -265,8 +368,12 @@ def _blob(digest: str) -> str:
     return f"blobs/sha256/{_hexadecimal(digest)}"
 
 
-def _home(store: Path, digest: str) -> Path:
-    return store / "sha256" / _hexadecimal(digest)
+def _home(store: Store, digest: str) -> Path:
+    return store.folder / "sha256" / _hexadecimal(digest)
+
+
+def _trusted(store: Store, digest: str) -> Path:
+    return store.trust / _hexadecimal(digest)
 
 
 def _hexadecimal(digest: object) -> str:

@@ -176,6 +176,9 @@ class Spec:
     walls: WallsName = "bubblewrap"
     volumes: tuple[str, ...] = ()  # folders that all executors share, empty at first
     outside: Path | None = None  # the socket where places of inputs of other sites are asked for
+    trees: tuple[
+        tuple[str, str], ...
+    ] = ()  # by root, the digest of what it holds: who starts supervisors compares it
     writable_root: bool = False  # what the task writes outside its folders goes to scratch, and is thrown away
 
 
@@ -214,6 +217,7 @@ def parse_spec(raw: bytes) -> Spec:
         walls=top.choice("walls", get_args(WallsName)) if top.has("walls") else "bubblewrap",
         volumes=tuple(_volume(path) for path in top.texts("volumes")) if top.has("volumes") else (),
         writable_root=top.flag("writable_root"),
+        trees=tuple(top.mapping("trees").items()) if top.has("trees") else (),
         outside=_socket(top.object("outside")) if top.has("outside") else None,
     )
     top.end()

@@ -283,6 +283,11 @@ class Settings(BaseSettings):
         return self.images or self.home / "images"
 
     @property
+    def image_trees(self) -> Path:
+        """Digests of what each image held when it was imported; root's, wherever the images lie."""
+        return self.home / "trust" / "images"
+
+    @property
     def scratch(self) -> Path:
         """Where encrypted scratch is made."""
         return self.tes.scratch_folder or self.home / "scratch"

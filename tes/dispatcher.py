@@ -162,7 +162,7 @@ class Dispatcher:
                     prepared.append(preparation.of(row.id, row.run, row.plan, uid=uid))
                 except (StrongroomError, images.ImageError) as error:
                     log.error("task.refused", task=row.id, detail=str(error))
-                    refused[row.id] = getattr(error, "sentence", "Its image is not here.")
+                    refused[row.id] = getattr(error, "sentence", "Its image is not here as it was imported.")
                     self.node.give_back(*size, uid)
         except BaseException:  # they wait on; what was set aside for them must not be lost to others
             self._give_back(prepared)

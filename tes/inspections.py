@@ -15,7 +15,7 @@ from strongroom.doors import serve as serve_door
 from strongroom.errors import BadRequest, Unavailable
 from tes.backends import Launch, Tell
 from tes.dispatcher import Dispatcher
-from tes.launch import Image, Place, inspection_spec
+from tes.launch import Place, inspection_spec, store_of
 from tes.reports import Report
 
 KINDS = frozenset({"repack", "check", "view", "members"})
@@ -57,7 +57,7 @@ def inspect(dispatcher: Dispatcher, asked: Message) -> Message:
     place = Place(
         uid=uid,
         sensitivity=sensitivity,
-        images={image: _image(settings.images_folder, image)},
+        images={image: images.open_image(store_of(settings), image)},
         code={"/run/checks/checks": Path(settings.airlock.checks)},
     )
     spec = inspection_spec(asked, attempt=attempt, facts=facts, place=place, keys=dispatcher.keys, settings=settings)
@@ -80,10 +80,6 @@ def inspect(dispatcher: Dispatcher, asked: Message) -> Message:
         dispatcher.backend.cancel(attempt)
         raise Unavailable("The inspection did not end in time.")
     return dict(box[0])
-
-
-def _image(store: Path, digest: str) -> Image:
-    return Image(images.open_image(store, digest), images.read_image(store, digest))
 
 
 def check_asked(asked: Message) -> None:

@@ -9,21 +9,13 @@ from typing import Any
 
 from archive.bodies import BodyFacts
 from sandbox.fields import WORK
-from sandbox.images import ImageRecord
+from sandbox.images import Image, Store
 from strongroom.errors import NotFound
 from strongroom.settings import Settings
 from tes.admission import GIB, STREAMS
 
 # The image of the checks brings pypdf, PDFium and pyarrow in /opt/strongroom; -I lets no variable say so.
 INTERPRETER = "import sys; sys.path[:0] = ['/run/checks', '/opt/strongroom']; from checks.jail import main; main()"
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image as it lies on this node: unpacked, with what it says of itself."""
-
-    rootfs: Path
-    record: ImageRecord
 
 
 @dataclass(frozen=True)
@@ -56,6 +48,11 @@ class Keys:
     public_key: str
     store: Path | None = None
     outside: Path | None = None
+
+
+def store_of(settings: Settings) -> Store:
+    """Return where images lie, and what each of them held."""
+    return Store(settings.images_folder, settings.image_trees)
 
 
 def task_spec(
@@ -158,6 +155,7 @@ def _spec(*, limits: dict[str, Any], place: Place, keys: Keys, settings: Setting
         "version": 1,
         **parts,
         "rootfs": str(place.first.rootfs),
+        "trees": {str(image.rootfs): image.tree for image in place.images.values()},
         "uid": place.uid,
         "walls": settings.tes.walls if place.sensitivity == "standard" else settings.tes.walls_of_high,
         "code_mounts": [{"source": str(source), "path": path} for path, source in place.code.items()],

@@ -2,7 +2,6 @@
 
 import uuid
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from strongroom.folders import folder_digest
 from strongroom.settings import Settings
 from tes.admission import images_of
 from tes.backends import Launch
-from tes.launch import Image, Keys, Place, task_spec
+from tes.launch import Keys, Place, store_of, task_spec
 from tes.node import Size
 from tes.resolution import resolved
 
@@ -38,6 +37,7 @@ class Preparation:
 
     def __init__(self, session: orm.Session, settings: Settings, keys: Keys) -> None:
         self._session, self._settings, self._keys = session, settings, keys
+        self._store = store_of(settings)
         self._runs: dict[str, tuple[Decision, str, Path]] = {}
 
     def of(self, task: str, run: str, plan: dict[str, Any], *, uid: int) -> Prepared:
@@ -50,7 +50,7 @@ class Preparation:
         place = Place(
             uid=uid,
             sensitivity=sensitivity,
-            images={image: self._image(image) for image in needed},
+            images={image: images.open_image(self._store, image) for image in needed},
             code={"/run/workflow": workflow},
         )
         attempt = uuid.uuid4().hex
@@ -76,13 +76,3 @@ class Preparation:
         if folder_digest(folder) != digest:  # T23: verified at each use
             raise NotAllowed("The workflow's stored files are not the ones that were signed.")
         return folder
-
-    def _image(self, digest: str) -> Image:
-        store = self._settings.images_folder
-        return Image(images.open_image(store, digest), _record(store, digest))
-
-
-@cache
-def _record(store: Path, digest: str) -> images.ImageRecord:
-    # Its digest names its content for ever; that it still is there, `open_image` asks each time.
-    return images.read_image(store, digest)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from launcher_lab import UID, built, order
+from searching import attributes
 from services import oci
 from services.kubernetes import Cluster, Object
 
@@ -124,10 +125,11 @@ def log(cluster: Cluster, namespace: str, pod: str, container: str) -> str:
 
 
 def places_with(canary: str, cluster: Cluster) -> set[str]:
-    """Return which folders of the cluster hold these bytes: etcd's, the kubelet's, containerd's, logs."""
+    """Return which folders of the cluster hold these bytes, in attributes too: etcd's, the kubelet's, logs."""
     found = set()
-    for folder, _, names in os.walk(cluster.place.folder):
-        for path in (Path(folder) / name for name in names):
-            if path.is_file() and not path.is_symlink() and canary.encode() in path.read_bytes():
+    for folder, folders, names in os.walk(cluster.place.folder):
+        for path in (Path(folder) / name for name in [*folders, *names]):
+            content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+            if canary.encode() in content or canary.encode() in attributes(path):
                 found.add(str(path.relative_to(cluster.place.folder)).partition("/pods")[0])
     return found

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/landlock.h>
 #include <linux/magic.h>
 #include <linux/seccomp.h>
@@ -46,12 +47,16 @@ int be_silent(void) {
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, (action))
 #define UNLESS_EQUAL(value, jump) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (jump))
-#define REFUSE(call) UNLESS_EQUAL(__NR_##call, 1), RETURN(SECCOMP_RET_ERRNO | EPERM)
+#define REFUSE_WITH(call, code) UNLESS_EQUAL(call, 1), RETURN(SECCOMP_RET_ERRNO | (code))
+#define REFUSE(call) REFUSE_WITH(__NR_##call, EPERM)
+#define SETXATTRAT 463 /* Linux 6.13, newer than our headers */
+#define LAST_KNOWN 467 /* as in sandbox/syscalls.py */
 #define ONLY_UNIX(call) \
     UNLESS_EQUAL(__NR_##call, 4), LOAD(args[0]), /* the low word: both machines are little-endian, a family is an int */ \
     UNLESS_EQUAL(AF_UNIX, 1), RETURN(SECCOMP_RET_ALLOW), RETURN(SECCOMP_RET_ERRNO | EAFNOSUPPORT)
 
-/* On top of the node's RuntimeDefault, which `stage` has too: what would reach the network, or reach round this filter. */
+/* On top of the node's RuntimeDefault, which `stage` has too: what would reach the network, reach round this filter, or
+   leave words where Landlock has no right to refuse: at a file that is open for reading only, in the node's keyrings. */
 int refuse_calls(void) {
     struct sock_filter filter[] = {
         LOAD(arch),
@@ -62,6 +67,15 @@ int refuse_calls(void) {
         BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),
         RETURN(SECCOMP_RET_KILL_PROCESS), /* and so has x32 */
 #endif
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, LAST_KNOWN, 0, 1),
+        RETURN(SECCOMP_RET_ERRNO | ENOSYS), /* nobody knows yet what it writes; programs fall back */
+        REFUSE_WITH(__NR_setxattr, EOPNOTSUPP), /* T10: the kubelet's file keeps 64 KiB of them on the node's disk */
+        REFUSE_WITH(__NR_lsetxattr, EOPNOTSUPP),
+        REFUSE_WITH(__NR_fsetxattr, EOPNOTSUPP),
+        REFUSE_WITH(SETXATTRAT, EOPNOTSUPP),
+        REFUSE(add_key), /* keyrings are the node's, one for all pods of a uid */
+        REFUSE(request_key),
+        REFUSE(keyctl),
         REFUSE(io_uring_setup),
         REFUSE(io_uring_enter),
         REFUSE(io_uring_register),
@@ -69,6 +83,11 @@ int refuse_calls(void) {
         REFUSE(process_vm_readv),
         REFUSE(process_vm_writev),
         REFUSE(pidfd_getfd),
+        UNLESS_EQUAL(__NR_ioctl, 8), LOAD(args[1]), /* a file's flags, project and version: words of up to 8 bytes */
+        REFUSE_WITH(FS_IOC_SETFLAGS, EOPNOTSUPP),
+        REFUSE_WITH(FS_IOC_FSSETXATTR, EOPNOTSUPP),
+        REFUSE_WITH(FS_IOC_SETVERSION, EOPNOTSUPP),
+        RETURN(SECCOMP_RET_ALLOW),
         ONLY_UNIX(socket),
         ONLY_UNIX(socketpair),
         RETURN(SECCOMP_RET_ALLOW),

@@ -36,6 +36,7 @@ FOLDERS = (
     Folder("catalogue/records", "root", 0o755),
     Folder("trust", "root", 0o755),
     Folder("trust/vetters", "root", 0o755),
+    Folder("trust/images", "root", 0o755),
     Folder("keys", "root", 0o755),
     Folder("broker", "broker", 0o700),
     Folder("signer", "signer", 0o700),

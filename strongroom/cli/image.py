@@ -18,6 +18,7 @@ from strongroom.database import open_database, reading, transaction
 from strongroom.errors import BadRequest, NotFound
 from strongroom.settings import Settings, load
 from tes.admission import images_of
+from tes.launch import store_of
 from tes.store import Task
 from tes.tasks import TERMINAL
 
@@ -35,14 +36,14 @@ def import_(
     credentials: Annotated[Path | None, typer.Option(help="A containers-auth.json for the registry.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check an image by its digests and unpack it once."""
+    """Check an image by its digests, unpack it once, and write down what it holds."""
     settings = load()
     home.prepare(settings)
     if source.startswith(REGISTRY):
         remote = source.removeprefix(REGISTRY)
-        record = images.import_from_registry(remote, settings.images_folder, credentials=credentials)
+        record = images.import_from_registry(remote, store_of(settings), credentials=credentials)
     else:
-        record = images.import_image(Path(source), settings.images_folder)
+        record = images.import_image(Path(source), store_of(settings))
     write_name(settings, name, record.digest)
     if checks:
         _write(settings.home / "trust" / "checks-image", record.digest + "\n")
@@ -78,7 +79,7 @@ def gc(
     """Remove images that no name, lock or waiting task has, and that were not used lately."""
     settings = load()
     seconds = max(unused_days * 86_400, 2 * settings.tes.wall_seconds)  # longer than any task that runs now
-    removed = images.collect_garbage(settings.images_folder, keep=_needed(settings), unused_seconds=seconds)
+    removed = images.collect_garbage(store_of(settings), keep=_needed(settings), unused_seconds=seconds)
     if as_json:
         print_json(removed)
     else:

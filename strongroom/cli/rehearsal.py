@@ -105,6 +105,8 @@ def _private(settings: Settings) -> Iterator[Settings]:
         home_layout.prepare(private)
         for name, digest in names_of(settings).items():
             write_name(private, name, digest)
+        if settings.image_trees.is_dir():
+            shutil.copytree(settings.image_trees, private.image_trees, dirs_exist_ok=True)
         pinned = settings.home / "trust" / "checks-image"
         if pinned.is_file():
             shutil.copy(pinned, private.home / "trust" / "checks-image")

@@ -1,5 +1,7 @@
 """A task in a pod cannot speak through its launcher, reach the network, or leave a byte outside of memory."""
 
+import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -7,11 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kernel_attacks import FOREIGN, MACHINE_CODE, UNPRIVILEGED
+from kernel_attacks import CALLS, FOREIGN, MACHINE_CODE, UNPRIVILEGED
 from launcher_attacks import FAMILIES, MAKE_THE_LAUNCHER_SPEAK
-from launcher_lab import OURS, PYTHON, WITHOUT_LANDLOCK, WRONG_USE, Room, built, order, python, shell
+from launcher_lab import OURS, PYTHON, UID, WITHOUT_LANDLOCK, WRONG_USE, Room, built, order, python, shell
+from searching import files_with
+
+from sandbox import syscalls
 
 CANARY = "CANARY-7f3a"
+FLAGS, VERSION = 0x80086601, 0x80087601  # FS_IOC_GETFLAGS, FS_IOC_GETVERSION
 
 
 @pytest.fixture
@@ -119,6 +125,22 @@ WRITES = {
     "the launcher's own folder": "echo CANARY > {memory}/next/order",
 }
 
+# What Landlock has no right for, as Python.
+MARKS = {
+    "an attribute": 'print(call((188, 5), b"{log}", b"user.x", b"CANARY", 6, 0))',
+    "an attribute, no link followed": 'print(call((189, 6), b"{log}", b"user.x", b"CANARY", 6, 0))',
+    "an attribute of what is open": 'print(call((190, 7), os.open("{log}", 0), b"user.x", b"CANARY", 6, 0))',
+    "an attribute, as newer kernels set it": """
+value = ctypes.create_string_buffer(b"CANARY")
+how = struct.pack("QII", ctypes.addressof(value), 6, 0)
+print(call((463, 463), -100, b"{log}", 0, b"user.x", how, 16))
+""",
+    "flags": 'print(call((16, 29), os.open("{log}", 0), 0x40086602, struct.pack("l", 0x40)))',
+    "a project": 'print(call((16, 29), os.open("{log}", 0), 0x401C5820, struct.pack("IIIII8x", 0x40, 0, 0, 0, 0)))',
+    "a version": 'print(call((16, 29), os.open("{log}", 0), 0x40087602, struct.pack("l", 0x59524E43)))',
+}
+OWNERS = ("flags", "a project", "a version")  # the kernel itself refuses others
+
 
 @pytest.mark.parametrize("way", WRITES)
 def test_t10_nothing_is_written_outside_of_the_volumes(room: Room, way: str) -> None:
@@ -130,6 +152,47 @@ def test_t10_nothing_is_written_outside_of_the_volumes(room: Room, way: str) -> 
     assert everything(room) == before
     room.run(*attack, options=[WITHOUT_LANDLOCK])
     assert everything(room) != before
+
+
+@pytest.mark.parametrize("way", MARKS)
+def test_t10_nothing_is_written_by_a_descriptor_for_reading(room: Room, way: str) -> None:
+    room.folder("next")
+    attack = python(CALLS + MARKS[way].format(log=room.log))
+    before = everything(room)
+    ended = room.run(*attack)
+    assert (ended.lines["exit_code"], ended.stdout) == ("0", "ENOTSUP\n")
+    assert everything(room) == before
+    if way in OWNERS:
+        os.chown(room.log, UID, UID)
+    assert room.run(*attack, launcher=built("refuse_calls")).stdout == "worked\n"  # Landlock has no right for it
+    assert everything(room) != before
+
+
+def test_t10_the_volumes_keep_no_attribute_either(room: Room) -> None:
+    calls = ((188, 5), (189, 6), (190, 7), (463, 463))
+    attack = f"print(*[call(one, b'{room.work}', b'user.x', b'x', 1, 0, 0) for one in {calls}])"
+    assert room.run(*python(CALLS + attack)).stdout.split() == ["ENOTSUP"] * len(calls)
+
+
+def test_t10_the_search_for_a_canary_sees_attributes(room: Room) -> None:
+    assert files_with([CANARY.encode()], room.disk) == []
+    os.setxattr(room.log, "user.x", f"x{CANARY}".encode())
+    os.setxattr(room.disk, f"user.{CANARY}", b"")
+    assert files_with([CANARY.encode()], room.disk) == [str(room.disk), str(room.log)]
+
+
+def test_t10_nothing_is_left_in_the_nodes_keyrings(room: Room) -> None:
+    keys = {"add_key", "request_key", "keyctl_read", "keyctl_join"}
+    without = json.loads(room.run(*python(UNPRIVILEGED), launcher=built("refuse_calls")).stdout)
+    assert without["add_key"] == "worked"
+    found = json.loads(room.run(*python(UNPRIVILEGED)).stdout)
+    assert {found[name] for name in keys} == {"EPERM"}
+
+
+def test_t10_calls_that_are_newer_than_the_filter_do_not_exist(room: Room) -> None:
+    numbers = (syscalls.LAST_KNOWN + 1, 600, 0x3FFFFFFF)
+    attack = f"print(*[call((number, number), -1, 0, 0, 0, 0, 0) for number in {numbers}])"
+    assert room.run(*python(CALLS + attack)).stdout.split() == ["ENOSYS"] * len(numbers)
 
 
 def test_t10_the_volumes_and_dev_null_can_be_written(room: Room) -> None:
@@ -227,10 +290,24 @@ def test_t26_when_it_ended_no_process_is_left(room: Room) -> None:
 
 
 def everything(room: Room) -> dict[str, object]:
-    """Return what lies on the disk and in the next executor's folder."""
+    """Return what lies on the disk and in the next executor's folder, with what can be written beside a content."""
     paths = [*room.disk.iterdir(), *room.folder("next").iterdir()]
-    return {str(path): path.readlink() if path.is_symlink() else _content(path) for path in paths}
+    return {str(path): (path.readlink() if path.is_symlink() else _content(path), _marks(path)) for path in paths}
 
 
 def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
+
+
+def _marks(path: Path) -> list[object]:
+    names = os.listxattr(path, follow_symlinks=False)
+    marks: list[object] = [(name, os.getxattr(path, name, follow_symlinks=False)) for name in names]
+    if not path.is_file() or path.is_symlink():
+        return marks
+    with path.open("rb") as file:
+        for request in (FLAGS, VERSION):
+            found = bytearray(8)
+            with contextlib.suppress(OSError):  # memory has no versions
+                fcntl.ioctl(file, request, found)
+            marks.append(bytes(found))
+    return marks

@@ -26,6 +26,7 @@ from cryptography.x509.oid import NameOID
 from sandbox import kernel, mounts
 from sandbox.images import (
     ImageError,
+    Store,
     collect_garbage,
     import_from_registry,
     import_image,
@@ -95,25 +96,25 @@ def layout(folder: Path, *layers: bytes) -> str:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return tmp_path / "store"
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store", tmp_path / "trees")
 
 
-def test_a_docker_archive_gets_the_digest_that_its_content_determines(tmp_path: Path, store: Path) -> None:
+def test_a_docker_archive_gets_the_digest_that_its_content_determines(tmp_path: Path, store: Store) -> None:
     layers = tar(etc__a=b"1"), tar(etc__b=b"2")
     first = import_image(docker_archive(tmp_path / "1.tar", *layers), store)
-    again = import_image(docker_archive(tmp_path / "2.tar", *layers), tmp_path / "other")
+    again = import_image(docker_archive(tmp_path / "2.tar", *layers), Store(tmp_path / "other", tmp_path / "others"))
     assert first == again
     assert (first.workdir, first.env) == ("/w", {"A": "b"})
-    assert (open_image(store, first.digest) / "etc/b").read_bytes() == b"2"
+    assert (open_image(store, first.digest).rootfs / "etc/b").read_bytes() == b"2"
     assert import_image(docker_archive(tmp_path / "3.tar", layers[0]), store).digest != first.digest
 
 
-def test_a_docker_archive_with_a_layer_that_its_config_does_not_name_is_refused(tmp_path: Path, store: Path) -> None:
+def test_a_docker_archive_with_a_layer_that_its_config_does_not_name_is_refused(tmp_path: Path, store: Store) -> None:
     rootfs = {"type": "layers", "diff_ids": [digest(b"another")]}
     with pytest.raises(ImageError, match="config"):
         import_image(docker_archive(tmp_path / "x.tar", tar(a=b"1"), rootfs=rootfs), store)
-    assert not list(store.glob("sha256/*"))
+    assert not list(store.folder.glob("sha256/*"))
 
 
 @contextlib.contextmanager
@@ -151,16 +152,18 @@ def push(folder: Path, address: str, name: str) -> None:
     subprocess.run([*command, f"oci:{folder}", f"docker://{address}/{name}"], check=True, capture_output=True)
 
 
-def test_an_image_comes_from_a_registry_by_digest(registry: str, tmp_path: Path, store: Path) -> None:
+def test_an_image_comes_from_a_registry_by_digest(registry: str, tmp_path: Path, store: Store) -> None:
     wanted = layout(tmp_path / "layout", tar(etc__a=b"from afar"))
     push(tmp_path / "layout", registry, "tools/a:1")
     record = import_from_registry(f"{registry}/tools/a@{wanted}", store)
     assert record.digest == wanted
-    assert (open_image(store, wanted) / "etc/a").read_bytes() == b"from afar"
-    assert [path.name for path in store.iterdir()] == ["sha256"]  # what was fetched is gone
+    assert (open_image(store, wanted).rootfs / "etc/a").read_bytes() == b"from afar"
+    assert [path.name for path in store.folder.iterdir()] == ["sha256"]  # what was fetched is gone
 
 
-def test_a_registry_that_lacks_or_changes_the_image_is_told_apart(registry: str, tmp_path: Path, store: Path) -> None:
+def test_a_registry_that_lacks_or_changes_the_image_is_told_apart(
+    registry: str, tmp_path: Path, store: Store
+) -> None:
     with pytest.raises(ImageError, match="did not hand"):
         import_from_registry(f"{registry}/tools/none@sha256:{'0' * 64}", store)
     wanted = layout(tmp_path / "layout", tar(etc__b=b"x" * 5000))
@@ -173,7 +176,7 @@ def test_a_registry_that_lacks_or_changes_the_image_is_told_apart(registry: str,
     blob.write_bytes(raw)
     with pytest.raises(ImageError):
         import_from_registry(f"{registry}/tools/b@{wanted}", store)
-    assert not list(store.glob("sha256/*"))
+    assert not list(store.folder.glob("sha256/*"))
 
 
 def tmp_path_factory_data(address: str) -> Path:
@@ -210,7 +213,7 @@ def authority(folder: Path) -> dict[str, str]:
     return {"certificate": str(folder / "registry.crt"), "key": str(folder / "registry.key")}
 
 
-def imports_where_trusted(authority: Path, registry: str, image: str, store: Path) -> bool:
+def imports_where_trusted(authority: Path, registry: str, image: str, store: Store) -> bool:
     """Say whether an image comes where this authority is trusted for the registry, as an operator makes it known."""
     pid = os.fork()
     if pid == 0:
@@ -228,7 +231,7 @@ def imports_where_trusted(authority: Path, registry: str, image: str, store: Pat
 
 
 def test_a_registry_speaks_tls_with_an_authority_that_is_known_and_is_refused_else(
-    tmp_path: Path, store: Path
+    tmp_path: Path, store: Store
 ) -> None:
     for name in ("served", "stranger"):
         (tmp_path / name).mkdir()
@@ -240,12 +243,12 @@ def test_a_registry_speaks_tls_with_an_authority_that_is_known_and_is_refused_el
         with pytest.raises(ImageError, match="certificate signed by unknown authority"):
             import_from_registry(image, store)
         assert not imports_where_trusted(tmp_path / "stranger" / "ca.crt", registry, image, store)
-        assert not list(store.glob("sha256/*"))
+        assert not list(store.folder.glob("sha256/*"))
         assert imports_where_trusted(tmp_path / "served" / "ca.crt", registry, image, store)
-    assert (open_image(store, wanted) / "etc/a").read_bytes() == b"over TLS"
+    assert (open_image(store, wanted).rootfs / "etc/a").read_bytes() == b"over TLS"
 
 
-def test_a_registry_that_speaks_no_tls_is_refused_by_name(registry: str, tmp_path: Path, store: Path) -> None:
+def test_a_registry_that_speaks_no_tls_is_refused_by_name(registry: str, tmp_path: Path, store: Store) -> None:
     wanted = layout(tmp_path / "layout", tar(etc__a=b"in clear"))
     push(tmp_path / "layout", registry, "tools/c:1")
     by_name = registry.replace("127.0.0.1", "localhost")
@@ -270,14 +273,14 @@ def test_only_loopback_by_number_may_speak_without_tls() -> None:
     assert [parse_reference(host + end).loopback for host in ("localhost:5000", "10.0.0.1")] == [False, False]
 
 
-def test_garbage_is_what_nobody_names_and_nobody_used_lately(tmp_path: Path, store: Path) -> None:
+def test_garbage_is_what_nobody_names_and_nobody_used_lately(tmp_path: Path, store: Store) -> None:
     images = [import_image(docker_archive(tmp_path / f"{n}.tar", tar(a=bytes([n]))), store).digest for n in range(3)]
     old = time.time() - 1000
     for one in images[:2]:
-        os.utime(store / "sha256" / one[7:] / "used", (old, old))
+        os.utime(store.folder / "sha256" / one[7:] / "used", (old, old))
     assert collect_garbage(store, keep={images[0]}, unused_seconds=500) == [images[1]]
     assert open_image(store, images[0])
     assert open_image(store, images[2])
     with pytest.raises(ImageError, match="import it first"):
         open_image(store, images[1])
-    assert shutil.rmtree(store) is None
+    assert shutil.rmtree(store.folder) is None

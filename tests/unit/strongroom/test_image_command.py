@@ -17,6 +17,7 @@ from sandbox.images import import_image
 from strongroom.cli.image import app, write_name
 from strongroom.database import Base, now, open_database, transaction
 from strongroom.settings import Settings, load
+from tes.launch import store_of
 from tes.store import Task
 from tes.tasks import TERMINAL, TaskState
 
@@ -50,7 +51,7 @@ def an_image(settings: Settings, content: str, *, unused_days: float = 1000) -> 
     listing = [{"Config": "c.json", "RepoTags": None, "Layers": ["layer.tar"]}]
     parts = {"manifest.json": json.dumps(listing), "c.json": json.dumps(about)}
     archive.write_bytes(tar({name: text.encode() for name, text in parts.items()} | {"layer.tar": layer}))
-    digest = import_image(archive, settings.images_folder).digest
+    digest = import_image(archive, store_of(settings)).digest
     then = time.time() - unused_days * DAY
     os.utime(settings.images_folder / "sha256" / digest.removeprefix("sha256:") / "used", (then, then))
     return digest

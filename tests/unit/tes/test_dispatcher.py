@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from archive.store import DecisionRecord
+from sandbox.trees import tree_digest
 from strongroom.audit import AuditEvent
 from strongroom.database import migrate, now, open_database, reading, transaction
 from strongroom.folders import folder_digest
@@ -27,7 +28,9 @@ from tes.reports import report
 from tes.store import Attempt, Task, next_seq
 from tes.tasks import Cause
 
-IMAGE = f"sha256:{hashlib.sha256(b'an image').hexdigest()}"
+CONFIG = json.dumps({"config": {}}).encode()
+MANIFEST = json.dumps({"config": {"digest": f"sha256:{hashlib.sha256(CONFIG).hexdigest()}"}, "layers": []}).encode()
+IMAGE = f"sha256:{hashlib.sha256(MANIFEST).hexdigest()}"
 RUN = "r" * 32
 WELL = report(Cause.EXITED, exit_code=0)
 
@@ -73,7 +76,10 @@ class Scene:
         self.settings.sockets.mkdir()
         image = self.settings.images_folder / IMAGE.replace(":", "/")
         (image / "rootfs").mkdir(parents=True)
-        (image / "config.json").write_text(json.dumps({"config": {}}))
+        (image / "config.json").write_bytes(CONFIG)
+        (image / "manifest.json").write_bytes(MANIFEST)
+        self.settings.image_trees.mkdir()
+        (self.settings.image_trees / IMAGE.removeprefix("sha256:")).write_text(tree_digest(image / "rootfs"))
         workflow = home / "workflow"
         workflow.mkdir()
         (workflow / "Snakefile").write_text("rule all:\n")
@@ -218,7 +224,10 @@ def test_a_task_that_cannot_be_prepared_takes_nothing_of_the_node(scene: Scene) 
     refused = [scene.task(image=f"sha256:{'0' * 64}"), scene.task(run="x" * 32)]
     assert all(scene.becomes(task, "SYSTEM_ERROR") for task in refused)
     reasons = [(row.report or {})["reason"] for task in refused for row in scene.attempts(task)]
-    assert reasons == ["Its image is not here.", "This run has ended or its permission has expired; submit it again."]
+    assert reasons == [
+        "Its image is not here as it was imported.",
+        "This run has ended or its permission has expired; submit it again.",
+    ]
     for number in (1, 2):
         scene.task()
         scene.tell(number)

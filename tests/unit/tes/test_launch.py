@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from archive.bodies import BodyFacts
-from sandbox.images import ImageRecord
+from sandbox.images import Image, ImageRecord
 from sandbox.spec import ScratchSpace, Spec, Stored, parse_spec
 from strongroom.settings import Settings, Tes
 from tes.admission import plan
-from tes.launch import Image, Keys, Place, task_spec
+from tes.launch import Keys, Place, task_spec
 from tes.schemas import NewTask
 
 IMAGE, OTHER = "sha256:" + "b" * 64, "sha256:" + "d" * 64
@@ -24,8 +24,10 @@ KEYS = Keys(Path("/sockets/broker.sock"), "A" * 43 + "=")
 def place(workdir: str | None = None, sensitivity: str = "standard") -> Place:
     image = ImageRecord(IMAGE, env={"A": "image", "B": "image"}, workdir=workdir, entrypoint=(), command=())
     found = {
-        IMAGE: Image(Path("/images/one/rootfs"), image),
-        OTHER: Image(Path("/images/two/rootfs"), replace(image, digest=OTHER, env={"C": "other"}, workdir="/two")),
+        IMAGE: Image(Path("/images/one/rootfs"), image, "sha256:1"),
+        OTHER: Image(
+            Path("/images/two/rootfs"), replace(image, digest=OTHER, env={"C": "other"}, workdir="/two"), ""
+        ),
     }
     return Place(uid=100_001, sensitivity=sensitivity, images=found, code={})
 
