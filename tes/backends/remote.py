@@ -151,7 +151,7 @@ class Remote:
         if live is None:
             return None
         try:
-            words = own_words(result, self._pledges.signing_key(attempt))
+            words = own_words(result, self._pledges.signing_key(attempt), spec=live.launch.spec)
         except NotSigned as error:
             log.error("result.forged", attempt=attempt, alarm=True)
             raise NotAllowed("This is not signed with the key that the attempt claimed with.") from error
