@@ -2,15 +2,19 @@
 
 import base64
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from dispatcher_scene import WELL, Scene
 from words_room import Room, until
 
-from tes.reports import UNLIKE
+from sandbox.signing import AttemptKey
+from tes import chronicle
+from tes.reports import UNLIKE, own_words
 from wes.stubs import Obstructed, make_directory, missing, opened, write_stub
 
 OBJECT, OTHER = "1" * 32, "2" * 32
@@ -47,16 +51,11 @@ def output(path: str, **changes: Any) -> dict[str, Any]:
     return {"path": path, "object": OBJECT, "size": 3, "role": "output", **changes}
 
 
-def told(folder: Path, **changes: Any) -> dict[str, Any]:
-    """Return the report of an attempt whose node signs a result with these changes."""
-    room = Room(folder)
-    launch = room.launch(spec=json.dumps(SPEC).encode())
-    room.remote.submit(launch, room.tell())
-    until(lambda: room.words.placed == [launch.attempt])
-    own = room.claimed(launch.attempt)
-    room.remote.result(launch.attempt, own.signed({**RESULT, **changes}))
-    assert room.ended.wait(10)
-    return room.reports[0]
+def told(**changes: Any) -> dict[str, Any]:
+    """Return what is believed of a result with these changes that is signed with its attempt's own key."""
+    own = AttemptKey()
+    key = base64.b64encode(own.public_key).decode()
+    return own_words(own.signed({**RESULT, **changes}), key, spec=json.dumps(SPEC).encode())
 
 
 @pytest.mark.parametrize(
@@ -69,13 +68,13 @@ def told(folder: Path, **changes: Any) -> dict[str, Any]:
         "/run/work/all/run1/a/b",
     ],
 )
-def test_what_a_task_declared_is_taken(tmp_path: Path, path: str) -> None:
+def test_what_a_task_declared_is_taken(path: str) -> None:
     said = {
         **RESULT,
         "outputs": [output(path), output("/run/work/.strongroom/stderr.1", object=OTHER, role="stderr")],
     }
     said["missing"] = ["/run/work/by/*/s[0-9].tsv"]
-    assert told(tmp_path, **said) == {name: value for name, value in said.items() if name != "type"}
+    assert told(**said) == {name: value for name, value in said.items() if name != "type"}
 
 
 @pytest.mark.parametrize(
@@ -115,8 +114,8 @@ def test_what_a_task_declared_is_taken(tmp_path: Path, path: str) -> None:
         ["/run/work/out.txt"],
     ],
 )
-def test_t22_a_result_names_only_what_its_task_declared(tmp_path: Path, path: Any) -> None:
-    assert told(tmp_path, outputs=[output(path)]) == SYSTEM
+def test_t22_a_result_names_only_what_its_task_declared(path: Any) -> None:
+    assert told(outputs=[output(path)]) == SYSTEM
 
 
 LINES = output("/run/work/n.txt", told=["12", "345"])
@@ -148,12 +147,12 @@ LINES = output("/run/work/n.txt", told=["12", "345"])
         {"cause": "lost"},  # only we know that; it would give the task another attempt
     ],
 )
-def test_t22_nothing_else_is_told_by_a_result(tmp_path: Path, changes: dict[str, Any]) -> None:
-    assert told(tmp_path, **changes) == SYSTEM
+def test_t22_nothing_else_is_told_by_a_result(changes: dict[str, Any]) -> None:
+    assert told(**changes) == SYSTEM
 
 
-def test_t17_lines_that_were_granted_are_told(tmp_path: Path) -> None:
-    assert told(tmp_path, outputs=[LINES])["outputs"] == [LINES]
+def test_t17_lines_that_were_granted_are_told() -> None:
+    assert told(outputs=[LINES])["outputs"] == [LINES]
 
 
 @pytest.fixture
@@ -176,6 +175,100 @@ def test_t22_an_object_that_another_attempt_left_ends_the_attempt_that_names_it(
     assert tell is scene.backend.told[theirs]
     assert scene.state(task) == ("SYSTEM_ERROR" if foreign else "COMPLETE")
     assert scene.state(other) == "COMPLETE"
+
+
+BAD = [
+    {"cause": "bogus"},
+    {"exit_code": 0},
+    {"cause": "exited", "exit_code": 0, "outputs": [{"path": "/run/work/out.txt"}]},
+    {"cause": "exited", "exit_code": 0, "outputs": [{"path": None, "object": OBJECT}]},
+    {"cause": "exited", "exit_code": 0, "outputs": 3},
+    {"cause": "exited", "exit_code": 0, "reason": {1, 2}},
+    None,
+]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=range(len(BAD)))
+def test_t22_a_result_that_is_none_ends_its_own_task_alone(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, bad: Any
+) -> None:
+    original, together = chronicle.write, threading.Event()
+
+    def write(session: Any, news: Any, *given: Any, **more: Any) -> frozenset[str]:
+        if news.over and not together.is_set():
+            raise sa.exc.OperationalError("a full disk", None, Exception())
+        return original(session, news, *given, **more)
+
+    tasks = [scene.task(), scene.task()]
+    scene.tell(2)
+    first, second = (scene.attempts(task)[0].id for task in tasks)
+    scene.left(first, OBJECT)  # past the parser, as if it had overlooked something
+    monkeypatch.setattr(chronicle, "write", write)
+    tellers = [
+        threading.Thread(target=scene.backend.told[attempt].ended, args=(said,), daemon=True)
+        for attempt, said in ((first, bad), (second, WELL))
+    ]
+    for teller in tellers:
+        teller.start()
+    assert scene.until(lambda: len(scene.dispatcher._over) == 2)
+    together.set()
+    for teller in tellers:
+        teller.join(20)
+        assert not teller.is_alive()
+    assert [scene.state(task) for task in tasks] == ["SYSTEM_ERROR", "COMPLETE"]
+    assert scene.attempts(tasks[0])[0].report == SYSTEM
+    scene.task()
+    scene.tell(3).ended(WELL)  # and it goes on for everybody
+
+
+WRONG: list[dict[str, Any]] = [
+    {"cause": "bogus"},
+    {"cause": ["exited"]},
+    {"cause": None},
+    {"type": "results"},
+    {"exit_code": "0"},
+    {"exit_code": True},
+    {"exit_code": -1},
+    {"exit_code": 1 << 80},
+    {"reason": 1},
+    {"reason": "x" * 5000},
+    {"reason": "\ud800"},
+    {"reason": "\0"},
+    {"outputs": None},
+    {"outputs": [None]},
+    {"outputs": [{"path": "/run/work/out.txt", "size": 1, "role": "output"}]},
+    {"outputs": [output("/run/work/out.txt", size=None)]},
+    {"missing": None},
+    {"missing": [["/run/work/parts"]]},
+    {"executors": [{"exit_code": 0, "start": 1.0}]},
+    {"executors": [{"exit_code": 0, "start": None, "end": 2.0}]},
+    {"executors": [{"exit_code": 0, "start": 1e300, "end": 2.0}]},
+    {"executors": [{"exit_code": 0, "start": 1.0, "end": 2.0}] * 3},
+    {"answer": 3},
+    {"peak_memory_bytes": 1 << 90},
+    {"peak_memory_bytes": "1"},
+    {"cpu_seconds": -1},
+    {"cpu_seconds": 1e300},
+    {"cpu_seconds": None},
+    {"more": {}},
+]
+
+
+@pytest.mark.parametrize("changes", WRONG, ids=range(len(WRONG)))
+def test_t22_words_that_are_no_result_end_as_a_failure_of_the_system(changes: dict[str, Any]) -> None:
+    assert told(**changes) == SYSTEM
+
+
+def test_t22_a_node_that_says_such_things_ends_its_attempt_for_good(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    launch = room.launch(spec=json.dumps(SPEC).encode())
+    room.remote.submit(launch, room.tell())
+    until(lambda: room.words.placed == [launch.attempt])
+    own = room.claimed(launch.attempt)
+    for path in ("/run/work/../../../objects", "/run/work/out.txt"):
+        room.remote.result(launch.attempt, own.signed({**RESULT, "outputs": [output(path)]}))
+    until(lambda: room.words.forgotten == [launch.attempt])
+    assert room.reports == [SYSTEM]
 
 
 @pytest.mark.parametrize(
