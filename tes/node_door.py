@@ -150,7 +150,7 @@ class NodeDoor:
         return carrying.place_of_input(self._settings, message, plan=launch.get("plan", {}))
 
     def _body(self, line: Line, message: Message) -> None:
-        with open(carrying.file_of(self._settings, message, inputs=self._inputs(message)), "rb") as body:
+        with carrying.body_of(self._settings, message, inputs=self._inputs(message)) as body:
             length = os.fstat(body.fileno()).st_size
             wire.send(line.sock, {"ok": True, "length": length})
             while piece := body.read(carrying.CHUNK):

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from words_room import HERE, Room
 
-from sandbox import wire
+from sandbox import seal, wire
 from sandbox.door import Door, DoorClosed, DoorRefused, Papers
 from strongroom.settings import Settings
 from tes import node_keys
@@ -96,6 +97,40 @@ def test_a_node_gets_what_its_attempt_needs_and_nothing_else(site: Site) -> None
     assert refused(door, verb="code", path="/etc", **mine) == 404
     store(door, b"new", object=NEW, **mine)
     assert (site.home / "objects" / NEW[:2] / NEW).read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("planted", ["link", "folder", "fifo"])
+def test_a_link_in_the_store_is_no_body(site: Site, planted: str) -> None:
+    """Services own the store, and the door is root's: what they plant there opens nothing of others."""
+    door, taken = begun(site)
+    mine, body = {"attempt": ATTEMPT, "pass": taken}, io.BytesIO()
+    broker, folder = site.home / "broker", site.home / "objects" / INPUT[:2]
+    broker.mkdir()
+    for name in ("kek", INPUT):
+        (broker / name).write_bytes(b"a key")
+    (folder / INPUT).unlink()
+    if planted == "link":
+        (folder / INPUT).symlink_to(broker / "kek")
+    elif planted == "folder":
+        folder.rmdir()
+        folder.symlink_to(broker)
+    else:
+        os.mkfifo(folder / INPUT)
+    with pytest.raises(DoorRefused, match="no such object"):
+        door.fetch({"verb": "body", "object": INPUT, **mine}, body)
+    assert body.getvalue() == b""
+
+
+def test_nothing_is_stored_behind_a_link(site: Site) -> None:
+    door, taken = begun(site)
+    broker, before = site.home / "broker", site.home / "objects"
+    broker.mkdir()
+    (before / NEW[:2]).symlink_to(broker)
+    with pytest.raises((DoorClosed, DoorRefused)):
+        store(door, b"new", object=NEW, attempt=ATTEMPT, **{"pass": taken})
+    with pytest.raises(OSError, match="directory"), seal.Folder(before) as folder:
+        folder.create(NEW)
+    assert list(broker.iterdir()) == []
 
 
 def test_t22_what_is_stored_is_never_replaced(site: Site) -> None:
