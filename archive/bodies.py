@@ -9,9 +9,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from archive.keys.standing import stored_objects
+from archive.keys.standing import AT_ONCE, stored_objects
 from archive.keys.trust import Trust, load_public
-from archive.store import DatasetFile
+from archive.store import DatasetFile, StoredObject
 from strongroom.objects import open_store
 from strongroom.settings import Settings
 
@@ -43,6 +43,17 @@ def facts_of(session: orm.Session, objects: Sequence[str], settings: Settings) -
         for row in stored_objects(session, objects)
         if row.header is not None
     }
+
+
+def attempts_of(session: orm.Session, objects: Sequence[str]) -> Mapping[str, str | None]:
+    """Return which attempt left each of these objects, as far as the broker has signed any; None: it was uploaded."""
+    found = dict[str, str | None]()
+    for start in range(0, len(objects), AT_ONCE):
+        query = sa.select(StoredObject.id, StoredObject.attempt).where(
+            StoredObject.id.in_(objects[start : start + AT_ONCE])
+        )
+        found.update((one, attempt) for one, attempt in session.execute(query))
+    return found
 
 
 def names_in(session: orm.Session, dataset: str, *, below: str) -> Mapping[str, str]:

@@ -226,14 +226,16 @@ class Agent:
         try:
             while (message := wire.recv(line)) is not None:
                 carry = _CARRIED.get(str(message.get("verb")))
-                wire.send(line, self._broker(message) if carry is None else carry(self, living, message, line))
+                wire.send(
+                    line, self._broker(living, message) if carry is None else carry(self, living, message, line)
+                )
         except DoorClosed as error:
             # Whether the broker heard it is not known, and some things it hears once: another attempt may.
             _say(f"supervisor {living.pid} has no broker: {error}")
             living.kill()
 
-    def _broker(self, message: Message) -> Message:
-        question = {"verb": "broker", "message": message}
+    def _broker(self, living: Living, message: Message) -> Message:
+        question = {"verb": "broker", "message": message, **living.mine}
         try:
             return self._patiently(question, twice=message.get("verb") == "register")
         except DoorRefused as error:

@@ -54,6 +54,11 @@ class Collected:
     refused: tuple[Refused, ...]
 
 
+def is_taken(name: str) -> bool:
+    """Say whether a file or folder of this name is taken."""
+    return _NAME.fullmatch(name) is not None and name not in (".", "..")
+
+
 def collect(
     folders: Mapping[str, int], outputs: Sequence[Output], *, inputs: Collection[str], limits: Limits
 ) -> Collected:
@@ -138,7 +143,7 @@ def _matching(place: _Place, folder: str, parts: Sequence[str]) -> Iterator[str 
             yield found
         elif not _NAME.fullmatch(name):
             yield Refused.NAME
-        elif len(os.fsencode(path)) > LONGEST_PATH:
+        elif len(os.fsencode(_named(place, path))) > LONGEST_PATH:
             yield Refused.DEEP
         elif found is not None and (len(parts) == 1 or stat.S_ISDIR(found.st_mode)):
             yield from _matching(place, path, parts[1:])
@@ -165,7 +170,7 @@ def _take(place: _Place, relative: str, kind: OutputType) -> Iterator[Found | Re
 def _walk(place: _Place, folder: str, depth: int) -> Iterator[Found | Refused]:
     for name in _names(place, folder):
         path = _joined(folder, name)
-        if len(os.fsencode(path)) > LONGEST_PATH:
+        if len(os.fsencode(_named(place, path))) > LONGEST_PATH:
             yield Refused.DEEP
             continue
         found = _examine(place, path)

@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 RUN = "/run"
 WORK = "/run/work"
@@ -13,6 +13,7 @@ TAKEN = (RUN, "/proc", "/dev")  # what the walls themselves put there
 LONGEST_PATH = 1024
 MOST_ENTRIES = 100_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+T = TypeVar("T")
 
 
 class SpecError(ValueError):
@@ -90,6 +91,13 @@ class Fields:
             raise SpecError(f"{self.where}.{name}: a number above 0, at most {high}.")
         return float(value)
 
+    def amount(self, name: str, *, high: float) -> float:
+        """Return a number from 0 on."""
+        value = self._take(name)
+        if type(value) not in (int, float) or not 0 <= value <= high:
+            raise SpecError(f"{self.where}.{name}: a number from 0 to {high}.")
+        return float(value)
+
     def base64(self, name: str) -> bytes:
         """Return the bytes of a base64 text."""
         try:
@@ -130,7 +138,7 @@ class Fields:
             check_path(value, f"{self.where}.{name}")
         return value
 
-    def optional(self, name: str, read: Callable[[str], str]) -> str | None:
+    def optional(self, name: str, read: Callable[[str], T]) -> T | None:
         """Return None for null, else what `read` makes of the field."""
         if self._left.get(name, ...) is None:
             self._left.pop(name)

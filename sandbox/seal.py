@@ -171,11 +171,15 @@ class Folder:
 
     def _folder(self, name: str) -> int:
         if name not in self._folders:
-            path = self._root / name
+            path, made = self._root / name, False
             with contextlib.suppress(FileExistsError):
                 path.mkdir()
-                path.chmod(_FOLDER_MODE)
-            self._folders[name] = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                made = True
+            # The store belongs to services, and we are root: what stands there may be a link of theirs.
+            folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            self._folders[name] = folder
+            if made:
+                os.fchmod(folder, _FOLDER_MODE)
         return self._folders[name]
 
     def _close(self, *, synced: bool) -> None:

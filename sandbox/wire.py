@@ -6,6 +6,7 @@ import struct
 from typing import Any
 
 LARGEST = 64 << 20
+BRIEF = 64 << 10  # what a door reads of whoever has proved nothing yet
 Message = dict[str, Any]
 
 
@@ -15,12 +16,17 @@ class WireError(ValueError):
 
 def send(sock: socket.socket, message: Message) -> None:
     """Send one message."""
-    send_raw(sock, json.dumps(message, separators=(",", ":")).encode())
+    send_raw(sock, packed(message))
 
 
-def recv(sock: socket.socket) -> Message | None:
-    """Return the next message, or None when the other end is gone."""
-    raw = recv_raw(sock)
+def packed(message: Message) -> bytes:
+    """Return a message as it travels in its frame."""
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def recv(sock: socket.socket, *, largest: int = LARGEST) -> Message | None:
+    """Return the next message, or None when the other end is gone; one beyond `largest` bytes raises `WireError`."""
+    raw = recv_raw(sock, largest=largest)
     if raw is None:
         return None
     message = json.loads(raw)
@@ -36,13 +42,13 @@ def send_raw(sock: socket.socket, raw: bytes) -> None:
     sock.sendall(struct.pack(">I", len(raw)) + raw)
 
 
-def recv_raw(sock: socket.socket) -> bytes | None:
+def recv_raw(sock: socket.socket, *, largest: int = LARGEST) -> bytes | None:
     """Return the bytes of the next frame, or None when the other end is gone."""
     start = _exactly(sock, 4)
     if start is None:
         return None
     (length,) = struct.unpack(">I", start)
-    if length > LARGEST:
+    if length > largest:
         raise WireError("This message is too long.")
     return _exactly(sock, length)
 

@@ -1,9 +1,11 @@
 """Wakes a sleeping process: a bell is a Unix datagram socket; a lost ring costs a delay and nothing else."""
 
 import contextlib
+import errno
 import os
 import select
 import socket
+import stat
 from pathlib import Path
 
 
@@ -14,7 +16,7 @@ class Bell:
         path.unlink(missing_ok=True)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(path))
-        os.chmod(path, 0o660)
+        share(path, mode=0o660)
         self.socket.setblocking(False)
 
     def __enter__(self) -> "Bell":
@@ -42,6 +44,20 @@ class Bell:
         with contextlib.suppress(BlockingIOError):
             while True:
                 self.socket.recv(64)
+
+
+def share(path: Path, *, mode: int) -> None:
+    """Give a socket that was just bound its mode; what somebody put in its place keeps its own.
+
+    Services own the folder of sockets, and root binds there too: a link of theirs would lead to any file.
+    """
+    file = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISSOCK(os.fstat(file).st_mode):
+            raise OSError(errno.ENOTSOCK, "Something else stands in a socket's place.")
+        os.chmod(f"/proc/self/fd/{file}", mode)
+    finally:
+        os.close(file)
 
 
 def ring(path: Path) -> None:

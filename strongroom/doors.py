@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import socket
 import struct
 import threading
@@ -13,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from strongroom.bells import share
 from strongroom.errors import StrongroomError, Unavailable
 
 LARGEST = 64 << 20
@@ -77,7 +77,7 @@ def listen(path: Path, *, mode: int = 0o660) -> socket.socket:
     coming.unlink(missing_ok=True)
     door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     door.bind(str(coming))
-    os.chmod(coming, mode)
+    share(coming, mode=mode)
     door.listen(256)
     coming.replace(path)
     return door

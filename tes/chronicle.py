@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import orm
 
+from archive import bodies
 from strongroom import audit
 from strongroom.audit import Entry, Event
 from strongroom.database import now
 from tes.backends import Backend, Launch
 from tes.preparation import Prepared
-from tes.reports import Report, report
+from tes.reports import UNLIKE, Report, report
 from tes.store import Attempt, Task, move, record_outputs
 from tes.tasks import Cause, TaskState, after
 
 ACTOR = "tes.dispatcher"
+log = structlog.get_logger()
 # Made once. Requests and plans are long, and no move needs them.
 _IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
 _TASKS = sa.select(Task).where(Task.id.in_(_IDS)).options(orm.defer(Task.request), orm.defer(Task.plan))
@@ -76,6 +79,7 @@ class _Tasks(dict[str, Task]):
 def _ends(
     session: orm.Session, tasks: _Tasks, rows: Sequence[Attempt], reports: Mapping[str, Report], *, attempts: int
 ) -> Iterator[Entry]:
+    reports = _own_only(session, {row.id: reports[row.id] for row in rows})
     for row in rows:
         task, said = tasks[row.task], reports[row.id]
         row.ended, row.report = now(), said
@@ -93,6 +97,23 @@ def _ends(
             record_outputs(session, task, said)
         for state in states:
             yield move(session, task, state, actor=ACTOR)
+
+
+def _own_only(session: orm.Session, reports: Mapping[str, Report]) -> Mapping[str, Report]:
+    """Return the reports, with a failure in place of each that names an object which another attempt left (T19, T22).
+
+    The broker signed what an attempt left before its result was told.
+    """
+    named = [output["object"] for said in reports.values() for output in said.get("outputs", ())]
+    by = bodies.attempts_of(session, named) if named else {}
+    foreign = {
+        attempt
+        for attempt, said in reports.items()
+        if any(by.get(o["object"]) != attempt for o in said.get("outputs", ()))
+    }
+    for attempt in foreign:
+        log.error("result.foreign", attempt=attempt, alarm=True)
+    return {one: report(Cause.SYSTEM, UNLIKE) if one in foreign else said for one, said in reports.items()}
 
 
 def _moves(session: orm.Session, tasks: Collection[Task], to: TaskState) -> Iterator[Entry]:

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from tes.chronicle import News
 from tes.launch import Keys
 from tes.node import Node, Size
 from tes.preparation import Preparation, Prepared
-from tes.reports import Report, report
+from tes.reports import UNLIKE, Report, report
 from tes.store import Attempt, Task
 from tes.tasks import AGAIN, Cause, TaskState
 
@@ -33,6 +33,8 @@ FEW = 4  # plans that are read before it is known whether they fit
 RUNNING_AFTER, RUNNING_AFTER_FAR = 0.1, 0.5  # seconds
 # A cluster takes longer than this to start anything, and what comes meanwhile is written down together.
 GATHERED = 0.06  # seconds
+# The database, or its disk, is away for a while: no news are to blame.
+NOBODYS = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, OSError)
 log = structlog.get_logger()
 _TASKS = Task.metadata.tables["tasks"]
 # Made once: they are asked at every ring.
@@ -120,10 +122,18 @@ class Dispatcher:
             prepared, refused = self._prepare(session)
         dead = [task for task in stopping if not self._stop(task)]
         news = News({attempt: one.said for attempt, one in over.items()}, up, prepared, refused, dead)
-        begun = self._write(news)
-        for attempt, ending in over.items():
-            del self._over[attempt]
-            ending.written.set()
+        try:
+            begun = self._write(news)
+        except NOBODYS:
+            raise
+        except Exception:
+            if not over:
+                raise
+            log.exception("dispatcher.failure")
+            self._write_alone(over)
+            return True
+        for attempt in over:
+            self._is_written(attempt)
         for task in up:
             self._up.pop(task, None)
         for one in prepared:
@@ -133,7 +143,7 @@ class Dispatcher:
                 self.node.give_back(*one.size, one.uid)
         if over or refused or dead:
             ring(self.settings.sockets / "tasks.bell")
-        again = any(Cause(said["cause"]) in AGAIN for said in news.over.values())
+        again = any(said["cause"] in AGAIN for said in news.over.values())
         return again or len(prepared) + len(refused) == MOST_AT_ONCE
 
     def _write(self, news: News) -> Collection[str]:
@@ -145,6 +155,24 @@ class Dispatcher:
         except BaseException:
             self._give_back(news.prepared)
             raise
+
+    def _write_alone(self, over: Mapping[str, Ending]) -> None:
+        """Write each end down by itself, so that one that cannot be written keeps no other waiting (T22)."""
+        for attempt, ending in over.items():
+            for said in (ending.said, report(Cause.SYSTEM, UNLIKE)):
+                try:
+                    self._write(News({attempt: said}, (), (), {}, ()))
+                    break
+                except NOBODYS:
+                    raise
+                except Exception:
+                    log.exception("end.refused", attempt=attempt, alarm=True)
+            # Of what cannot be written at all the next life says that it was lost.
+            self._is_written(attempt)
+        ring(self.settings.sockets / "tasks.bell")
+
+    def _is_written(self, attempt: str) -> None:
+        self._over.pop(attempt).written.set()
 
     def _prepare(self, session: orm.Session) -> tuple[list[Prepared], dict[str, str]]:
         """Return the attempts that fit on the node now, which are set aside for, and why others cannot be."""

@@ -9,6 +9,7 @@ import ssl
 import tarfile
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +19,20 @@ import structlog
 
 from sandbox import wire
 from strongroom.doors import Message, ask
-from strongroom.errors import BadRequest, NotFound, StrongroomError
+from strongroom.errors import BadRequest, NotAllowed, NotFound, StrongroomError
 from strongroom.settings import Settings
-from tes import carrying, node_keys
+from tes import carrying, node_keys, strangers
 from tes.backends.remote import Remote
 from tes.backends.schedulers import Proof
 from tes.pledges import Pledges
+from tes.strangers import Guest, Strangers
 
 CROWDED: Final = 0.1  # seconds to wait when there are no descriptors left for another connection
 QUIET: Final = 600.0  # seconds after which a connection that says nothing is closed
+LOOK_AGAIN: Final = 1.0  # seconds between looks at who stays too long without a proof
+MOST_REFUSALS: Final = 8  # of the broker to one attempt: each is in the audit log, and an honest one asks twice
+MOST_REMEMBERED: Final = 4096
+INSIDE: Final = 500  # statuses from here on say that it may be asked again
 BROKERS: Final = ("grant", "register")  # verbs of the broker that are passed on; it verifies every word itself
 log = structlog.get_logger()
 
@@ -37,6 +43,12 @@ class Line:
 
     sock: ssl.SSLSocket
     certificate: bytes | None
+    guest: Guest
+
+    def proves(self) -> None:
+        """Have its other end heard at length from now on."""
+        self.sock.settimeout(QUIET)
+        self.guest.proves()
 
 
 class NodeDoor:
@@ -47,8 +59,11 @@ class NodeDoor:
         self._remote = remote
         self._pledges = pledges
         self._keys = settings.home / "nodes"
+        self._strangers = Strangers()
+        self._refused: OrderedDict[str, int] = OrderedDict()  # how often the broker refused an attempt
         self._verbs: Mapping[str, Callable[[Line, Message], Message | None]] = {
             "begin": self._begin,
+            "show": self._show,
             "claim": self._claim,
             "broker": self._broker,
             "started": self._started,
@@ -66,6 +81,7 @@ class NodeDoor:
         node_keys.make_ca(self._keys)
         context = node_keys.server_context(self._keys)
         door = socket.create_server((self._settings.nodes.host, self._settings.nodes.port), backlog=256)
+        door.settimeout(LOOK_AGAIN)
         threading.Thread(target=self._serve, args=(door, context), name="nodes", daemon=True).start()
         return door
 
@@ -73,20 +89,27 @@ class NodeDoor:
         while door.fileno() >= 0:
             try:
                 sock, _ = door.accept()
+            except TimeoutError:
+                pass
             except OSError:
                 time.sleep(CROWDED)
             else:
                 threading.Thread(target=self._converse, args=(sock, context), daemon=True).start()
+            self._strangers.end_late()
 
     def _converse(self, raw: socket.socket, context: ssl.SSLContext) -> None:
-        raw.settimeout(QUIET)
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with contextlib.suppress(OSError, ValueError), raw, context.wrap_socket(raw, server_side=True) as sock:
-            line = Line(sock, sock.getpeercert(binary_form=True))
-            while (message := wire.recv(sock)) is not None:
-                answer = self._answered(line, message)
-                if answer is not None:
-                    wire.send(sock, answer)
+        with contextlib.suppress(OSError, ValueError, RecursionError), raw, self._strangers.come(raw) as guest:
+            raw.settimeout(strangers.SECONDS)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with context.wrap_socket(raw, server_side=True) as sock:
+                line = Line(sock, sock.getpeercert(binary_form=True), guest)
+                if self._node_of(line) is not None:
+                    line.proves()
+                while (message := wire.recv(sock, largest=guest.largest)) is not None:
+                    with guest.answered():
+                        answer = self._answered(line, message)
+                        if answer is not None:
+                            wire.send(sock, answer)
 
     def _answered(self, line: Line, message: Message) -> Message | None:
         verb = self._verbs.get(str(message.get("verb")))
@@ -112,19 +135,37 @@ class NodeDoor:
 
     def _begin(self, line: Line, message: Message) -> Message:
         proof = Proof(self._node_of(line), _text(message, "user"), _text(message, "token"))
-        return dict(self._remote.begin(_attempt(message), proof))
+        begun = dict(self._remote.begin(_attempt(message), proof))
+        line.proves()
+        return begun
 
-    def _claim(self, _line: Line, message: Message) -> Message:
-        return dict(self._remote.claim(self._mine(message), message))
+    def _show(self, line: Line, message: Message) -> Message:
+        self._mine(line, message)
+        return {}
 
-    def _broker(self, _line: Line, message: Message) -> Message:
+    def _claim(self, line: Line, message: Message) -> Message:
+        return dict(self._remote.claim(self._mine(line, message), message))
+
+    def _broker(self, line: Line, message: Message) -> Message:
         question = message.get("message")
         if not isinstance(question, dict) or question.get("verb") not in BROKERS:
             raise BadRequest("broker: an attempt asks for its grant, or registers what it left.")
-        return ask(self._settings.sockets / "broker.sock", question)
+        attempt = self._mine(line, message)  # T30: the broker writes down whom it refuses
+        if question["verb"] == "register" and question.get("attempt") != attempt:
+            raise NotAllowed("An attempt registers what it left itself, and nothing else.")
+        if self._refused.get(attempt, 0) >= MOST_REFUSALS:
+            raise NotAllowed("The broker refused this attempt too often.")
+        try:
+            return ask(self._settings.sockets / "broker.sock", question)
+        except StrongroomError as error:
+            if error.status < INSIDE:
+                self._refused[attempt] = self._refused.pop(attempt, 0) + 1
+                if len(self._refused) > MOST_REMEMBERED:
+                    self._refused.popitem(last=False)
+            raise
 
-    def _started(self, _line: Line, message: Message) -> Message:
-        self._remote.walls_up(self._mine(message))
+    def _started(self, line: Line, message: Message) -> Message:
+        self._remote.walls_up(self._mine(line, message))
         return {}
 
     def _result(self, line: Line, message: Message) -> Message:
@@ -133,24 +174,24 @@ class NodeDoor:
             raise BadRequest("result: what the supervisor said.")
         attempt, more = _attempt(message), message.get("more") is True
         if more or self._pledges.signing_key(attempt) is None:
-            self._mine(message)  # before a claim no signature tells whose words these are
+            self._mine(line, message)  # before a claim no signature tells whose words these are
         proof = Proof(self._node_of(line), _text(message, "user")) if more else None
         following = self._remote.result(attempt, result, more=proof)
         return {} if following is None else {"next": following}
 
-    def _url_to_read(self, _line: Line, message: Message) -> Message:
-        return carrying.url_to_read(self._settings, message, inputs=self._inputs(message))
+    def _url_to_read(self, line: Line, message: Message) -> Message:
+        return carrying.url_to_read(self._settings, message, inputs=self._inputs(line, message))
 
-    def _url_to_put(self, _line: Line, message: Message) -> Message:
-        self._mine(message)
+    def _url_to_put(self, line: Line, message: Message) -> Message:
+        self._mine(line, message)
         return carrying.url_to_put(self._settings, message)
 
-    def _place_of_input(self, _line: Line, message: Message) -> Message:
-        launch = self._launch(message)
+    def _place_of_input(self, line: Line, message: Message) -> Message:
+        launch = self._launch(line, message)
         return carrying.place_of_input(self._settings, message, plan=launch.get("plan", {}))
 
     def _body(self, line: Line, message: Message) -> None:
-        with open(carrying.file_of(self._settings, message, inputs=self._inputs(message)), "rb") as body:
+        with carrying.body_of(self._settings, message, inputs=self._inputs(line, message)) as body:
             length = os.fstat(body.fileno()).st_size
             wire.send(line.sock, {"ok": True, "length": length})
             while piece := body.read(carrying.CHUNK):
@@ -158,15 +199,18 @@ class NodeDoor:
 
     def _store(self, line: Line, message: Message) -> Message:
         try:
-            self._mine(message)
-        except StrongroomError:
-            carrying.drain(line.sock, carrying.length_of(message))
+            self._mine(line, message)
+        except StrongroomError as error:
+            left = carrying.length_of(message)
+            if left and line.guest.is_strange:
+                raise ConnectionError from error  # its bytes are received for nobody, however slowly they come
+            carrying.drain(line.sock, left)
             raise
         carrying.take(self._settings, message, line.sock)
         return {}
 
     def _code(self, line: Line, message: Message) -> None:
-        spec = json.loads(self._launch(message)["spec"])
+        spec = json.loads(self._launch(line, message)["spec"])
         folders = {mount["path"]: Path(mount["source"]) for mount in spec["code_mounts"]}
         folder = folders.get(_text(message, "path") or "")
         if folder is None:
@@ -177,17 +221,18 @@ class NodeDoor:
         wire.send(line.sock, {"ok": True, "length": packed.tell()})
         line.sock.sendall(packed.getbuffer())
 
-    def _mine(self, message: Message) -> str:
+    def _mine(self, line: Line, message: Message) -> str:
         """Return the attempt that says this, if it holds its pass."""
         attempt = _attempt(message)
         self._pledges.check_pass(attempt, message.get("pass"))
+        line.proves()
         return attempt
 
-    def _launch(self, message: Message) -> Mapping[str, Any]:
-        return self._pledges.launch(self._mine(message))
+    def _launch(self, line: Line, message: Message) -> Mapping[str, Any]:
+        return self._pledges.launch(self._mine(line, message))
 
-    def _inputs(self, message: Message) -> Collection[str]:
-        launch = self._launch(message)
+    def _inputs(self, line: Line, message: Message) -> Collection[str]:
+        launch = self._launch(line, message)
         return list(launch["order"]["objects"]) if launch else []
 
 

@@ -108,12 +108,12 @@ class Pledges:
             claim = session.scalar(sa.select(Attempt.claim).where(Attempt.id == attempt))
             return claim["signing_key"] if claim is not None else None
 
-    def refuse(self, attempt: str, node: str | None) -> None:
-        """Write down that somebody who is not where this attempt runs wanted it (T1)."""
+    def refuse(self, attempt: str, node: str | None, *, times: int = 1) -> None:
+        """Write down that somebody who is not where this attempt runs wanted it (T1), so many times by now."""
         with transaction(self.engine) as session:
             row = session.get(Attempt, attempt)
             project = row.project if row else None
-            said = {"kind": "task", "node": node or "unknown"}
+            said = {"kind": "task", "node": node or "unknown", **({"times": times} if times > 1 else {})}
             audit.append(session, Entry(Event.CLAIM_REFUSED, ACTOR, attempt, project, said))
 
 

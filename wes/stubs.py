@@ -13,7 +13,7 @@ EIGHTH = 3  # sizes are rounded up to an eighth of an octave
 
 
 class Obstructed(StrongroomError):
-    """The engine stands in the way of a stub."""
+    """The engine stands in the way of a stub, or its path leads nowhere in the tree."""
 
 
 def rounded(size: int) -> int:
@@ -49,7 +49,7 @@ def write_stub(root: int, path: str, *, size: int, mtime_ns: int, content: bytes
 
 def make_directory(root: int, path: str) -> None:
     """Make the directory `path` below `root` and its parents."""
-    with _parent(root, path + "/.") as _:
+    with _parent(root, f"{path}/stub") as _:
         return
 
 
@@ -59,7 +59,10 @@ def missing(root: int, stubs: Mapping[str, str]) -> frozenset[str]:
 
 
 def _is_there(root: int, path: str) -> bool:
-    *folders, name = path.split("/")
+    try:
+        *folders, name = _parts(path)
+    except Obstructed:
+        return False
     current = os.dup(root)
     try:
         for part in folders:
@@ -83,9 +86,17 @@ def opened(folder: Path) -> Iterator[int]:
         os.close(root)
 
 
+def _parts(path: str) -> list[str]:
+    # T19: `..` is a real folder, so not following links keeps nobody inside.
+    parts = path.split("/")
+    if not {"", ".", ".."}.isdisjoint(parts):
+        raise Obstructed("A file of this run has a path that is none; its stub was not written.")
+    return parts
+
+
 @contextmanager
 def _parent(root: int, path: str) -> Iterator[tuple[int, str]]:
-    *folders, name = path.split("/")
+    *folders, name = _parts(path)
     current = os.dup(root)
     try:
         for part in folders:

@@ -1,13 +1,21 @@
-"""Keeps bodies in a folder of this host."""
+"""Keeps bodies in a folder of this host, through no link: services own it, and root comes by too."""
 
+import contextlib
+import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from strongroom.errors import Conflict, NotFound
 from strongroom.objects import GONE, THERE, checked_id
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NO_BODY = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO)
 
 
 class Folder:
@@ -22,39 +30,51 @@ class Folder:
 
     def put(self, object_id: str, chunks: Iterator[bytes]) -> tuple[int, str]:
         """Write to a new name, sync, then link: a body appears whole or not at all, and never twice."""
-        target = self.path(object_id)
-        target.parent.mkdir(mode=0o2770, parents=True, exist_ok=True)
-        fresh = target.with_name(f".{object_id}.{secrets.token_hex(4)}")
+        fresh = f".{checked_id(object_id)}.{secrets.token_hex(4)}"
+        self.root.mkdir(mode=0o2770, parents=True, exist_ok=True)
         length, seen = 0, hashlib.sha256()
-        try:
-            with open(fresh, "xb", opener=lambda p, flags: os.open(p, flags, 0o440)) as body:
-                for chunk in chunks:
-                    body.write(chunk)
-                    seen.update(chunk)
-                    length += len(chunk)
-                body.flush()
-                os.fsync(body.fileno())
-            os.link(fresh, target)
-        except FileExistsError as error:
-            raise Conflict(THERE) from error
-        finally:
-            fresh.unlink(missing_ok=True)
+        with self._folder(object_id, made=True) as folder:
+            try:
+                with open(fresh, "xb", opener=lambda p, flags: os.open(p, flags, 0o440, dir_fd=folder)) as body:
+                    for chunk in chunks:
+                        body.write(chunk)
+                        seen.update(chunk)
+                        length += len(chunk)
+                    body.flush()
+                    os.fsync(body.fileno())
+                os.link(fresh, object_id, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            except FileExistsError as error:
+                raise Conflict(THERE) from error
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(fresh, dir_fd=folder)
         return length, seen.hexdigest()
 
     def read(self, object_id: str, *, start: int = 0, chunk: int = 1 << 20) -> Iterator[bytes]:
         """Yield the body in chunks."""
-        try:
-            body = open(self.path(object_id), "rb")  # noqa: SIM115
-        except FileNotFoundError as error:
-            raise NotFound(GONE) from error
-        with body:
+        with self._opened(object_id) as body:
             body.seek(start)
             while piece := body.read(chunk):
                 yield piece
 
+    def _opened(self, object_id: str) -> BinaryIO:
+        """Open the body: a plain file in a real folder; anything else is no body."""
+        try:
+            with self._folder(object_id) as folder:
+                file = os.open(object_id, _PLAIN, dir_fd=folder)
+        except OSError as error:
+            if error.errno in _NO_BODY:
+                raise NotFound(GONE) from error
+            raise
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            raise NotFound(GONE)
+        return open(file, "rb")
+
     def delete(self, object_id: str) -> None:
         """Remove the body if it is there."""
-        self.path(object_id).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError), self._folder(object_id) as folder:
+            os.unlink(object_id, dir_fd=folder)
 
     def url_to_read(self, object_id: str) -> str | None:
         """Return None: a folder has no URLs."""
@@ -65,3 +85,20 @@ class Folder:
         """Return None: a folder has no URLs."""
         checked_id(object_id)
         return None
+
+    @contextlib.contextmanager
+    def _folder(self, object_id: str, *, made: bool = False) -> Iterator[int]:
+        """Open the folder that the body lies in, never through a link below `root`."""
+        name = checked_id(object_id)[:2]
+        root = os.open(self.root, _FOLDER)
+        try:
+            if made:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, 0o2770, dir_fd=root)
+            folder = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=root)
+        finally:
+            os.close(root)
+        try:
+            yield folder
+        finally:
+            os.close(folder)

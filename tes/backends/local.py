@@ -102,4 +102,4 @@ class Local:
             return order(self._signer, launch, claim)
 
         result = converse(channel, order=ordered, started=tell.started)
-        return LOST if result is None else own_words(result, claim.get("signing_key"))
+        return LOST if result is None else own_words(result, claim.get("signing_key"), spec=launch.spec)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ class Live:
     cancel_asked: bool = False
     stopped: float = 0.0
     result: Report | None = None
+    alarms: Counter[str | None] = field(default_factory=Counter)  # by the node that wanted it and may not
     shape: Hashable | None = None  # of its job, where one job may run several attempts
 
 
@@ -118,7 +120,7 @@ class Remote:
         try:
             node = self._scheduler.prove(attempt, proof)
         except NotAllowed:
-            self._alarm(attempt, proof)
+            self._alarm(live, proof)
             raise
         return self._begun(live, Carried(node, attempt))
 
@@ -151,7 +153,7 @@ class Remote:
         if live is None:
             return None
         try:
-            words = own_words(result, self._pledges.signing_key(attempt))
+            words = own_words(result, self._pledges.signing_key(attempt), spec=live.launch.spec)
         except NotSigned as error:
             log.error("result.forged", attempt=attempt, alarm=True)
             raise NotAllowed("This is not signed with the key that the attempt claimed with.") from error
@@ -210,7 +212,7 @@ class Remote:
                 following.placed, following.seen_since = True, time.monotonic()
                 return self._begun(following, where)
         except NotAllowed:
-            self._alarm(attempt, proof)
+            self._alarm(following, proof)
         except (NotFound, SchedulerUnavailable) as error:
             log.warning("job.not_carried_on", attempt=attempt, detail=error.detail)
         with self._lock:
@@ -229,10 +231,16 @@ class Remote:
             raise NotFound("There is no such attempt, or it is over.")
         return live
 
-    def _alarm(self, attempt: str, proof: Proof) -> None:
+    def _alarm(self, live: Live, proof: Proof) -> None:
         # T1: a second claimant, or one from elsewhere: what it wanted is killed.
-        log.error("begin.refused", attempt=attempt, node=proof.node, user=proof.user, alarm=True)
-        self._pledges.refuse(attempt, proof.node)
+        attempt = live.launch.attempt
+        with self._lock:
+            live.alarms[proof.node] += 1
+            times = live.alarms[proof.node]
+        if times & (times - 1):
+            return  # T30: who repeats itself is counted, and written down the first, second, fourth, eighth… time
+        log.error("begin.refused", attempt=attempt, node=proof.node, user=proof.user, times=times, alarm=True)
+        self._pledges.refuse(attempt, proof.node, times=times)
 
     def _place(self, live: Live) -> None:
         attempt, wait = live.launch.attempt, 0.5

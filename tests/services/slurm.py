@@ -131,6 +131,7 @@ class Slurm:
         self._daemons[f"agent-{node}"] = Daemon(
             self._on(node, [sys.executable, "-P", "-m", "sandbox.agent", str(folder / "agent.toml")]),
             lambda: _connects(folder / "run" / "join.sock"),
+            env={"PYTHONPATH": str(HERE.parents[1])},  # the code that is tested, wherever the environment has its own
         )
         self.restart(f"agent-{node}")
 

@@ -107,7 +107,7 @@ class Jobs:
 
     def prove(self, attempt: str, proof: Proof) -> str:
         """Return the node of the certificate if slurmctld says that it runs this very attempt's job now (T1)."""
-        known = self._found(attempt)
+        known = self._found(attempt) if proof.node is not None else None  # T30: a stranger asks slurmctld nothing
         if known is not None and proof.node is not None and proof.user == known.user:
             with _as_scheduler():
                 states = self._states.ask()

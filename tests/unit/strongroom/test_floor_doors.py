@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import socket
+import stat
 import struct
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from strongroom.bells import Bell, ring
+from strongroom.bells import Bell, ring, share
 from strongroom.doors import LARGEST, Caller, Message, ask, listen, receive, send, serve
 from strongroom.errors import NotAllowed, StrongroomError, Unavailable
 
@@ -199,3 +200,28 @@ def _end_of(sock: socket.socket) -> bool:
         return sock.recv(1) == b""
     except ConnectionResetError:
         return True
+
+
+@pytest.mark.parametrize("kind", ["link", "file", "link to a socket"])
+def test_what_stands_in_a_sockets_place_keeps_its_mode(tmp_path: Path, kind: str) -> None:
+    secret, place = tmp_path / "kek", tmp_path / "door.sock"
+    if kind == "link to a socket":
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(str(secret))
+    else:
+        secret.write_bytes(b"a key")
+    secret.chmod(0o600)
+    if kind == "file":
+        secret.rename(place)
+        secret = place
+    else:
+        place.symlink_to(secret)
+    with pytest.raises(OSError, match="in a socket's place"):
+        share(place, mode=0o660)
+    assert secret.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_door_and_a_bell_have_the_mode_that_was_wanted(tmp_path: Path) -> None:
+    with listen(tmp_path / "door.sock", mode=0o600), Bell(tmp_path / "bell.sock"):
+        modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("door.sock", "bell.sock")]
+    assert modes == [0o600, 0o660]
