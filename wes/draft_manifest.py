@@ -8,7 +8,7 @@ from typing import Any
 from wes import sheets
 from wes.drafts import draft_commands
 from wes.manifest import NAME, VERSION
-from wes.outline import Argument, Outline
+from wes.outline import ABSENT, Absent, Argument, Outline
 from wes.outlining import Planned
 from wes.parameters import is_map
 
@@ -84,7 +84,7 @@ def parameters(outline: Outline) -> dict[str, Any]:
             if rule.config is not None:  # a module's is a part of ours
                 known.setdefault(rule.config.split(".")[0] or key, None)
     properties = {
-        key: _schema(default) if own is None else schema_of(own)
+        key: schema_of(_value_of(default) if isinstance(own, Absent) else own)
         for key, default in sorted(known.items())
         for own in [outline.own(key)]
         # Lists and maps of the workflow's own stay what they are: no schema of plain values has them.
@@ -93,13 +93,16 @@ def parameters(outline: Outline) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-def _schema(default: Argument | None) -> dict[str, Any]:
-    return schema_of(default.value if default is not None and default.kind in ("text", "number") else None)
+def _value_of(default: Argument | None) -> Any:
+    """Return what code takes where its configuration says nothing; ABSENT if it says no plain value."""
+    return default.value if default is not None and default.kind in ("text", "number") else ABSENT
 
 
 def schema_of(value: Any) -> dict[str, Any]:
     """Return a schema for an author to correct, by the value that a parameter has if nobody gives one."""
     match value:
+        case None:
+            return {"description": LATER, "enum": [None], "default": None}
         case bool():
             return {"description": LATER, "type": "boolean", "default": value}
         case int():
@@ -109,7 +112,8 @@ def schema_of(value: Any) -> dict[str, Any]:
         case str():
             return {"description": LATER, "enum": [value], "default": value}
         case _:
-            return {"description": LATER, "type": "integer", "minimum": 0, "maximum": 100, "default": 10}
+            # No default: what the workflow itself makes of it stays.
+            return {"description": LATER, "type": "integer", "minimum": 0, "maximum": 100}
 
 
 def rehearsal(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -134,7 +138,8 @@ def _value(said: Mapping[str, Any]) -> Any:
         return {key: _value(part) for key, part in said["properties"].items()}
     if said.get("enum"):
         return said["enum"][0]
-    return {"boolean": False, "string": "x"}.get(str(said.get("type")), said.get("minimum", 1))
+    number = max(said.get("minimum", 1), min(1, said.get("maximum", 1)))
+    return {"boolean": False, "string": "x"}.get(str(said.get("type")), number)
 
 
 def outputs(outline: Outline, planned: Sequence[Planned]) -> list[dict[str, Any]]:

@@ -14,6 +14,13 @@ Scalar = str | int | float | bool
 Where = Literal["parse", "run", "hook", "task"]
 
 
+class Absent:
+    """What a configuration does not say; null is a value."""
+
+
+ABSENT = Absent()
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -120,14 +127,14 @@ class Outline(_Part):
     configs: Annotated[list[OwnConfig], Field(max_length=100)] = []
     errors: Annotated[list[Unreadable], Field(max_length=1000)]
 
-    def own(self, path: str) -> JsonValue:
-        """Return the value at a.b of the workflow's own configuration; None if it says nothing."""
-        found: JsonValue = None
+    def own(self, path: str) -> JsonValue | Absent:
+        """Return the value at a.b of the workflow's own configuration, which may be null; ABSENT if it has none."""
+        found: JsonValue | Absent = ABSENT
         for config in self.configs:  # a later one counts more
-            said: JsonValue = dict(config.values)
+            said: JsonValue | Absent = dict(config.values)
             for key in path.split("."):
-                said = said.get(key) if isinstance(said, dict) else None
-            found = found if said is None else said
+                said = said.get(key, ABSENT) if isinstance(said, dict) else ABSENT
+            found = found if isinstance(said, Absent) else said
         return found
 
 

@@ -1,0 +1,40 @@
+"""A run by its draft, without a parameter given, makes the files that bare Snakemake makes of the same folder."""
+
+from pathlib import Path
+
+import pytest
+from beside_bare import run_beside
+from engine_room import Room
+
+UNSET = {
+    "Snakefile": """
+configfile: "config.yaml"
+rule all:
+    input: "branch.txt", "words.txt", "script.txt"
+if config["adapters"] or config.get("bins") or config.get("later", None):
+    rule trim:
+        output: "branch.txt"
+        shell: "echo trimmed > {output}"
+else:
+    rule plain:
+        output: "branch.txt"
+        shell: "echo plain {config[adapters]} > {output}"
+rule words:
+    output: "words.txt"
+    params: url=config["deep"]["url"], adapters=config["adapters"]
+    shell: "echo {params.url} {params.adapters:q} > {output}"
+rule script:
+    output: "script.txt"
+    params: url=config["deep"]["url"], adapters=config["adapters"]
+    script: "words.py"
+""",
+    "config.yaml": "adapters: null\nunread: null\ndeep: {url: null, list: [null, a]}\n",
+    "words.py": "open(snakemake.output[0], 'w').write(f'{sorted(snakemake.config.items())}')\n",
+}
+FILES = {"null, and set nowhere": UNSET}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_nobody_gave_stays_what_the_workflow_makes_of_it(name: str, room: Room, tmp_path: Path) -> None:
+    found = run_beside(room, tmp_path, FILES[name])
+    assert [rule for rule, said in found.drafted["commands"].items() if "free" in said] == []
