@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from wes import sheets
+from wes import checkpoints, sheets
 from wes.drafts import draft_commands
 from wes.manifest import NAME, VERSION
 from wes.outline import ABSENT, Absent, Argument, Outline
@@ -38,6 +38,7 @@ def draft(
     clear = sheets.draft(outline, said.get("inputs") or drafted["inputs"], said.get("clear") or [], opened=opened)
     drafted["inputs"] = sheets.narrowed(drafted["inputs"], clear)
     kept = {name: said.get(name, value) for name, value in drafted.items()} | ({"clear": clear} if clear else {})
+    kept |= checkpoints.draft(outline, said)
     rest = {name: value for name, value in said.items() if name not in (*kept, "commands", "outputs")}
     commands = {rule: one for rule, one in draft_commands(outline).items() if rule not in (said.get("remote") or {})}
     return {**kept, **rest, "outputs": said.get("outputs") or [], "commands": commands}

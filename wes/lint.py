@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from wes import lint_commands, sheets
+from wes import checkpoints, lint_commands, sheets
 from wes.lint_table import TABLE, Severity
 from wes.manifest import Manifest
 from wes.outline import Argument, Call, Outline, Rule, Statement
@@ -85,6 +85,7 @@ def lint(outline: Outline, manifest: Manifest | None, images: Mapping[str, str])
     for call in outline.calls:
         found += _call(call)
     found += [Finding("clear-needed", *one) for one in sheets.ungranted(outline, manifest)]
+    found += [Finding(*one) for one in checkpoints.ungranted(outline, manifest)]
     constrained = _constrained(outline)
     for rule in outline.rules:
         found += _rule(rule, outline)

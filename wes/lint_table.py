@@ -134,7 +134,8 @@ TABLE: Final[dict[str, Entry]] = {
     "parse-reads": Entry(
         L,
         "A file is read while the workflow is read; inputs have no content there, but for clear files.",
-        "Read it in a rule; a sample sheet is a parameter, or a grant of the manifest under clear.",
+        "Read it in a rule; a sample sheet is a parameter, or a grant of the manifest under clear; a checkpoint's "
+        "file is granted under lists.",
     ),
     "parse-network": Entry(L, "A library for the network is loaded while the workflow is read.", "Remove it."),
     "shell-prefix": Entry(
@@ -146,6 +147,18 @@ TABLE: Final[dict[str, Entry]] = {
         "The workflow's own code reads a file of this input while its engine plans; without a grant it finds zeros.",
         "Grant it under clear (`vet --draft` writes an entry): its name, the letters and lines that it needs. "
         "The data's owner adds the file by this name with `strongroom dataset add --clear`: then, or never.",
+    ),
+    # What of tasks' files the engine itself sees
+    "names-needed": Entry(
+        E,
+        "The engine does not see what a task puts into this folder: it plans as if it were empty.",
+        "Grant it under names (`vet --draft` writes an entry): the letters, length and number of the paths in it.",
+    ),
+    "lists-needed": Entry(
+        E,
+        "The engine reads a file that a task writes, and finds zeros in it: it plans by them.",
+        "Grant it under lists (`vet --draft` writes an entry where the rule's one output is written out): the "
+        "letters, length and number of its lines.",
     ),
     # The manifest against the workflow
     "contract-rule": Entry(

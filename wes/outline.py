@@ -81,6 +81,7 @@ class Call(_Part):
     first: Argument | None
     slots: Annotated[list[Short], Field(max_length=100)]  # the input slots that its words stand on
     separators: Annotated[list[Short], Field(max_length=20)]  # what it says that separates columns
+    checkpoints: Annotated[list[Short], Field(max_length=20)] = []  # the rules of checkpoints.RULE.get
 
 
 class Read(_Part):
