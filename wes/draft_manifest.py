@@ -1,5 +1,6 @@
 """Drafts a manifest from a workflow's outline and a dry run; its author fills it in."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -20,14 +21,20 @@ _IN_SHELL = re.compile(r"\{config\[([A-Za-z0-9_]+)\]")
 
 
 def draft(
-    outline: Outline, said: Mapping[str, Any], *, folder: Sequence[str], version: str, opened: Iterable[str] = ()
+    outline: Outline,
+    said: Mapping[str, Any],
+    *,
+    folder: Sequence[str],
+    version: str,
+    entry: str = "Snakefile",
+    opened: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return a manifest: what `said` says is kept, `commands` is always drafted anew.
 
     `opened` are the input slots that a dry run's own code opened; `folder` are the
     last two names of the workflow's folder: NAME and VERSION, if they are well formed.
     """
-    drafted = head(folder, engine={"name": "snakemake", "version": version}, entry="Snakefile") | {
+    drafted = head(folder, engine={"name": "snakemake", "version": version}, entry=entry) | {
         "images": images(outline),
         "inputs": slots(one.path for one in outline.reads),
         "parameters": parameters(outline),
@@ -106,10 +113,10 @@ def schema_of(value: Any) -> dict[str, Any]:
             return {"description": LATER, "enum": [None], "default": None}
         case bool():
             return {"description": LATER, "type": "boolean", "default": value}
-        case int():
-            return {"description": LATER, "type": "integer", "minimum": 0, "maximum": 10 * value, "default": value}
-        case float():
-            return {"description": LATER, "type": "number", "minimum": 0, "maximum": 10 * value, "default": value}
+        case int() | float() if math.isfinite(value):
+            kind, most = ("integer", 100) if isinstance(value, int) else ("number", 1.0)
+            bounds = {"minimum": min(0, 10 * value), "maximum": max(0, 10 * value) if value else most}
+            return {"description": LATER, "type": kind, **bounds, "default": value}
         case str():
             return {"description": LATER, "enum": [value], "default": value}
         case _:

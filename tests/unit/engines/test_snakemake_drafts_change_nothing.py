@@ -31,7 +31,17 @@ rule script:
     "config.yaml": "adapters: null\nunread: null\ndeep: {url: null, list: [null, a]}\n",
     "words.py": "open(snakemake.output[0], 'w').write(f'{sorted(snakemake.config.items())}')\n",
 }
-FILES = {"null, and set nowhere": UNSET}
+NUMBERS = {
+    "Snakefile": """
+configfile: "config.yaml"
+rule all:
+    output: "x.txt"
+    params: neg=config["neg"], zero=config["zero"], lfc=config["lfc"], less=config["less"]
+    shell: "echo {params.neg} {params.zero} {params.lfc} {params.less} > {output}"
+""",
+    "config.yaml": "neg: -5\nzero: 0\nlfc: 0.0\nless: -0.5\n",
+}
+FILES = {"null, and set nowhere": UNSET, "numbers of zero and less": NUMBERS}
 
 
 @pytest.mark.parametrize("name", FILES)
