@@ -26,6 +26,8 @@ def is_job(rule: Rule) -> bool:
 
 def draft_command(rule: Rule, outline: Outline) -> dict[str, Any]:
     """Return what the manifest may say of one rule."""
+    if rule.twice:
+        return dict(FREE)  # which of them a run has, its values say
     text = rule.first("shell")
     if text is not None and text.kind == "text" and isinstance(text.value, str):
         shell = spelled(text.value, rule)

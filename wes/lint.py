@@ -89,6 +89,7 @@ def lint(outline: Outline, manifest: Manifest | None, images: Mapping[str, str])
     constrained = _constrained(outline)
     for rule in outline.rules:
         found += _rule(rule, outline)
+        found += _twice(rule)
         found += _shell(
             rule, manifest, constrained | {one.key for one in rule.directives.get("wildcard_constraints", ())}
         )
@@ -166,6 +167,11 @@ def _rule(rule: Rule, outline: Outline) -> Iterator[Finding]:
         yield from _script(rule)
     if lint_commands.is_job(rule) and "log" not in rule.directives and "shell" in rule.directives:
         yield found("log-none")
+
+
+def _twice(rule: Rule) -> list[Finding]:
+    places = [(rule.file, rule.line), *((one.file, one.line) for one in rule.twice)]
+    return [Finding("rule-twice", *place, rule.name) for place in places] if rule.twice else []
 
 
 def _script(rule: Rule) -> Iterator[Finding]:

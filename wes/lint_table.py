@@ -35,6 +35,12 @@ TABLE: Final[dict[str, Entry]] = {
     "rule-unnamed": Entry(
         L, "The engine numbers a rule without a name (rule_N), so a draft cannot bind it.", "Give the rule a name."
     ),
+    "rule-twice": Entry(
+        L,
+        "Two rules have this name, and a parameter says which of them a run has: no template binds both, and only "
+        "the last is read here.",
+        "Name them apart.",
+    ),
     "rule-reused": Entry(
         L,
         "Its names are computed or its module's file is not in the folder, so this reading does not see its rules.",

@@ -45,6 +45,13 @@ class Script(_Part):
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
+class Place(_Part):
+    """A line of a file."""
+
+    file: Short
+    line: Line
+
+
 class Rule(_Part):
     """A rule (Snakemake) or process (Nextflow)."""
 
@@ -55,6 +62,7 @@ class Rule(_Part):
     config: Short | None = ""  # of a rule of a module: where its configuration is in ours; None if that is computed
     directives: dict[Short, Annotated[list[Argument], Field(max_length=5000)]]
     scripts: Annotated[list[Script], Field(max_length=10)]
+    twice: Annotated[list[Place], Field(max_length=5000)] = []  # where else a rule of this name is written
 
     def first(self, directive: str) -> Argument | None:
         """Return the first argument of a directive."""

@@ -41,6 +41,20 @@ rule all:
 """,
     "config.yaml": "neg: -5\nzero: 0\nlfc: 0.0\nless: -0.5\n",
 }
+TWICE = {
+    "Snakefile": """
+configfile: "config.yaml"
+if config["trim"]:
+    rule all:
+        output: "out.txt"
+        shell: "echo one > {output}"
+else:
+    rule all:
+        output: "out.txt"
+        shell: "echo two > {output}"
+""",
+    "config.yaml": "trim: true\n",
+}
 FILES = {"null, and set nowhere": UNSET, "numbers of zero and less": NUMBERS}
 
 
@@ -48,3 +62,9 @@ FILES = {"null, and set nowhere": UNSET, "numbers of zero and less": NUMBERS}
 def test_what_nobody_gave_stays_what_the_workflow_makes_of_it(name: str, room: Room, tmp_path: Path) -> None:
     found = run_beside(room, tmp_path, FILES[name])
     assert [rule for rule, said in found.drafted["commands"].items() if "free" in said] == []
+
+
+def test_of_two_rules_with_one_name_the_one_that_a_parameter_chooses_runs(room: Room, tmp_path: Path) -> None:
+    found = run_beside(room, tmp_path, TWICE)
+    assert found.drafted["commands"] == {"all": {"free": True}}
+    assert [one.line for one in found.found if one.code == "rule-twice"] == [5, 9]
