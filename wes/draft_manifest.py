@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from wes import checkpoints, sheets
+from wes import checkpoints, own_files, sheets
 from wes.drafts import draft_commands
 from wes.manifest import NAME, VERSION
 from wes.outline import ABSENT, Absent, Argument, Outline
@@ -40,7 +40,7 @@ def draft(
         "parameters": parameters(outline),
         "targets": "full",
     }
-    laid = list(dict.fromkeys(path for one in outline.configs for path in one.laid))
+    laid = own_files.wanted(outline)
     drafted |= {"work": laid} if laid else {}
     clear = sheets.draft(outline, said.get("inputs") or drafted["inputs"], said.get("clear") or [], opened=opened)
     drafted["inputs"] = sheets.narrowed(drafted["inputs"], clear)

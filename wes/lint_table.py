@@ -86,6 +86,11 @@ TABLE: Final[dict[str, Entry]] = {
     "script-outside": Entry(
         E, "The script is not a file of the folder, so nobody signed it.", "Copy it into the folder."
     ),
+    "script-relative": Entry(
+        E,
+        "The command names a file of the folder, and a task has its inputs alone beside it.",
+        "Write `{workflow.basedir}/…` (from the Snakefile's folder), or make it an input and lay it by work.",
+    ),
     "script-language": Entry(
         L, "Calls of scripts in this language are not compared word by word.", "Use Python, or mark the rule free."
     ),
@@ -141,7 +146,7 @@ TABLE: Final[dict[str, Entry]] = {
         L,
         "A file is read while the workflow is read; inputs have no content there, but for clear files.",
         "Read it in a rule; a sample sheet is a parameter, or a grant of the manifest under clear; a checkpoint's "
-        "file is granted under lists.",
+        "file is granted under lists, and a file of this folder goes below work.",
     ),
     "parse-network": Entry(L, "A library for the network is loaded while the workflow is read.", "Remove it."),
     "shell-prefix": Entry(

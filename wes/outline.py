@@ -62,6 +62,7 @@ class Rule(_Part):
     config: Short | None = ""  # of a rule of a module: where its configuration is in ours; None if that is computed
     directives: dict[Short, Annotated[list[Argument], Field(max_length=5000)]]
     scripts: Annotated[list[Script], Field(max_length=10)]
+    beside: Annotated[list[Short], Field(max_length=200)] = []  # words of its command that are files of the folder
     twice: Annotated[list[Place], Field(max_length=5000)] = []  # where else a rule of this name is written
 
     def first(self, directive: str) -> Argument | None:
@@ -134,6 +135,7 @@ class Outline(_Part):
     globals: Annotated[list[Argument], Field(max_length=10_000)]
     reads: Annotated[list[Read], Field(max_length=10_000)]
     configs: Annotated[list[OwnConfig], Field(max_length=100)] = []
+    own_files: Annotated[list[Short], Field(max_length=200)] = []  # of the folder, named literally
     errors: Annotated[list[Unreadable], Field(max_length=1000)]
 
     def own(self, path: str) -> JsonValue | Absent:

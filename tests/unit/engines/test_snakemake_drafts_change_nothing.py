@@ -41,6 +41,22 @@ rule all:
 """,
     "config.yaml": "neg: -5\nzero: 0\nlfc: 0.0\nless: -0.5\n",
 }
+NAMED = {
+    "Snakefile": """
+import pandas as pd
+samples = pd.read_csv("config/samples.tsv", sep="\\t").set_index("sample")
+rule all:
+    input: expand("out/{s}.txt", s=samples.index)
+rule x:
+    input: ref="resources/ref.fa", tool="scripts/tool.sh"
+    output: "out/{s}.txt"
+    params: depth=lookup(query="sample == '{s}'", within=samples, cols="depth")
+    shell: "sh {input.tool} {input.ref} > {output}"
+""",
+    "config/samples.tsv": "sample\tdepth\nA\t1\nB\t2\n",
+    "resources/ref.fa": ">r\n",
+    "scripts/tool.sh": "cat $1\n",
+}
 TWICE = {
     "Snakefile": """
 configfile: "config.yaml"
@@ -55,7 +71,7 @@ else:
 """,
     "config.yaml": "trim: true\n",
 }
-FILES = {"null, and set nowhere": UNSET, "numbers of zero and less": NUMBERS}
+FILES = {"null, and set nowhere": UNSET, "numbers of zero and less": NUMBERS, "files of the folder": NAMED}
 
 
 @pytest.mark.parametrize("name", FILES)
