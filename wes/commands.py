@@ -14,7 +14,7 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 CONFIG = re.compile(r"[A-Za-z0-9_-]{1,100}(?:\.[A-Za-z0-9_-]{1,100}){0,9}")
 _FIELD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)((?:\.[A-Za-z0-9_]+|\[[A-Za-z0-9_]+\])*)")
 MOST_RULES, LONGEST, MOST_VALUES, MOST_PARTS = 1000, 100_000, 200, 2000
-Scalar = str | int | float | bool
+Scalar = str | int | float | bool | None
 
 
 class Kind(StrEnum):
@@ -146,7 +146,7 @@ def _hole(rule: str, name: str, said: object) -> Hole:
         case {"config": str(path), **rest} if not rest and CONFIG.fullmatch(path):
             return Hole(name, Kind.CONFIG, config=path)
         case {"enum": list(values), **rest} if not rest and 0 < len(values) <= MOST_VALUES:
-            if all(isinstance(value, str | int | float | bool) for value in values):
+            if all(isinstance(value, Scalar) for value in values):
                 return Hole(name, Kind.ENUM, values=tuple(values))
     raise _wrong(rule, f"hole {name[:60]!r} is path, name, integer, number, {{config: KEY}} or {{enum: […]}}")
 

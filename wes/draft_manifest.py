@@ -1,14 +1,15 @@
 """Drafts a manifest from a workflow's outline and a dry run; its author fills it in."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from wes import sheets
+from wes import checkpoints, own_files, sheets
 from wes.drafts import draft_commands
 from wes.manifest import NAME, VERSION
-from wes.outline import Argument, Outline
+from wes.outline import ABSENT, Absent, Argument, Outline
 from wes.outlining import Planned
 from wes.parameters import is_map
 
@@ -20,24 +21,31 @@ _IN_SHELL = re.compile(r"\{config\[([A-Za-z0-9_]+)\]")
 
 
 def draft(
-    outline: Outline, said: Mapping[str, Any], *, folder: Sequence[str], version: str, opened: Iterable[str] = ()
+    outline: Outline,
+    said: Mapping[str, Any],
+    *,
+    folder: Sequence[str],
+    version: str,
+    entry: str = "Snakefile",
+    opened: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return a manifest: what `said` says is kept, `commands` is always drafted anew.
 
     `opened` are the input slots that a dry run's own code opened; `folder` are the
     last two names of the workflow's folder: NAME and VERSION, if they are well formed.
     """
-    drafted = head(folder, engine={"name": "snakemake", "version": version}, entry="Snakefile") | {
+    drafted = head(folder, engine={"name": "snakemake", "version": version}, entry=entry) | {
         "images": images(outline),
         "inputs": slots(one.path for one in outline.reads),
         "parameters": parameters(outline),
         "targets": "full",
     }
-    laid = list(dict.fromkeys(path for one in outline.configs for path in one.laid))
+    laid = own_files.wanted(outline)
     drafted |= {"work": laid} if laid else {}
     clear = sheets.draft(outline, said.get("inputs") or drafted["inputs"], said.get("clear") or [], opened=opened)
     drafted["inputs"] = sheets.narrowed(drafted["inputs"], clear)
     kept = {name: said.get(name, value) for name, value in drafted.items()} | ({"clear": clear} if clear else {})
+    kept |= checkpoints.draft(outline, said)
     rest = {name: value for name, value in said.items() if name not in (*kept, "commands", "outputs")}
     commands = {rule: one for rule, one in draft_commands(outline).items() if rule not in (said.get("remote") or {})}
     return {**kept, **rest, "outputs": said.get("outputs") or [], "commands": commands}
@@ -84,7 +92,7 @@ def parameters(outline: Outline) -> dict[str, Any]:
             if rule.config is not None:  # a module's is a part of ours
                 known.setdefault(rule.config.split(".")[0] or key, None)
     properties = {
-        key: _schema(default) if own is None else schema_of(own)
+        key: schema_of(_value_of(default) if isinstance(own, Absent) else own)
         for key, default in sorted(known.items())
         for own in [outline.own(key)]
         # Lists and maps of the workflow's own stay what they are: no schema of plain values has them.
@@ -93,23 +101,27 @@ def parameters(outline: Outline) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-def _schema(default: Argument | None) -> dict[str, Any]:
-    return schema_of(default.value if default is not None and default.kind in ("text", "number") else None)
+def _value_of(default: Argument | None) -> Any:
+    """Return what code takes where its configuration says nothing; ABSENT if it says no plain value."""
+    return default.value if default is not None and default.kind in ("text", "number") else ABSENT
 
 
 def schema_of(value: Any) -> dict[str, Any]:
     """Return a schema for an author to correct, by the value that a parameter has if nobody gives one."""
     match value:
+        case None:
+            return {"description": LATER, "enum": [None], "default": None}
         case bool():
             return {"description": LATER, "type": "boolean", "default": value}
-        case int():
-            return {"description": LATER, "type": "integer", "minimum": 0, "maximum": 10 * value, "default": value}
-        case float():
-            return {"description": LATER, "type": "number", "minimum": 0, "maximum": 10 * value, "default": value}
+        case int() | float() if math.isfinite(value):
+            kind, most = ("integer", 100) if isinstance(value, int) else ("number", 1.0)
+            bounds = {"minimum": min(0, 10 * value), "maximum": max(0, 10 * value) if value else most}
+            return {"description": LATER, "type": kind, **bounds, "default": value}
         case str():
             return {"description": LATER, "enum": [value], "default": value}
         case _:
-            return {"description": LATER, "type": "integer", "minimum": 0, "maximum": 100, "default": 10}
+            # No default: what the workflow itself makes of it stays.
+            return {"description": LATER, "type": "integer", "minimum": 0, "maximum": 100}
 
 
 def rehearsal(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -134,7 +146,8 @@ def _value(said: Mapping[str, Any]) -> Any:
         return {key: _value(part) for key, part in said["properties"].items()}
     if said.get("enum"):
         return said["enum"][0]
-    return {"boolean": False, "string": "x"}.get(str(said.get("type")), said.get("minimum", 1))
+    number = max(said.get("minimum", 1), min(1, said.get("maximum", 1)))
+    return {"boolean": False, "string": "x"}.get(str(said.get("type")), number)
 
 
 def outputs(outline: Outline, planned: Sequence[Planned]) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from wes.commands import MOST_VALUES, RULE, plain_hole
-from wes.outline import Argument, Outline, Rule
+from wes.commands import MOST_VALUES, RULE, Scalar, plain_hole
+from wes.outline import Absent, Argument, Outline, Rule
 
 FREE: dict[str, Any] = {"free": True}
 COMMANDS = frozenset({"shell", "script", "wrapper", "notebook", "run", "template_engine", "cwl"})
@@ -26,6 +26,8 @@ def is_job(rule: Rule) -> bool:
 
 def draft_command(rule: Rule, outline: Outline) -> dict[str, Any]:
     """Return what the manifest may say of one rule."""
+    if rule.twice:
+        return dict(FREE)  # which of them a run has, its values say
     text = rule.first("shell")
     if text is not None and text.kind == "text" and isinstance(text.value, str):
         shell = spelled(text.value, rule)
@@ -113,7 +115,7 @@ def _script_holes(rule: Rule, outline: Outline) -> dict[str, Any] | None:
     return None if None in holes.values() else holes
 
 
-def _own_values(module: str, outline: Outline) -> Iterator[tuple[str, JsonValue]]:
+def _own_values(module: str, outline: Outline) -> Iterator[tuple[str, JsonValue | Absent]]:
     """Yield what a script is told of the workflow's own configuration that are no parameters of the manifest."""
     if module:
         part = outline.own(module)
@@ -126,16 +128,16 @@ def _own_values(module: str, outline: Outline) -> Iterator[tuple[str, JsonValue]
             yield key, own
 
 
-def _leaves(value: JsonValue) -> Iterator[str | int | float | bool]:
+def _leaves(value: JsonValue | Absent) -> Iterator[Scalar]:
     """Yield what a value of a configuration holds, keys too, each once."""
-    waiting, seen = [value], []
+    waiting, seen = [value], list[tuple[type, Scalar]]()
     while waiting:
         one = waiting.pop(0)
         if isinstance(one, dict):
             waiting += [*one, *one.values()]
         elif isinstance(one, list):
             waiting += one
-        elif one is not None and (type(one), one) not in seen:
+        elif not isinstance(one, Absent) and (type(one), one) not in seen:
             seen.append((type(one), one))
             yield one
 
@@ -194,8 +196,8 @@ def _type(value: Argument | None, outline: Outline, *, joined: bool) -> Any:
 
 def _of_config(path: str, outline: Outline, *, joined: bool) -> Any:
     own = outline.own(path)
-    if own is None or ("." not in path and not isinstance(own, dict | list)):
+    if isinstance(own, Absent) or ("." not in path and not isinstance(own, dict | list)):
         return {"config": path}  # a parameter of the manifest
-    if isinstance(own, list) and all(isinstance(one, str | int | float | bool) for one in own):
+    if isinstance(own, list) and all(isinstance(one, Scalar) for one in own):
         return {"enum": [" ".join(map(str, own))] if joined else own}
     return None if isinstance(own, dict | list) else {"enum": [own]}

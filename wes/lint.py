@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from wes import lint_commands, sheets
+from wes import checkpoints, lint_commands, own_files, sheets
 from wes.lint_table import TABLE, Severity
 from wes.manifest import Manifest
 from wes.outline import Argument, Call, Outline, Rule, Statement
@@ -82,12 +82,15 @@ def lint(outline: Outline, manifest: Manifest | None, images: Mapping[str, str])
     found = [Finding("unreadable", one.file, one.line, one.message) for one in outline.errors]
     for statement in outline.statements:
         found += _statement(statement)
+    laid = own_files.laid(outline, manifest)
     for call in outline.calls:
-        found += _call(call)
+        found += _call(call, laid)
     found += [Finding("clear-needed", *one) for one in sheets.ungranted(outline, manifest)]
+    found += [Finding(*one) for one in checkpoints.ungranted(outline, manifest)]
     constrained = _constrained(outline)
     for rule in outline.rules:
         found += _rule(rule, outline)
+        found += _twice(rule)
         found += _shell(
             rule, manifest, constrained | {one.key for one in rule.directives.get("wildcard_constraints", ())}
         )
@@ -114,7 +117,7 @@ def _statement(one: Statement) -> Iterator[Finding]:
         yield Finding("remote-include" if remote else "include-computed", one.file, one.line, argument.text[:80])
 
 
-def _call(call: Call) -> Iterator[Finding]:
+def _call(call: Call, laid: frozenset[str]) -> Iterator[Finding]:
     def found(code: str) -> Finding:
         return Finding(code, call.file, call.line, call.name)
 
@@ -132,8 +135,13 @@ def _call(call: Call) -> Iterator[Finding]:
         yield found("parse-eval")
     elif NETWORK.fullmatch(call.name):
         yield found("parse-network")
-    elif READING.fullmatch(call.name):
+    elif READING.fullmatch(call.name) and not _is_of_the_folder(call, laid):
         yield found("parse-reads")
+
+
+def _is_of_the_folder(call: Call, laid: frozenset[str]) -> bool:
+    """Return whether a call names a file that vetters sign, and that lies in the work folder as well."""
+    return call.first is not None and not laid.isdisjoint(own_files.paths(call.first))
 
 
 def _rule(rule: Rule, outline: Outline) -> Iterator[Finding]:
@@ -167,6 +175,11 @@ def _rule(rule: Rule, outline: Outline) -> Iterator[Finding]:
         yield found("log-none")
 
 
+def _twice(rule: Rule) -> list[Finding]:
+    places = [(rule.file, rule.line), *((one.file, one.line) for one in rule.twice)]
+    return [Finding("rule-twice", *place, rule.name) for place in places] if rule.twice else []
+
+
 def _script(rule: Rule) -> Iterator[Finding]:
     if not rule.scripts:
         yield Finding("script-outside", rule.file, rule.line, rule.name)
@@ -182,6 +195,7 @@ def _shell(rule: Rule, manifest: Manifest | None, constrained: set[str | None]) 
     line = said.line or rule.line
     for pattern, code in ((NETWORK_TOOL, "network-tool"), (ABSOLUTE, "absolute-path"), (RUNS_INPUT, "input-is-code")):
         yield from (Finding(code, rule.file, line, one.strip()[:80]) for one in _matches(pattern, text))
+    yield from (Finding("script-relative", rule.file, line, path[:80]) for path in own_files.beside(rule, manifest))
     yield from (Finding("shell-inside-shell", rule.file, line, one.strip()) for one in _matches(EVALS, text))
     for name in set(_WILDCARD.findall(text)) - constrained:
         yield Finding("wildcard-free", rule.file, line, str(name))

@@ -35,6 +35,12 @@ TABLE: Final[dict[str, Entry]] = {
     "rule-unnamed": Entry(
         L, "The engine numbers a rule without a name (rule_N), so a draft cannot bind it.", "Give the rule a name."
     ),
+    "rule-twice": Entry(
+        L,
+        "Two rules have this name, and a parameter says which of them a run has: no template binds both, and only "
+        "the last is read here.",
+        "Name them apart.",
+    ),
     "rule-reused": Entry(
         L,
         "Its names are computed or its module's file is not in the folder, so this reading does not see its rules.",
@@ -79,6 +85,11 @@ TABLE: Final[dict[str, Entry]] = {
     ),
     "script-outside": Entry(
         E, "The script is not a file of the folder, so nobody signed it.", "Copy it into the folder."
+    ),
+    "script-relative": Entry(
+        E,
+        "The command names a file of the folder, and a task has its inputs alone beside it.",
+        "Write `{workflow.basedir}/…` (from the Snakefile's folder), or make it an input and lay it by work.",
     ),
     "script-language": Entry(
         L, "Calls of scripts in this language are not compared word by word.", "Use Python, or mark the rule free."
@@ -134,7 +145,8 @@ TABLE: Final[dict[str, Entry]] = {
     "parse-reads": Entry(
         L,
         "A file is read while the workflow is read; inputs have no content there, but for clear files.",
-        "Read it in a rule; a sample sheet is a parameter, or a grant of the manifest under clear.",
+        "Read it in a rule; a sample sheet is a parameter, or a grant of the manifest under clear; a checkpoint's "
+        "file is granted under lists, and a file of this folder goes below work.",
     ),
     "parse-network": Entry(L, "A library for the network is loaded while the workflow is read.", "Remove it."),
     "shell-prefix": Entry(
@@ -146,6 +158,18 @@ TABLE: Final[dict[str, Entry]] = {
         "The workflow's own code reads a file of this input while its engine plans; without a grant it finds zeros.",
         "Grant it under clear (`vet --draft` writes an entry): its name, the letters and lines that it needs. "
         "The data's owner adds the file by this name with `strongroom dataset add --clear`: then, or never.",
+    ),
+    # What of tasks' files the engine itself sees
+    "names-needed": Entry(
+        E,
+        "The engine does not see what a task puts into this folder: it plans as if it were empty.",
+        "Grant it under names (`vet --draft` writes an entry): the letters, length and number of the paths in it.",
+    ),
+    "lists-needed": Entry(
+        E,
+        "The engine reads a file that a task writes, and finds zeros in it: it plans by them.",
+        "Grant it under lists (`vet --draft` writes an entry where the rule's one output is written out): the "
+        "letters, length and number of its lines.",
     ),
     # The manifest against the workflow
     "contract-rule": Entry(

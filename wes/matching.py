@@ -38,12 +38,15 @@ class Known:
 
     def value(self, path: str) -> Any:
         """Return a value of the parameters by its dotted path; None if there is none."""
-        found: Any = self.config
-        for part in path.split("."):
-            if not isinstance(found, Mapping) or part not in found:
-                return None
-            found = found[part]
-        return found
+        above, _, name = path.rpartition(".")
+        found: Any = self.value(above) if above else self.config
+        return found.get(name) if isinstance(found, Mapping) else None
+
+    def has(self, path: str) -> bool:
+        """Return whether the parameters have a value at a dotted path, null too."""
+        above, _, name = path.rpartition(".")
+        found: Any = self.value(above) if above else self.config
+        return isinstance(found, Mapping) and name in found
 
 
 def is_instance(parts: Sequence[Part], text: str, known: Known) -> bool:
@@ -106,7 +109,8 @@ class _Matching:
                 yield from self._letters(place, NUMERALS, LONGEST_NUMBER)
             case Kind.CONFIG:
                 value = self.known.value(hole.config)
-                if isinstance(value, str | int | float | bool):
+                # Python writes null as None; what the run does not have at all is no text.
+                if isinstance(value, str | int | float | bool) or (value is None and self.known.has(hole.config)):
                     yield from self._exactly((value,), place, quoted=hole.quoted)
             case Kind.ENUM:
                 yield from self._exactly(hole.values, place, quoted=hole.quoted)

@@ -148,14 +148,7 @@ def parameters(outline: NextflowOutline) -> dict[str, Any]:
 
 
 def _schema(value: Any) -> dict[str, Any]:
-    if value is None:
-        return {"description": LATER, "enum": [None], "default": None}
-    if isinstance(value, dict):
-        return _map(value)
-    said = schema_of(value)
-    if isinstance(value, nextflow_parameters.Unknown):
-        del said["default"]  # what the workflow itself makes of it stays
-    return said
+    return _map(value) if isinstance(value, dict) else schema_of(value)
 
 
 def _map(value: Mapping[str, Any]) -> dict[str, Any]:

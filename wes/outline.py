@@ -14,6 +14,13 @@ Scalar = str | int | float | bool
 Where = Literal["parse", "run", "hook", "task"]
 
 
+class Absent:
+    """What a configuration does not say; null is a value."""
+
+
+ABSENT = Absent()
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -38,6 +45,13 @@ class Script(_Part):
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
+class Place(_Part):
+    """A line of a file."""
+
+    file: Short
+    line: Line
+
+
 class Rule(_Part):
     """A rule (Snakemake) or process (Nextflow)."""
 
@@ -48,6 +62,8 @@ class Rule(_Part):
     config: Short | None = ""  # of a rule of a module: where its configuration is in ours; None if that is computed
     directives: dict[Short, Annotated[list[Argument], Field(max_length=5000)]]
     scripts: Annotated[list[Script], Field(max_length=10)]
+    beside: Annotated[list[Short], Field(max_length=200)] = []  # words of its command that are files of the folder
+    twice: Annotated[list[Place], Field(max_length=5000)] = []  # where else a rule of this name is written
 
     def first(self, directive: str) -> Argument | None:
         """Return the first argument of a directive."""
@@ -74,6 +90,7 @@ class Call(_Part):
     first: Argument | None
     slots: Annotated[list[Short], Field(max_length=100)]  # the input slots that its words stand on
     separators: Annotated[list[Short], Field(max_length=20)]  # what it says that separates columns
+    checkpoints: Annotated[list[Short], Field(max_length=20)] = []  # the rules of checkpoints.RULE.get
 
 
 class Read(_Part):
@@ -118,16 +135,17 @@ class Outline(_Part):
     globals: Annotated[list[Argument], Field(max_length=10_000)]
     reads: Annotated[list[Read], Field(max_length=10_000)]
     configs: Annotated[list[OwnConfig], Field(max_length=100)] = []
+    own_files: Annotated[list[Short], Field(max_length=200)] = []  # of the folder, named literally
     errors: Annotated[list[Unreadable], Field(max_length=1000)]
 
-    def own(self, path: str) -> JsonValue:
-        """Return the value at a.b of the workflow's own configuration; None if it says nothing."""
-        found: JsonValue = None
+    def own(self, path: str) -> JsonValue | Absent:
+        """Return the value at a.b of the workflow's own configuration, which may be null; ABSENT if it has none."""
+        found: JsonValue | Absent = ABSENT
         for config in self.configs:  # a later one counts more
-            said: JsonValue = dict(config.values)
+            said: JsonValue | Absent = dict(config.values)
             for key in path.split("."):
-                said = said.get(key) if isinstance(said, dict) else None
-            found = found if said is None else said
+                said = said.get(key, ABSENT) if isinstance(said, dict) else ABSENT
+            found = found if isinstance(said, Absent) else said
         return found
 
 

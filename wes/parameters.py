@@ -50,9 +50,17 @@ def check_schema(schema: Any) -> None:
 
 
 def check_parameter(name: str, rule: Any, slots: Sequence[str]) -> None:
-    """Raise `BadRequest` unless nothing that a parameter may be is code to a shell (T18)."""
+    """Raise `BadRequest` unless nothing that a parameter may be is code to a shell (T18), its default too."""
     if not isinstance(rule, dict):
         raise BadRequest(f"manifest.yaml: parameter {name} needs a schema of its own.")
+    _check_form(name, rule, slots)
+    if "default" in rule and not validator(rule).is_valid(completed({name: rule}, {})[name]):
+        raise BadRequest(
+            f"manifest.yaml: parameter {name}: its own schema does not allow its default; correct one of them."
+        )
+
+
+def _check_form(name: str, rule: dict[str, Any], slots: Sequence[str]) -> None:
     if is_map(rule):
         _check_map(name, rule)
         for key, part in rule["properties"].items():

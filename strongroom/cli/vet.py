@@ -19,6 +19,7 @@ from wes.manifest import Manifest, parse_manifest
 from wes.outline import Outline
 from wes.reading import NotRead
 
+ENTRIES = ("Snakefile", "snakefile", "workflow/Snakefile", "workflow/snakefile")
 COLOURS = {Severity.ERROR: "red", Severity.LOOK: "yellow", Severity.HINT: "dim"}
 
 
@@ -70,8 +71,9 @@ def draft(settings: Settings, folder: Path, target: Path, *, versions: dict[str,
         drafted = nextflow_drafts.draft(read_, said, folder=names, version=versions[engine])
         found = nextflow_lint.lint(read_, None, {})
     else:
-        outline = outlining.outline(settings, folder, engine=engine, entry=str(said.get("entry", "Snakefile")))
-        drafted = draft_manifest.draft(outline, said, folder=names, version=versions[engine])
+        entry = str(said.get("entry") or _snakefile(folder) or ENTRIES[0])
+        outline = outlining.outline(settings, folder, engine=engine, entry=entry)
+        drafted = draft_manifest.draft(outline, said, folder=names, version=versions[engine], entry=entry)
         drafted = _as_opened(settings, folder, outline, said, drafted)
         if not drafted["outputs"]:
             drafted["outputs"] = _outputs(settings, folder, outline, drafted)
@@ -95,8 +97,13 @@ def _engine(folder: Path, said: dict[str, Any]) -> str:
     known = said.get("engine")
     if isinstance(known, dict) and known.get("name") in ("nextflow", "snakemake"):
         return str(known["name"])
-    is_nextflow = (folder / "main.nf").is_file() and not (folder / "Snakefile").is_file()
+    is_nextflow = (folder / "main.nf").is_file() and _snakefile(folder) is None
     return "nextflow" if is_nextflow else "snakemake"
+
+
+def _snakefile(folder: Path) -> str | None:
+    """Return where a Snakemake workflow begins, as Snakemake itself looks for it."""
+    return next((entry for entry in ENTRIES if (folder / entry).is_file()), None)
 
 
 def _as_opened(
@@ -112,9 +119,8 @@ def _as_opened(
         return drafted  # the dry run for the contract says why
     slots = {path.split("/")[1] for path in paths}
     engine = drafted["engine"]["version"]
-    again = draft_manifest.draft(
-        found, said, folder=folder.absolute().parts[-2:], version=engine, opened=sorted(slots)
-    )
+    names, entry = folder.absolute().parts[-2:], drafted["entry"]
+    again = draft_manifest.draft(found, said, folder=names, version=engine, entry=entry, opened=sorted(slots))
     unopened = [str(one["input"]) for one in again.get("clear", ()) if one["input"] not in slots]
     if whole and unopened:
         out.print(

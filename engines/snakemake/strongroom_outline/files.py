@@ -14,7 +14,7 @@ import yaml
 from snakemake.parser import parse
 from snakemake.sourcecache import LocalSourceFile
 
-from strongroom_outline import pathvars
+from strongroom_outline import own_files, pathvars
 from strongroom_outline.reading import Reading
 from strongroom_outline.reused import Module, Place, below, module_of, rules_of, within
 
@@ -58,6 +58,8 @@ def outline(folder: Path, entry: str) -> dict[str, Any]:
     for rule in found["rules"]:
         rule.pop("reuse", None)
         _digest_scripts(folder, rule)
+        rule["beside"] = own_files.words(folder, rule)
+    found["own_files"] = own_files.named(folder, found)
     for script in sorted({one["path"] for rule in found["rules"] for one in rule["scripts"]}):
         _python_script(folder, script, found)
     return found

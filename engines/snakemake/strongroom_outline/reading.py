@@ -119,8 +119,9 @@ class Reading:
             if name == "config.get" and first and isinstance(first[0]["value"], str):
                 self.reads.append({"path": first[0]["value"][:400], "default": (given[1:2] or [None])[0]})
             text = ast.unparse(node)[:LONGEST]
-            slots = {"slots": self.slots.of(node), "separators": separators(node)}
-            self._note(name, node, where, text=text, first=first[0] if first else None, **slots)
+            more = {"slots": self.slots.of(node), "separators": separators(node)}
+            more["checkpoints"] = self.slots.checkpoints(node)
+            self._note(name, node, where, text=text, first=first[0] if first else None, **more)
 
     def _import(self, node: ast.Import | ast.ImportFrom, where: str) -> None:
         if isinstance(node, ast.ImportFrom):
@@ -134,7 +135,7 @@ class Reading:
         self, name: str, node: ast.AST, where: str, *, text: str, first: dict[str, Any] | None, **more: list[str]
     ) -> None:
         one = {"file": self.path, "line": self.line(node), "name": name, "where": where, "text": text, "first": first}
-        self.calls.append({**one, "slots": [], "separators": [], **more})
+        self.calls.append({**one, "slots": [], "separators": [], "checkpoints": [], **more})
 
     def _state(self, name: str, node: ast.AST, arguments: list[dict[str, Any]]) -> None:
         self.statements.append({"file": self.path, "line": self.line(node), "name": name, "arguments": arguments})

@@ -56,7 +56,10 @@ def _pathvars_of(modules: dict[Place, Module], configs: Sequence[dict[str, Any]]
 
 def _rules_at(place: Place, module: Module, inner: dict[Place, list[Rule]]) -> list[Rule]:
     own = [{**rule, "place": place} for rule in module.rules]
-    named = {_key(rule): _here(rule, module) for rule in own if "reuse" not in rule}
+    named: dict[str, Rule] = {}
+    for rule in own:
+        if "reuse" not in rule:
+            named[_key(rule)] = _here(rule, module) | {"twice": _before(named.get(_key(rule)))}
     waiting = [rule for rule in own if "reuse" in rule]
     while waiting:
         left = []
@@ -75,6 +78,11 @@ def _rules_at(place: Place, module: Module, inner: dict[Place, list[Rule]]) -> l
 def _key(rule: Rule) -> str:
     """Return a rule's name, or where it stands: those without a name have numbers that begin anew in each file."""
     return f"{rule['file']}:{rule['line']}" if rule["name"].isdigit() else str(rule["name"])
+
+
+def _before(rule: Rule | None) -> list[dict[str, Any]]:
+    """Return where else a rule is written whose name another has: which of them a run has, its values say."""
+    return [] if rule is None else [*rule["twice"], {"file": rule["file"], "line": rule["line"]}]
 
 
 def _named(use: Rule, place: Place, inner: dict[Place, list[Rule]]) -> dict[str, Rule] | None:

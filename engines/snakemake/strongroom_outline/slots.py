@@ -1,11 +1,12 @@
-"""Says which input slots an expression stands on, through the names that a file's code binds."""
+"""Says which input slots and checkpoints an expression stands on, through the names that a file's code binds."""
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterator
 
 from strongroom_outline.values import config_path
 
-MOST, LONGEST = 20, 40
+MOST, LONGEST, LONGEST_NAME = 20, 40, 200
 MOST_NODES = 2000
 
 
@@ -38,7 +39,17 @@ class Slots:
 
     def of(self, node: ast.expr) -> list[str]:
         """Return the slots in config["inputs"][SLOT] that an expression, or what its names are bound to, names."""
-        found: dict[str, None] = {}
+        paths = [config_path(one) or "" for one in self._under(node) if isinstance(one, ast.Subscript)]
+        found = [path.split(".")[1][:LONGEST] for path in paths if path.startswith("inputs.")]
+        return list(dict.fromkeys(found))[:MOST]
+
+    def checkpoints(self, node: ast.expr) -> list[str]:
+        """Return the rules in checkpoints.RULE.get(…) that an expression, or what its names are bound to, names."""
+        names = [_checkpoint(one) for one in self._under(node) if isinstance(one, ast.Call)]
+        return list(dict.fromkeys(name for name in names if name is not None))[:MOST]
+
+    def _under(self, node: ast.expr) -> Iterator[ast.AST]:
+        """Yield an expression's parts, and those of what its names are bound to."""
         waiting: list[ast.AST] = [node]
         seen: set[str] = set()
         for _ in range(MOST_NODES):
@@ -48,12 +59,16 @@ class Slots:
             if isinstance(one, ast.Name) and one.id not in seen:
                 seen.add(one.id)
                 waiting += self._bound.get(one.id, ())
-            elif isinstance(one, ast.Subscript) and (path := config_path(one)) is not None:
-                parts = path.split(".")
-                if parts[0] == "inputs" and len(parts) > 1:
-                    found[parts[1][:LONGEST]] = None
+            yield one
             waiting += ast.iter_child_nodes(one)
-        return list(found)[:MOST]
+
+
+def _checkpoint(node: ast.Call) -> str | None:
+    match node.func:
+        case ast.Attribute(attr="get", value=ast.Attribute(attr=name, value=ast.Name(id="checkpoints"))):
+            return name[:LONGEST_NAME]
+        case _:
+            return None
 
 
 def separators(node: ast.Call) -> list[str]:

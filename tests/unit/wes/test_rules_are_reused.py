@@ -5,6 +5,7 @@ from typing import Any
 
 from test_workflows_are_read import manifest, read
 
+from wes.drafts import draft_commands
 from wes.lint import lint
 from wes.outline import Outline, Rule
 
@@ -170,3 +171,41 @@ def test_a_module_that_holds_itself_ends(tmp_path: Path) -> None:
     snakefile = 'module me:\n    snakefile: "Snakefile"\nuse rule * from me as me_*\nrule a:\n    output: "a"\n'
     found = read(tmp_path / "flow", snakefile + '    shell: "echo > {output}"\n')
     assert "a" in rules(found)
+
+
+TWO = """
+if config["trim"]:
+    rule x:
+        output: "x.txt"
+        shell: "echo one > {output}"
+else:
+    rule x:
+        output: "x.txt"
+        shell: "echo two > {output}"
+rule y:
+    output: "y.txt"
+    shell: "echo y > {output}"
+"""
+
+
+def test_t18_two_rules_of_one_name_are_found_and_neither_is_bound(tmp_path: Path) -> None:
+    around = """
+module inner:
+    snakefile: "inner.smk"
+use rule * from inner as m_*
+use rule x as z with:
+    output: "z.txt"
+"""
+    found = read(tmp_path / "flow", TWO + around, inner_dot_smk=TWO)
+    assert {name: len(rule.twice) for name, rule in rules(found).items()} == {
+        "x": 1,
+        "y": 0,
+        "m_x": 1,
+        "m_y": 0,
+        "z": 1,
+    }
+    told = {(one.file, one.line, one.about) for one in lint(found, None, {}) if one.code == "rule-twice"}
+    lines = {("Snakefile", "x"), ("Snakefile", "z"), ("inner.smk", "m_x")}
+    assert told == {(file, line, name) for file, name in lines for line in (3, 7)}
+    drafted = draft_commands(found)
+    assert {name for name, said in drafted.items() if said == {"free": True}} == {"x", "m_x", "z"}

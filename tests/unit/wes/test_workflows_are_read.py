@@ -369,7 +369,7 @@ def test_t30_an_outline_is_hostile_text(raw: bytes) -> None:
 
 
 NEXTFLOW = [f"nextflow_{part}" for part in ("content", "contract", "lint", "scripts", "settings")]
-CHECKS = ("lint", "lint_commands", "../strongroom/cli/vet", *NEXTFLOW)
+CHECKS = ("lint", "lint_commands", "checkpoints", "../strongroom/cli/vet", *NEXTFLOW)
 
 
 def test_every_finding_has_its_place_in_the_table_and_every_entry_is_found() -> None:
