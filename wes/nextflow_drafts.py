@@ -1,5 +1,6 @@
 """Drafts what a manifest says of a Nextflow workflow, from its outline; its author fills it in (T18)."""
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import islice, product
@@ -16,12 +17,16 @@ from wes import (
 )
 from wes.draft_manifest import LATER, OURS, head, schema_of, slots
 from wes.nextflow_outline import Hole, NextflowOutline, Process, Script
+from wes.rules import WORKFLOW
 
 MOST_TEMPLATES = 20  # as wes.nextflow_commands
 MOST_LINES = 100
 _ORDERED = re.compile(r"([A-Za-z_]\w*)\s*\.\s*(?:sort|unique)\b.*", re.DOTALL)  # still files with a space between
 _JOINS = re.compile(r"\bjoin\b|\btask\.ext\b")
 _WITH_UNIT = frozenset({"task.memory", "task.disk", "task.time"})  # 2 GB are two words
+_FOLDER = frozenset({"projectDir", "baseDir", "workflow.projectDir"})
+_PARAM = re.compile(r"params\.([\w.]+)")
+_NAME = re.compile(r"[A-Za-z_][\w.]*")
 _MATCH = re.compile(r"(?:[A-Za-z0-9*][A-Za-z0-9._*-]*/)*[A-Za-z0-9*][A-Za-z0-9._*-]*")  # as airlock.contract
 
 
@@ -47,11 +52,12 @@ def draft_commands(outline: NextflowOutline) -> dict[str, Any]:
     """Return `processes` and `free_commands`: templates for each process whose texts are known."""
     processes: dict[str, Any] = {}
     free: list[str] = []
+    known = nextflow_options.known_of(outline)
     for process in outline.processes:
         if process.kind == "exec":
             continue
         for name in outline.names_of(process):
-            said = nextflow_options.said_of(name, process, outline)
+            said = nextflow_options.said_of(name, process, outline, known)
             templates = draft_templates(process, said)
             if templates is None or nextflow_options.are_unsure(process, said):
                 free.append(name)
@@ -68,10 +74,14 @@ def draft_templates(process: Process, said: nextflow_options.Said) -> list[str] 
     variables = process.variables()
     if any(map(nextflow_commands.is_obeyed, variables)):
         return None
-    beside = nextflow_commands.beside(variables, reads_stdin=process.reads_stdin())
+    beside = beside_of(process)
     templates: dict[str, None] = {}
     for script in process.scripts:
-        forms = list(islice(_forms(script, process, said), MOST_TEMPLATES + 1))
+        forms = list(islice(forms_of(script, process, said), MOST_TEMPLATES + 1))
+        if len(forms) > MOST_TEMPLATES:  # then a parameter is its default alone, where that fits no hole
+            params = {param_of(part.hole, process) for part in script.parts if part.hole is not None}
+            given = {one: value for one in params if one is not None and (value := _unfit(one, said)) is not None}
+            forms = list(islice(forms_of(script, process, said, given), MOST_TEMPLATES + 1))
         if script.kind != "text" or not forms or len(forms) > MOST_TEMPLATES:
             return None
         templates |= dict.fromkeys(beside + form for form in forms)
@@ -82,20 +92,37 @@ def draft_templates(process: Process, said: nextflow_options.Said) -> list[str] 
     return list(templates)
 
 
-def _forms(script: Script, process: Process, said: nextflow_options.Said) -> Iterator[str]:
-    """Yield the script once for each choice between literals in it, its other holes as @{holes}."""
-    pieces: list[list[str]] = []
-    for part in script.parts:
+def beside_of(process: Process) -> str:
+    """Return what stands above a process's script in its template."""
+    return nextflow_commands.beside(process.variables(), reads_stdin=process.reads_stdin())
+
+
+def forms_of(
+    script: Script, process: Process, said: nextflow_options.Said, given: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Yield the script once for each choice between literals in it, its other holes as @{holes}.
+
+    `given` are values of parameters, which stand as they are.
+    """
+    choices: dict[str, list[str]] = {}
+    pieces: list[tuple[str, str]] = []
+    for number, part in enumerate(script.parts):
         if part.hole is None:
-            text = part.text or ""
-            if "@{" in text:
+            if "@{" in (part.text or ""):
                 return
-            pieces.append([text])
-        else:
-            choices = _choices(part.hole, process, said)
-            pieces.append(choices or [f"@{{{_name(part.hole)}{_star(part.hole, process)}}}"])
-    for choice in product(*pieces):
-        text = "".join(choice).strip()
+            pieces.append(("", part.text or ""))
+            continue
+        # A name is the same wherever it stands in one script; what code makes may be another at each place.
+        key = part.hole.text if _NAME.fullmatch(part.hole.text) else f"{number} {part.hole.text}"
+        pieces.append((key, ""))
+        if key not in choices:
+            param = param_of(part.hole, process)
+            value = None if param is None or given is None else given.get(param)
+            found = _choices(part.hole, process, said) if value is None else [value]
+            choices[key] = found or [f"@{{{_name(part.hole)}{_star(part.hole, process)}}}"]
+    for choice in product(*choices.values()):
+        chosen = dict(zip(choices, choice, strict=True))
+        text = "".join(chosen.get(key, text) for key, text in pieces).strip()
         if text:
             first = "" if said.shebang is None or text.startswith("#!") else f"{said.shebang}\n"
             yield f"{first}{text}\n"
@@ -108,7 +135,38 @@ def _choices(hole: Hole, process: Process, said: nextflow_options.Said) -> list[
     # A name with two values is not a choice that one place shows.
     if len(local) == 1 and local[0].choices is not None:
         return list(dict.fromkeys(local[0].choices))
+    if (folder := _folder(hole, process)) is not None:
+        return [folder]
+    if (param := param_of(hole, process)) is not None:
+        default = _unfit(param, said)
+        if default is not None:
+            return [default, f"@{{{_name(hole)}}}"]
     return nextflow_options.choices(local[0].text if len(local) == 1 else hole.text, said)
+
+
+def _unfit(param: str, said: nextflow_options.Said) -> str | None:
+    """Return a parameter's default as a script shows it, if it is known and fits no hole."""
+    default = nextflow_parameters.shown(nextflow_parameters.part(said.known.params, param))
+    if default is None or nextflow_commands.fits_hole(default) or "@{" in default or "\n" in default:
+        return None  # the lines of a text are stripped with the script's
+    return default
+
+
+def _folder(hole: Hole, process: Process) -> str | None:
+    """Return the folder that a hole always is: the workflow's, or its module's."""
+    own = {one.name for one in process.locals} | {one.value.text for one in process.takes() if one.value is not None}
+    if hole.text in own:
+        return None
+    if hole.text == "moduleDir":
+        return posixpath.join(WORKFLOW, posixpath.dirname(process.file)).rstrip("/")
+    return WORKFLOW.rstrip("/") if hole.text in _FOLDER else None
+
+
+def param_of(hole: Hole, process: Process) -> str | None:
+    """Return the parameter, as a.b, that a hole is, by itself or by a name that the script's code gives it."""
+    local = [one.text for one in process.locals if one.name == hole.text]
+    found = _PARAM.fullmatch(hole.text if not local else local[0] if len(local) == 1 else "")
+    return None if found is None else found[1]
 
 
 def _name(hole: Hole) -> str:

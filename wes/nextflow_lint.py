@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from wes import (
     nextflow_content,
     nextflow_contract,
+    nextflow_options,
     nextflow_published,
     nextflow_scripts,
     nextflow_settings,
@@ -74,9 +75,10 @@ def lint(outline: NextflowOutline, manifest: Manifest | None, images: Mapping[st
         if text.where != "process" and text.file not in unread and (text.file, text.line) not in told:
             found += _text(text)
     found += nextflow_contract.places(outline, published)
+    known = nextflow_options.known_of(outline)
     for process in outline.processes:
         found += _process(process)
-        found += nextflow_scripts.judge(process, manifest, outline)
+        found += nextflow_scripts.judge(process, manifest, outline, known)
     if manifest is not None:
         names = manifest.images
         found += [Finding("image-without-digest", "manifest.yaml", 0, name) for name in names if name not in images]

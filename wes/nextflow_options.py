@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from wes import nextflow_published, nextflow_settings
+from wes import nextflow_parameters, nextflow_published, nextflow_settings
 from wes.nextflow_outline import NextflowOutline, Process, Value
 
 _EXT = re.compile(r"\(task\.ext\.(\w+)\) \? task\.ext\.(\w+) : (.*)", re.DOTALL)
@@ -18,14 +19,27 @@ _AN_OPTION = re.compile(r"(?:^|[?:(\[] )--?[A-Za-z]")
 
 
 @dataclass(frozen=True)
+class Known:
+    """What is known of the whole workflow: its parameters where a run gives none."""
+
+    params: Mapping[str, Any]
+
+
+def known_of(outline: NextflowOutline) -> Known:
+    """Return what is known of a workflow."""
+    return Known(nextflow_parameters.defaults(outline))
+
+
+@dataclass(frozen=True)
 class Said:
     """What holds for a process under one of its names: `task.ext` by key (None: code makes it), and its shell."""
 
     ext: Mapping[str, tuple[str, ...] | None]
     shebang: str | None  # None: Nextflow's own
+    known: Known
 
 
-def said_of(name: str, process: Process, outline: NextflowOutline) -> Said:
+def said_of(name: str, process: Process, outline: NextflowOutline, known: Known) -> Said:
     """Return what the configuration and the process itself say of it under one of its names."""
     found: dict[str, tuple[str, ...] | None] = {}
     shell: str | None = None
@@ -48,9 +62,8 @@ def said_of(name: str, process: Process, outline: NextflowOutline) -> Said:
     for said in process.all_of("ext"):
         for key, value in said.named.items():
             note(key, value)
-    return Said(
-        found, None if shell is None else f"#!{shell}" if shell.startswith("/") else f"#!/usr/bin/env {shell}"
-    )
+    shebang = None if shell is None else f"#!{shell}" if shell.startswith("/") else f"#!/usr/bin/env {shell}"
+    return Said(found, shebang, known)
 
 
 def are_unsure(process: Process, said: Said) -> bool:
