@@ -8,6 +8,7 @@ from typing import Any
 
 from strongroom.errors import BadRequest
 from wes import (
+    nextflow_choices,
     nextflow_commands,
     nextflow_options,
     nextflow_parameters,
@@ -27,6 +28,7 @@ _WITH_UNIT = frozenset({"task.memory", "task.disk", "task.time"})  # 2 GB are tw
 _FOLDER = frozenset({"projectDir", "baseDir", "workflow.projectDir"})
 _PARAM = re.compile(r"params\.([\w.]+)")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
+_BARE = re.compile(r"\$\{?(\w+)\}?")
 _MATCH = re.compile(r"(?:[A-Za-z0-9*][A-Za-z0-9._*-]*/)*[A-Za-z0-9*][A-Za-z0-9._*-]*")  # as airlock.contract
 
 
@@ -59,7 +61,7 @@ def draft_commands(outline: NextflowOutline) -> dict[str, Any]:
         for name in outline.names_of(process):
             said = nextflow_options.said_of(name, process, outline, known)
             templates = draft_templates(process, said)
-            if templates is None or nextflow_options.are_unsure(process, said):
+            if templates is None or nextflow_options.unsure_of(process, said) is not None:
                 free.append(name)
             else:
                 processes[name] = templates[0] if len(templates) == 1 else templates
@@ -80,7 +82,11 @@ def draft_templates(process: Process, said: nextflow_options.Said) -> list[str] 
         forms = list(islice(forms_of(script, process, said), MOST_TEMPLATES + 1))
         if len(forms) > MOST_TEMPLATES:  # then a parameter is its default alone, where that fits no hole
             params = {param_of(part.hole, process) for part in script.parts if part.hole is not None}
-            given = {one: value for one in params if one is not None and (value := _unfit(one, said)) is not None}
+            given = {
+                one: value
+                for one in params
+                if one is not None and (value := nextflow_options.unfit(one, said)) is not None
+            }
             forms = list(islice(forms_of(script, process, said, given), MOST_TEMPLATES + 1))
         if script.kind != "text" or not forms or len(forms) > MOST_TEMPLATES:
             return None
@@ -137,19 +143,8 @@ def _choices(hole: Hole, process: Process, said: nextflow_options.Said) -> list[
         return list(dict.fromkeys(local[0].choices))
     if (folder := _folder(hole, process)) is not None:
         return [folder]
-    if (param := param_of(hole, process)) is not None:
-        default = _unfit(param, said)
-        if default is not None:
-            return [default, f"@{{{_name(hole)}}}"]
-    return nextflow_options.choices(local[0].text if len(local) == 1 else hole.text, said)
-
-
-def _unfit(param: str, said: nextflow_options.Said) -> str | None:
-    """Return a parameter's default as a script shows it, if it is known and fits no hole."""
-    default = nextflow_parameters.shown(nextflow_parameters.part(said.known.params, param))
-    if default is None or nextflow_commands.fits_hole(default) or "@{" in default or "\n" in default:
-        return None  # the lines of a text are stripped with the script's
-    return default
+    one = local[0] if len(local) == 1 else hole
+    return nextflow_options.choices(one, said, f"@{{{_name(hole)}{_star(hole, process)}}}")
 
 
 def _folder(hole: Hole, process: Process) -> str | None:
@@ -183,7 +178,8 @@ def _star(hole: Hole, process: Process) -> str:
     if hole.text in _WITH_UNIT:
         return "*"
     files = {one.value.text for one in process.takes() if one.name in ("path", "file") and one.value is not None}
-    return "*" if any(text in files or _is_ordered(text, files) for text in texts) else ""
+    arms = [_BARE.sub(r"\1", arm) for text in texts for arm in nextflow_choices.arms(text) or ()]
+    return "*" if any(text in files or _is_ordered(text, files) for text in arms) else ""
 
 
 def _is_ordered(text: str, files: Set[str]) -> bool:

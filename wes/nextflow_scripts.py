@@ -79,6 +79,8 @@ def _against(process: Process, name: str, commands: Commands, options: nextflow_
     place = (process.file, process.line, name)
     if name in commands.free:
         yield Finding("process-free", *place)
+        if (word := nextflow_options.unsure_of(process, options)) is not None:
+            yield Finding("word-unclear", process.file, process.line, f"{name}: {word}"[:200])
         return
     said = commands.templates.get(name)
     if said is None:
