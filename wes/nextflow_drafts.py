@@ -166,7 +166,8 @@ def param_of(hole: Hole, process: Process) -> str | None:
 
 def _name(hole: Hole) -> str:
     said = (hole.params or [hole.text.removeprefix("task.")])[0] if hole.params else hole.text.removeprefix("task.")
-    first = said.split(".")[-1] if hole.params else re.split(r"[^A-Za-z0-9_]", said.strip("( "))[0]
+    is_path = hole.params or re.fullmatch(r"workflow(?:\.\w+)+", said)
+    first = said.split(".")[-1] if is_path else re.split(r"[^A-Za-z0-9_]", said.strip("( "))[0]
     return nextflow_commands.hole_name(first)
 
 

@@ -41,7 +41,7 @@ process SHOWN {
     def least = params.least
     \"\"\"
     echo '${params.title}' $least ${params.word} '${params.title}' > shown.txt
-    cat ${params.reference} >> shown.txt
+    cat ${params.reference} >> shown.txt; echo ${workflow.manifest.name} >> shown.txt
     \"\"\"
 }
 process MANY {
@@ -74,7 +74,7 @@ FILES = {
     "modules/tool/main.nf": TOOL,
     "modules/tool/beside.txt": "beside\n",
     "assets/ref.fa": ">chr\nACGT\n",
-    "nextflow.config": "process.container = 'genomics'\n",
+    "nextflow.config": "process.container = 'genomics'\nmanifest.name = 'org/pipe'\n",
 }
 
 
@@ -121,7 +121,8 @@ def test_a_default_that_fits_no_hole_stands_beside_the_hole(drafted: dict[str, A
     references = ("/run/workflow/assets/ref.fa", "@{reference}")
     # A parameter is the same wherever it stands in one script.
     assert set(shown) == {
-        f"echo '{title}' {number} @{{word}} '{title}' > shown.txt\ncat {reference} >> shown.txt\n"
+        f"echo '{title}' {number} @{{word}} '{title}' > shown.txt\n"
+        f"cat {reference} >> shown.txt; echo @{{name}} >> shown.txt\n"
         for title in titles
         for number in least
         for reference in references
