@@ -313,6 +313,16 @@ TABLE: Final[dict[str, Entry]] = {
         "A value reaches a script that no template binds, so it can hold anything.",
         "Bind the process by a template: its holes take plain words alone.",
     ),
+    "word-unclear": Entry(
+        L,
+        "Code makes a word that may be nothing, several words or an option, and fits no hole: drafts leave it free.",
+        "Choose between texts (`x ? '-f' : ''`), one choice in a line and none in another, without a function.",
+    ),
+    "value-unfit": Entry(
+        E,
+        "No template of the manifest has this value of the schema in its place, so a run with it is refused.",
+        "This value fits no hole: write it into the template, or take it out of the enum, or the default.",
+    ),
     "parameter-undeclared": Entry(
         L,
         "The manifest's schema has no such parameter, so a run cannot give it, and nothing checks what it is.",

@@ -157,6 +157,11 @@ def beside(variables: Iterable[str], *, reads_stdin: bool) -> str:
     return given + ("@stdin @{stdin*}\n" if reads_stdin else "")
 
 
+def fits_hole(value: str) -> bool:
+    """Say whether a hole for one word takes a value."""
+    return Text(("", ""), (False,)).fits(value)
+
+
 def filled(template: str, word: str) -> Command:
     """Return the command that a template's text is with this word in all of its holes."""
     env, stdin, script = _taken_apart(_HOLE.sub(word, template))

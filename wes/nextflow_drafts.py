@@ -1,5 +1,6 @@
 """Drafts what a manifest says of a Nextflow workflow, from its outline; its author fills it in (T18)."""
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import islice, product
@@ -7,6 +8,7 @@ from typing import Any
 
 from strongroom.errors import BadRequest
 from wes import (
+    nextflow_choices,
     nextflow_commands,
     nextflow_options,
     nextflow_parameters,
@@ -16,12 +18,17 @@ from wes import (
 )
 from wes.draft_manifest import LATER, OURS, head, schema_of, slots
 from wes.nextflow_outline import Hole, NextflowOutline, Process, Script
+from wes.rules import WORKFLOW
 
 MOST_TEMPLATES = 20  # as wes.nextflow_commands
 MOST_LINES = 100
 _ORDERED = re.compile(r"([A-Za-z_]\w*)\s*\.\s*(?:sort|unique)\b.*", re.DOTALL)  # still files with a space between
 _JOINS = re.compile(r"\bjoin\b|\btask\.ext\b")
 _WITH_UNIT = frozenset({"task.memory", "task.disk", "task.time"})  # 2 GB are two words
+_FOLDER = frozenset({"projectDir", "baseDir", "workflow.projectDir"})
+_PARAM = re.compile(r"params\.([\w.]+)")
+_NAME = re.compile(r"[A-Za-z_][\w.]*")
+_BARE = re.compile(r"\$\{?(\w+)\}?")
 _MATCH = re.compile(r"(?:[A-Za-z0-9*][A-Za-z0-9._*-]*/)*[A-Za-z0-9*][A-Za-z0-9._*-]*")  # as airlock.contract
 
 
@@ -47,13 +54,14 @@ def draft_commands(outline: NextflowOutline) -> dict[str, Any]:
     """Return `processes` and `free_commands`: templates for each process whose texts are known."""
     processes: dict[str, Any] = {}
     free: list[str] = []
+    known = nextflow_options.known_of(outline)
     for process in outline.processes:
         if process.kind == "exec":
             continue
         for name in outline.names_of(process):
-            said = nextflow_options.said_of(name, process, outline)
+            said = nextflow_options.said_of(name, process, outline, known)
             templates = draft_templates(process, said)
-            if templates is None or nextflow_options.are_unsure(process, said):
+            if templates is None or nextflow_options.unsure_of(process, said) is not None:
                 free.append(name)
             else:
                 processes[name] = templates[0] if len(templates) == 1 else templates
@@ -68,10 +76,18 @@ def draft_templates(process: Process, said: nextflow_options.Said) -> list[str] 
     variables = process.variables()
     if any(map(nextflow_commands.is_obeyed, variables)):
         return None
-    beside = nextflow_commands.beside(variables, reads_stdin=process.reads_stdin())
+    beside = beside_of(process)
     templates: dict[str, None] = {}
     for script in process.scripts:
-        forms = list(islice(_forms(script, process, said), MOST_TEMPLATES + 1))
+        forms = list(islice(forms_of(script, process, said), MOST_TEMPLATES + 1))
+        if len(forms) > MOST_TEMPLATES:  # then a parameter is its default alone, where that fits no hole
+            params = {param_of(part.hole, process) for part in script.parts if part.hole is not None}
+            given = {
+                one: value
+                for one in params
+                if one is not None and (value := nextflow_options.unfit(one, said)) is not None
+            }
+            forms = list(islice(forms_of(script, process, said, given), MOST_TEMPLATES + 1))
         if script.kind != "text" or not forms or len(forms) > MOST_TEMPLATES:
             return None
         templates |= dict.fromkeys(beside + form for form in forms)
@@ -82,20 +98,37 @@ def draft_templates(process: Process, said: nextflow_options.Said) -> list[str] 
     return list(templates)
 
 
-def _forms(script: Script, process: Process, said: nextflow_options.Said) -> Iterator[str]:
-    """Yield the script once for each choice between literals in it, its other holes as @{holes}."""
-    pieces: list[list[str]] = []
-    for part in script.parts:
+def beside_of(process: Process) -> str:
+    """Return what stands above a process's script in its template."""
+    return nextflow_commands.beside(process.variables(), reads_stdin=process.reads_stdin())
+
+
+def forms_of(
+    script: Script, process: Process, said: nextflow_options.Said, given: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Yield the script once for each choice between literals in it, its other holes as @{holes}.
+
+    `given` are values of parameters, which stand as they are.
+    """
+    choices: dict[str, list[str]] = {}
+    pieces: list[tuple[str, str]] = []
+    for number, part in enumerate(script.parts):
         if part.hole is None:
-            text = part.text or ""
-            if "@{" in text:
+            if "@{" in (part.text or ""):
                 return
-            pieces.append([text])
-        else:
-            choices = _choices(part.hole, process, said)
-            pieces.append(choices or [f"@{{{_name(part.hole)}{_star(part.hole, process)}}}"])
-    for choice in product(*pieces):
-        text = "".join(choice).strip()
+            pieces.append(("", part.text or ""))
+            continue
+        # A name is the same wherever it stands in one script; what code makes may be another at each place.
+        key = part.hole.text if _NAME.fullmatch(part.hole.text) else f"{number} {part.hole.text}"
+        pieces.append((key, ""))
+        if key not in choices:
+            param = param_of(part.hole, process)
+            value = None if param is None or given is None else given.get(param)
+            found = _choices(part.hole, process, said) if value is None else [value]
+            choices[key] = found or [f"@{{{_name(part.hole)}{_star(part.hole, process)}}}"]
+    for choice in product(*choices.values()):
+        chosen = dict(zip(choices, choice, strict=True))
+        text = "".join(chosen.get(key, text) for key, text in pieces).strip()
         if text:
             first = "" if said.shebang is None or text.startswith("#!") else f"{said.shebang}\n"
             yield f"{first}{text}\n"
@@ -108,12 +141,33 @@ def _choices(hole: Hole, process: Process, said: nextflow_options.Said) -> list[
     # A name with two values is not a choice that one place shows.
     if len(local) == 1 and local[0].choices is not None:
         return list(dict.fromkeys(local[0].choices))
-    return nextflow_options.choices(local[0].text if len(local) == 1 else hole.text, said)
+    if (folder := _folder(hole, process)) is not None:
+        return [folder]
+    one = local[0] if len(local) == 1 else hole
+    return nextflow_options.choices(one, said, f"@{{{_name(hole)}{_star(hole, process)}}}")
+
+
+def _folder(hole: Hole, process: Process) -> str | None:
+    """Return the folder that a hole always is: the workflow's, or its module's."""
+    own = {one.name for one in process.locals} | {one.value.text for one in process.takes() if one.value is not None}
+    if hole.text in own:
+        return None
+    if hole.text == "moduleDir":
+        return posixpath.join(WORKFLOW, posixpath.dirname(process.file)).rstrip("/")
+    return WORKFLOW.rstrip("/") if hole.text in _FOLDER else None
+
+
+def param_of(hole: Hole, process: Process) -> str | None:
+    """Return the parameter, as a.b, that a hole is, by itself or by a name that the script's code gives it."""
+    local = [one.text for one in process.locals if one.name == hole.text]
+    found = _PARAM.fullmatch(hole.text if not local else local[0] if len(local) == 1 else "")
+    return None if found is None else found[1]
 
 
 def _name(hole: Hole) -> str:
     said = (hole.params or [hole.text.removeprefix("task.")])[0] if hole.params else hole.text.removeprefix("task.")
-    first = said.split(".")[-1] if hole.params else re.split(r"[^A-Za-z0-9_]", said.strip("( "))[0]
+    is_path = hole.params or re.fullmatch(r"workflow(?:\.\w+)+", said)
+    first = said.split(".")[-1] if is_path else re.split(r"[^A-Za-z0-9_]", said.strip("( "))[0]
     return nextflow_commands.hole_name(first)
 
 
@@ -125,7 +179,8 @@ def _star(hole: Hole, process: Process) -> str:
     if hole.text in _WITH_UNIT:
         return "*"
     files = {one.value.text for one in process.takes() if one.name in ("path", "file") and one.value is not None}
-    return "*" if any(text in files or _is_ordered(text, files) for text in texts) else ""
+    arms = [_BARE.sub(r"\1", arm) for text in texts for arm in nextflow_choices.arms(text) or ()]
+    return "*" if any(text in files or _is_ordered(text, files) for text in arms) else ""
 
 
 def _is_ordered(text: str, files: Set[str]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from wes import (
     nextflow_content,
     nextflow_contract,
+    nextflow_options,
     nextflow_published,
     nextflow_scripts,
     nextflow_settings,
@@ -44,6 +45,12 @@ WRITES = re.compile(
     r"new (?:java\.\w+\.)?(?:FileWriter|FileOutputStream|PrintWriter)",
     re.DOTALL,
 )
+# A file of the vetted folder, read at once: the engine has it as it is.
+_OWN_FILE = re.compile(
+    r"(?:this\.file|(?:[Cc]hannel\.fromPath)|new (?:java\.io\.)?File)\((?:\[[^\[\]]*\], )?"
+    r"\$\{?(?:workflow\.)?(?:projectDir|baseDir)\}?/(?!\S*\.\.)[A-Za-z0-9._/-]+\)\.\w+(?:\(.*)?",
+    re.DOTALL,
+)
 ENDLESS = re.compile(r"[Cc]hannel\.(?:watchPath|interval)")
 FETCHES = re.compile(r"@(?:groovy\.lang\.)?Grab\w*|(?:groovy\.grape\.)?Grape\.grab|addPlugin")
 TRANSFORMS = re.compile(r"@(?:groovy\.transform\.)?(?:ASTTest|AnnotationCollector|TypeChecked|CompileStatic)")
@@ -71,12 +78,14 @@ def lint(outline: NextflowOutline, manifest: Manifest | None, images: Mapping[st
     found += [Finding("clear-needed", *one) for one in sheets.ungranted(outline, manifest) if one[0] not in unread]
     for text in outline.texts:
         # What directives, outputs and settings name is judged with them.
-        if text.where != "process" and text.file not in unread and (text.file, text.line) not in told:
+        is_told = (text.file, text.line) in told or nextflow_settings.is_about(text, config)
+        if text.where != "process" and text.file not in unread and not is_told:
             found += _text(text)
     found += nextflow_contract.places(outline, published)
+    known = nextflow_options.known_of(outline)
     for process in outline.processes:
         found += _process(process)
-        found += nextflow_scripts.judge(process, manifest, outline)
+        found += nextflow_scripts.judge(process, manifest, outline, known)
     if manifest is not None:
         names = manifest.images
         found += [Finding("image-without-digest", "manifest.yaml", 0, name) for name in names if name not in images]
@@ -115,7 +124,7 @@ def _call(call: Noted) -> Iterator[Finding]:
         yield found("engine-process")
     elif EVALUATES.fullmatch(call.name):
         yield found("engine-eval")
-    elif READS.fullmatch(call.name):
+    elif READS.fullmatch(call.name) and (call.slots or not _OWN_FILE.fullmatch(call.text)):
         yield found("engine-reads")
 
 

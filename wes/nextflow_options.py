@@ -3,18 +3,34 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from wes import nextflow_published, nextflow_settings
-from wes.nextflow_outline import NextflowOutline, Process, Value
+from wes import nextflow_choices, nextflow_commands, nextflow_parameters, nextflow_published, nextflow_settings
+from wes.nextflow_choices import Word
+from wes.nextflow_outline import Hole, Local, NextflowOutline, Process, Value
 
 _EXT = re.compile(r"\(task\.ext\.(\w+)\) \? task\.ext\.(\w+) : (.*)", re.DOTALL)
 _LIST = re.compile(r"\[([\w./-]+(?:, [\w./-]+)*)\]")
 _PLAIN_EXT = re.compile(r"task\.ext\.(\w+)")
-_CHOICE = re.compile(r"\(.*\) \? (.*) : (.*)", re.DOTALL)
-_HOLE = re.compile(r"\$\{([A-Za-z_][\w.]*)\}|\$([A-Za-z_]\w*)")
-_OPTION = re.compile(r"-[A-Za-z0-9-][\w ./=,:+-]*")
+_CALL = re.compile(r"\bthis\.(\w+)\(")
 _MADE = re.compile(r"\{ (?:[^{}]*-> )?\.\.\. \}.*\bjoin\b", re.DOTALL)  # a closure makes each word
-_AN_OPTION = re.compile(r"(?:^|[?:(\[] )--?[A-Za-z]")
+_AN_OPTION = re.compile(r"(?:^\(*|[?:(\[] )--?[A-Za-z]")
+_PARAM = re.compile(r"params\.([\w.]+)")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the whole workflow: its parameters where a run gives none, and its own functions' names."""
+
+    params: Mapping[str, Any]
+    functions: frozenset[str]
+
+
+def known_of(outline: NextflowOutline) -> Known:
+    """Return what is known of a workflow."""
+    own = {one.name for one in outline.functions}
+    included = {new for one in outline.includes for old, new in one.names if old in own}
+    return Known(nextflow_parameters.defaults(outline), frozenset(own | included))
 
 
 @dataclass(frozen=True)
@@ -23,9 +39,10 @@ class Said:
 
     ext: Mapping[str, tuple[str, ...] | None]
     shebang: str | None  # None: Nextflow's own
+    known: Known
 
 
-def said_of(name: str, process: Process, outline: NextflowOutline) -> Said:
+def said_of(name: str, process: Process, outline: NextflowOutline, known: Known) -> Said:
     """Return what the configuration and the process itself say of it under one of its names."""
     found: dict[str, tuple[str, ...] | None] = {}
     shell: str | None = None
@@ -48,67 +65,102 @@ def said_of(name: str, process: Process, outline: NextflowOutline) -> Said:
     for said in process.all_of("ext"):
         for key, value in said.named.items():
             note(key, value)
-    return Said(
-        found, None if shell is None else f"#!{shell}" if shell.startswith("/") else f"#!/usr/bin/env {shell}"
-    )
+    shebang = None if shell is None else f"#!{shell}" if shell.startswith("/") else f"#!/usr/bin/env {shell}"
+    return Said(found, shebang, known)
 
 
-def are_unsure(process: Process, said: Said) -> bool:
-    """Return whether code makes a word of a script that may be an option, which no hole would take."""
-    locals_ = {one.name: one.text for one in process.locals}
-    holes = [part.hole.text for script in process.scripts for part in script.parts if part.hole is not None]
-    return any(_is_unsure(locals_.get(text, text), said) for text in (*holes, *locals_.values()))
+def unsure_of(process: Process, said: Said) -> str | None:
+    """Return a word of a script that may be nothing, several words or an option, which no hole would take."""
+    holes = [part.hole for script in process.scripts for part in script.parts if part.hole is not None]
+    todo: list[Hole | Local] = [one for one in holes if one.choices is None]
+    seen: set[str] = set()
+    while todo:
+        one = todo.pop()
+        # The source of a hole of shell: is told as it is.
+        if (process.kind == "shell" and "?" in one.text and isinstance(one, Hole)) or _is_unsure(one, said):
+            return one.text
+        shown = " ".join(nextflow_choices.arms(one.text) or [one.text])
+        for name in {*one.names} - seen:
+            if re.search(rf"\b{re.escape(name)}\b", shown):
+                seen.add(name)
+                given = [local for local in process.locals if local.name == name]
+                # A name with two values is not a choice that one place shows.
+                if len(given) > 1 and any(_is_more_than_words(local, said) for local in given):
+                    return name
+                todo += [local for local in given if local.choices is None]
+    return None
 
 
-def _is_unsure(text: str, said: Said) -> bool:
-    if choices(text, said) is not None:
+def _is_unsure(one: Hole | Local, said: Said) -> bool:
+    if choices(one, said, "") is not None:
         return False
-    ext = _EXT.fullmatch(text)
+    ext = _EXT.fullmatch(one.text)
     if ext is not None and said.ext.get(ext[1], ()) is None and _is_option(ext[3]):
         return True
-    return bool(_AN_OPTION.search(text) or _MADE.search(text))
+    return Word.UNCLEAR in _forms(one, said).values()
 
 
-def choices(text: str, said: Said) -> list[str] | None:
-    """Return the texts, with @{holes}, that a value can be; None where it is plain words, or not known."""
-    ext = _EXT.fullmatch(text)
+def _is_more_than_words(local: Local, said: Said) -> bool:
+    if local.choices is not None:
+        return not all(map(nextflow_commands.fits_hole, local.choices))
+    return _is_unsure(local, said) or choices(local, said, "") is not None
+
+
+def choices(one: Hole | Local, said: Said, hole: str) -> list[str] | None:
+    """Return the texts, with @{holes}, that a value can be; None where it is plain words, or not known.
+
+    `hole` stands where one of them is plain words.
+    """
+    ext = _EXT.fullmatch(one.text)
     if ext is not None and ext[1] == ext[2]:
-        return _of_ext(ext[1], ext[3], said)
-    plain = _PLAIN_EXT.fullmatch(text)
+        found = _of_ext(ext[1], ext[3], said)
+        if found is not None or _is_option(ext[3]):
+            return found
+    plain = _PLAIN_EXT.fullmatch(one.text)
     if plain is not None:
         return _of_ext(plain[1], None, said)
-    between = _CHOICE.fullmatch(text)
-    if between is None or not any(arm.startswith("-") for arm in between.groups()):
+    forms: list[str | Word] = []
+    for arm, form in _forms(one, said).items():
+        param = _PARAM.fullmatch(arm)
+        default = None if param is None else unfit(param[1], said)
+        forms += [form] if default is None else [default, form]
+    if Word.UNCLEAR in forms or all(form is Word.PLAIN for form in forms):
         return None
-    arms = [_arm(arm) for arm in between.groups()]
-    return None if None in arms else list(dict.fromkeys(arm for arm in arms if arm is not None))
+    return list(dict.fromkeys(hole if isinstance(form, Word) else form for form in forms))
+
+
+def _forms(one: Hole | Local, said: Said) -> dict[str, str | Word]:
+    """Return what each arm of a choice is, or the value itself if it is none."""
+    arms = nextflow_choices.arms(one.text)
+    if arms is None:
+        return {one.text: Word.UNCLEAR}
+    forms = {arm: nextflow_choices.form(arm, one.names, is_choice=len(arms) > 1) for arm in arms}
+    for arm, form in forms.items():
+        is_called = any(name in said.known.functions for name in _CALL.findall(arm))
+        if form is Word.PLAIN and (is_called or _AN_OPTION.search(arm) or _MADE.search(arm)):
+            forms[arm] = Word.UNCLEAR
+    return forms
+
+
+def unfit(param: str, said: Said) -> str | None:
+    """Return a parameter's default as a script shows it, if it is known and fits no hole."""
+    default = nextflow_parameters.shown(nextflow_parameters.part(said.known.params, param))
+    if default is None or nextflow_commands.fits_hole(default) or "@{" in default or "\n" in default:
+        return None  # the lines of a text are stripped with the script's
+    return default
 
 
 def _of_ext(key: str, otherwise: str | None, said: Said) -> list[str] | None:
     given = said.ext.get(key, ())
-    last = None if otherwise is None else _arm(otherwise)
+    last = nextflow_choices.form(otherwise, ["task"], is_choice=True) if otherwise is not None else None
+    last = last if isinstance(last, str) else None
     if given is None or (not given and last is None):
         return None
     # Plain words fit a hole, whatever they are; options are known by their letters.
-    if not _is_option(otherwise) and all(not one.startswith("-") and " " not in one for one in given):
+    if not _is_option(otherwise) and all(map(nextflow_commands.fits_hole, given)):
         return None
     return list(dict.fromkeys([*given, *([] if last is None else [last])]))
 
 
 def _is_option(otherwise: str | None) -> bool:
     return otherwise is not None and (otherwise == "" or otherwise.startswith("-"))
-
-
-def _arm(text: str) -> str | None:
-    """Return an option as a template, or nothing as it is; None for what is neither."""
-    if text == "":
-        return ""
-    pieces = _HOLE.split(text)
-    literals = pieces[::3]
-    if not _OPTION.match(text) or any(one and not re.fullmatch(r"[\w ./=,:+-]*", one) for one in literals):
-        return None
-    names = [
-        (braced or bare or "").split(".")[-1].lower() for braced, bare in zip(pieces[1::3], pieces[2::3], strict=True)
-    ]
-    holes = [f"@{{{re.sub(r'[^a-z0-9_]', '_', name).strip('_') or 'value'}*}}" for name in names]
-    return "".join(part for pair in zip(literals, [*holes, ""], strict=True) for part in pair)

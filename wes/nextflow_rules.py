@@ -210,7 +210,10 @@ def _inputs(staged: Mapping[str, str], files: Mapping[str, Held]) -> Iterator[di
 def _pattern(given: Any) -> str:
     pattern = given.removesuffix("/").removeprefix("./") if isinstance(given, str) else ""
     if len(pattern) > 200 or not _PATTERN.fullmatch(pattern) or not _is_plain(pattern):
-        raise NotAllowed("outputs: names and patterns of letters, digits and . _ + = , - * ? [ ] { } below the task.")
+        raise NotAllowed(
+            "outputs: a name that the process declares has another letter (a colon, a blank, …), so no file of a run "
+            "can have it; make the name, or pattern, of letters, digits and . _ + = , - * ? [ ] { } below the task."
+        )
     return pattern
 
 

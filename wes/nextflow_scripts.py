@@ -1,9 +1,11 @@
 """Judges the scripts of Nextflow's processes: what stands in them, what fills them, what the manifest binds (T18)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
 
-from wes import nextflow_content, nextflow_drafts, nextflow_options
+from wes import nextflow_content, nextflow_drafts, nextflow_options, nextflow_parameters
 from wes.lint import Finding
 from wes.manifest import Manifest
 from wes.nextflow_commands import Commands, Template, filled, parse_commands
@@ -16,7 +18,9 @@ _RUNNERS = re.compile(
 _FILLING = "x"
 
 
-def judge(process: Process, manifest: Manifest | None, outline: NextflowOutline) -> Iterator[Finding]:
+def judge(
+    process: Process, manifest: Manifest | None, outline: NextflowOutline, known: nextflow_options.Known
+) -> Iterator[Finding]:
     """Yield what there is to say of a process's scripts."""
     names = outline.names_of(process)
     for script in process.scripts:
@@ -30,8 +34,9 @@ def judge(process: Process, manifest: Manifest | None, outline: NextflowOutline)
                 yield from _filled(process, script, part.hole, manifest, bound=bound)
     if manifest is not None and process.kind != "exec":
         for name in names:
-            said = nextflow_options.said_of(name, process, outline)
+            said = nextflow_options.said_of(name, process, outline, known)
             yield from _against(process, name, manifest.processes, said)
+            yield from _unfit(process, manifest, manifest.processes.templates.get(name, ()), said)
 
 
 def _content(process: Process, script: Script) -> Iterator[Finding]:
@@ -74,6 +79,8 @@ def _against(process: Process, name: str, commands: Commands, options: nextflow_
     place = (process.file, process.line, name)
     if name in commands.free:
         yield Finding("process-free", *place)
+        if (word := nextflow_options.unsure_of(process, options)) is not None:
+            yield Finding("word-unclear", process.file, process.line, f"{name}: {word}"[:200])
         return
     said = commands.templates.get(name)
     if said is None:
@@ -99,3 +106,36 @@ def _literal(template: Template) -> int:
 
 def _holes(template: Template) -> int:
     return sum(len(text.many) for text in template.texts())
+
+
+def _unfit(
+    process: Process, manifest: Manifest, templates: Sequence[Template], options: nextflow_options.Said
+) -> Iterator[Finding]:
+    """Yield each value that the manifest's schema names for a parameter and no template takes in its place."""
+
+    def is_taken(script: Script, given: Mapping[str, str]) -> bool:
+        beside = nextflow_drafts.beside_of(process)
+        forms = islice(nextflow_drafts.forms_of(script, process, options, given), nextflow_drafts.MOST_TEMPLATES)
+        return any(one.fits(filled(beside + form, _FILLING)) for form in forms for one in templates)
+
+    for script in process.scripts if templates else ():
+        holes = [part.hole for part in script.parts if part.hole is not None]
+        params = dict.fromkeys(
+            name for hole in holes if (name := nextflow_drafts.param_of(hole, process)) is not None
+        )
+        if script.kind != "text" or not is_taken(script, {}):
+            continue  # `process-differs` says so
+        for name in params:
+            for value in _named_values(manifest, name):
+                if not is_taken(script, {name: value}):
+                    about = f"{process.name}: params.{name}: {value!r}"
+                    yield Finding("value-unfit", process.file, script.line, about[:200])
+
+
+def _named_values(manifest: Manifest, name: str) -> list[str]:
+    """Return the values that the manifest's schema itself names for a parameter, as a script shows them."""
+    schema: Any = manifest.parameters
+    for one in name.split("."):
+        schema = (schema.get("properties") or {}).get(one) or {}
+    values = [*(schema.get("enum") or []), *([schema["default"]] if "default" in schema else [])]
+    return list(dict.fromkeys(text for one in values if (text := nextflow_parameters.shown(one)) is not None))

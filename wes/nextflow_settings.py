@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wes.lint import Finding
 from wes.manifest import Manifest
-from wes.nextflow_outline import NextflowOutline, Setting, Value
+from wes.nextflow_outline import NextflowOutline, Noted, Setting, Value
 
 OWN_CONFIG = "nextflow.config"  # beside the manifest, and signed with it
 INCLUDE = "includeConfig"
@@ -105,6 +105,15 @@ def judge(outline: NextflowOutline, config: Read, manifest: Manifest | None) -> 
 def is_told(one: Setting, outline: NextflowOutline) -> bool:
     """Return whether what a setting names is judged with it."""
     return one.name in ("process.publishDir", "outputDir") or code_of(one, outline) is not None
+
+
+def is_about(text: Noted, config: Read) -> bool:
+    """Return whether a text is one of `manifest`: it says what a workflow is, and names nothing that is fetched."""
+    if text.where != "config":
+        return False
+    above = [one for one in config.settings if one.file == text.file and one.line <= text.line]
+    last = max(above, key=lambda one: one.line, default=None)
+    return last is not None and last.name.startswith("manifest.")
 
 
 def code_of(one: Setting, outline: NextflowOutline) -> str | None:

@@ -173,6 +173,18 @@ CASES = [
         "workflow { println params.inputs.calls }\n",
     ),
     *(
+        ("engine-reads", f"workflow {{ {read} }}\n", f"workflow {{ {own} }}\n")
+        for read, own in (
+            ('println file("$projectDir/../x.txt").text', 'println file("$projectDir/x.txt").text'),
+            ('println file("$launchDir/x.txt").text', 'println file("${workflow.projectDir}/a/x.txt").readLines()'),
+            ('println file("$projectDir/${params.number}").text', 'println new File("$baseDir/x.txt").text'),
+            (
+                "Channel.fromPath('x.csv').splitCsv(header: true)",
+                'Channel.fromPath("$projectDir/x.csv", checkIfExists: true).splitCsv(header: true)',
+            ),
+        )
+    ),
+    *(
         ("engine-reads", f"workflow {{ {text} }}\n", "workflow { Channel.of('a,b').map { one -> one.size() } }\n")
         for text in (
             "Channel.fromPath('x').splitCsv()",

@@ -85,7 +85,7 @@ profiles {
     standard { process.clusterOptions = '-p x' }
     cloud { process.cpus = 4 }
 }
-manifest.name = 'x'
+manifest { homePage = 'https://example.org/x'; contributors = [[name: 'x', github: 'https://example.org/y']] }
 libDir = 'elsewhere'
 params.number = 'id'.execute()
 """

@@ -185,6 +185,11 @@ def test_t19_what_is_not_the_runs_own_is_refused(changes: dict[str, Any]) -> Non
         ask(**changes)
 
 
+def test_a_name_that_no_file_can_have_is_refused_with_a_cure() -> None:
+    with pytest.raises(StrongroomError, match=r"another letter .*; make the name, or pattern, of letters"):
+        ask(outputs=["chr1:100.txt"])
+
+
 @pytest.mark.parametrize(
     ("pattern", "taken", "left"),
     [
