@@ -191,13 +191,7 @@ def send(context: Context, notice: str) -> None:
 def message_of(settings: Settings, kind: Kind, subject: str) -> str:
     """Return what a notice says: one sentence, and a link to where more can be read after signing in."""
     base = settings.notices.site_url.rstrip("/") or settings.base_url
-    match kind:
-        case Kind.KEY_REGISTERED:
-            place = "keys"
-        case Kind.CONTACT_CHANGED:
-            place = ""
-        case _:
-            place = f"requests/{subject}"
+    place = "" if kind in TO_ALL_ADDRESSES else f"requests/{subject}"
     return f"{SENTENCES[kind]}\n\n{base}/{place}\n"
 
 
