@@ -55,6 +55,7 @@ def examine() -> list[Item]:
         _fuse(),
         swap,
         _cores(Path("/proc/sys/kernel/core_pattern").read_text()),
+        _crashes(Path("/proc/sys/debug/exception-trace")),
         _terminal(Path("/proc/sys/dev/tty/legacy_tiocsti")),
         *_scratch(swap),
         *(_other_walls(name) for name in walls_oci.RUNTIMES),
@@ -197,6 +198,20 @@ def _cores(pattern: str) -> Item:
         # core(5): a limit of 1 stops a handler behind a pipe, 0 would not.
         return Item("core dumps", Health.GOOD, "Piped to a handler here, but off for supervisors and tasks.")
     return Item("core dumps", Health.GOOD, "Written to files here, but off for supervisors and tasks.")
+
+
+def _crashes(switch: Path) -> Item:
+    try:
+        told = switch.read_text().strip() != "0"
+    except OSError:
+        told = False  # this kernel has no such lines
+    if not told:
+        return Item("crashes", Health.GOOD, "The kernel's log says nothing of a program that crashes.")
+    says = (
+        "The kernel's log, which a node may keep on disk, names each program that crashes: a task chooses that name"
+        " and addresses: some hundred bytes a second. Set debug.exception-trace=0 (sysctl)."
+    )
+    return Item("crashes", Health.WEAKER, says)
 
 
 def _terminal(switch: Path) -> Item:

@@ -25,6 +25,7 @@ NAMES = {
     "fuse",
     "swap",
     "core dumps",
+    "crashes",
     "terminal",
     "crun",
     "runsc",
@@ -135,6 +136,14 @@ def test_swap_in_clear_is_told_and_encrypted_swap_is_good(tmp_path: Path) -> Non
 def test_the_core_pattern_is_told() -> None:
     assert "handler" in doctor._cores("|/usr/lib/systemd/systemd-coredump %P").says
     assert "files" in doctor._cores("core").says
+
+
+def test_a_kernel_that_names_what_crashes_is_told(tmp_path: Path) -> None:
+    switch = tmp_path / "exception-trace"
+    assert doctor._crashes(switch).health is Health.GOOD
+    for said, health in (("0\n", Health.GOOD), ("1\n", Health.WEAKER), ("2\n", Health.WEAKER)):
+        switch.write_text(said)
+        assert doctor._crashes(switch).health is health
 
 
 def test_what_is_weaker_without_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
