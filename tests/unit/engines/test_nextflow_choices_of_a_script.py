@@ -39,6 +39,8 @@ SAID: list[tuple[str, list[str] | None]] = [
     ("def word = params.flag ? 'w' : two.collect { \"-I $it\" }.join(' ')", None),
     ("def word = ''\n    if (x) {\n        word = \"-x $x\"\n    }", None),
     ("def word = \"${x} ${one}\"\n    word += ' more'", None),
+    ("def word = params.flag ? '-a' : ''\n    word += ' -b'", None),
+    ("def word = x\n    if (x == 3)\n        error \"no ${x}\"", ["@{word}"]),
 ]
 PROCESS = """
 process P{number} {{
@@ -66,8 +68,24 @@ MAIN = (
     script:
     'echo one > one; echo a > a.q; echo b > b.q'
 }
+process ENDS {
+    container 'genomics'
+    publishDir 'results/ends'
+    input:
+    val x
+    output:
+    path 'x.txt'
+    script:
+    if (x == 2)
+        "echo ${x} > x.txt"
+    else if (x == 3)
+        throw new Exception('no')
+    else
+        error "no ${x}"
+}
 workflow {
     FILES()
+    ENDS(2)
 """
     + "".join(f"    P{n}(2, FILES.out[0], FILES.out[1])\n" for n in range(len(SAID)))
     + "}\n"
@@ -109,6 +127,11 @@ def test_each_form_is_drafted_or_the_process_is_free_and_says_why(
     if forms is not None:
         said = drafted["processes"][name]
         assert ([said] if isinstance(said, str) else said) == [f"echo {form} > x.txt\n" for form in forms]
+
+
+def test_what_ends_the_run_is_no_script(drafted: dict[str, Any], both: Both) -> None:
+    assert drafted["processes"]["ENDS"] == "echo @{x} > x.txt\n"
+    check_published(both, "ends", {"x.txt"})
 
 
 @pytest.mark.parametrize("number", range(len(SAID)))

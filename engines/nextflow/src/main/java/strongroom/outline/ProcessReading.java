@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.stream.Stream;
 import nextflow.script.ast.ProcessNode;
 import org.codehaus.groovy.ast.expr.DeclarationExpression;
@@ -19,9 +20,12 @@ import org.codehaus.groovy.ast.stmt.ExpressionStatement;
 import org.codehaus.groovy.ast.stmt.IfStatement;
 import org.codehaus.groovy.ast.stmt.ReturnStatement;
 import org.codehaus.groovy.ast.stmt.Statement;
+import org.codehaus.groovy.ast.stmt.ThrowStatement;
 
 /** Reads one process: directives, inputs, outputs, and each text that its script can be. */
 final class ProcessReading {
+    private static final Set<String> COMPARED = Set.of("==", "!=", "<=", ">=", "===", "!==");
+    private static final Set<String> ENDS = Set.of("error", "exit");
     private final String file;
     private final ProcessNode process;
     private final Map<String, List<Object>> found;
@@ -83,7 +87,7 @@ final class ProcessReading {
                 if (isLast && !(said.getExpression() instanceof DeclarationExpression)) {
                     script(said.getExpression());
                 }
-            } else if (isLast && !(one instanceof EmptyStatement)) {
+            } else if (isLast && !(one instanceof EmptyStatement) && !(one instanceof ThrowStatement)) {
                 computed(one.getText(), one.getLineNumber());
             }
         }
@@ -102,16 +106,19 @@ final class ProcessReading {
 
     private void local(Expression expression) {
         if (expression instanceof org.codehaus.groovy.ast.expr.BinaryExpression set
-                && set.getOperation().getText().equals("=")
+                && set.getOperation().getText().endsWith("=") && !COMPARED.contains(set.getOperation().getText())
                 && set.getLeftExpression() instanceof VariableExpression variable) {
             var words = new Words();
             set.getRightExpression().visit(words);
             var one = new LinkedHashMap<String, Object>();
             one.put("name", Texts.cut(variable.getName(), 390));
-            one.put("text", Texts.of(set.getRightExpression()));
+            // What is added to is neither the value before nor this one.
+            boolean isWhole = set.getOperation().getText().equals("=");
+            String added = variable.getName() + " " + set.getOperation().getText() + " ";
+            one.put("text", Texts.cut((isWhole ? "" : added) + Texts.of(set.getRightExpression()), Texts.MOST_TEXT));
             one.put("names", words.names());
             one.put("params", words.params());
-            one.put("choices", Texts.choices(set.getRightExpression()));
+            one.put("choices", isWhole ? Texts.choices(set.getRightExpression()) : null);
             locals.add(one);
         }
     }
@@ -121,6 +128,10 @@ final class ProcessReading {
             script(choice.getTrueExpression());
             script(choice.getFalseExpression());
             return;
+        }
+        if (expression instanceof MethodCallExpression call && call.isImplicitThis()
+                && ENDS.contains(String.valueOf(call.getMethodAsString()))) {
+            return; // it ends the run, and is no script
         }
         int line = expression.getLineNumber();
         var parts = Texts.script(expression, "shell".equals(process.type));

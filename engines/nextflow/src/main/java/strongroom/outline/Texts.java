@@ -22,7 +22,7 @@ import org.codehaus.groovy.runtime.StringGroovyMethods;
 
 /** Says what is known of an expression without running it: literals, and texts with holes. */
 final class Texts {
-    private static final int MOST_TEXT = 300;
+    static final int MOST_TEXT = 300;
     private static final int MOST_LITERAL = 50_000;
     // Marks round a hole's number while indentation is stripped as Nextflow does it; no script may hold them itself.
     private static final char OPEN = '\uE000';

@@ -48,6 +48,33 @@ class OutlineTest {
     }
 
     @Test
+    void anErrorIsNoScriptAndWhatIsAddedToIsToldTwice() throws IOException {
+        write("main.nf", """
+                process ONE {
+                    input:
+                    val mode
+                    script:
+                    def args = mode ? '--all' : ''
+                    args += ' --more'
+                    if (mode == 'a')
+                        "cat ${args}"
+                    else if (mode == 'b')
+                        throw new RuntimeException('no')
+                    else
+                        error "Invalid mode: ${mode}"
+                }
+                workflow { ONE('a') }
+                """);
+        var found = new strongroom.outline.Files(folder).follow("main.nf");
+        assertEquals(List.of(), found.get("errors"));
+        var one = map(found.get("processes").get(0));
+        assertEquals(List.of("text"), list(one, "scripts").stream().map(said -> map(said).get("kind")).toList());
+        var texts = list(one, "locals").stream().map(said -> map(said).get("text")).toList();
+        assertEquals(List.of("mode ? --all : ", "args +=  --more"),
+                texts.stream().map(said -> String.valueOf(said).replaceAll("[()]", "")).toList());
+    }
+
+    @Test
     void aProcessIsReadWithWhatItSays() throws IOException {
         write("main.nf", HONEST);
         write("modules/one.nf", "process ONE {\n  output:\n  stdout\n  exec:\n  println 1\n}\n");
