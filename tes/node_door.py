@@ -22,6 +22,7 @@ from strongroom.doors import Message, ask
 from strongroom.errors import BadRequest, NotAllowed, NotFound, StrongroomError
 from strongroom.settings import Settings
 from tes import carrying, node_keys, strangers
+from tes.allowances import Allowances
 from tes.backends.remote import Remote
 from tes.backends.schedulers import Proof
 from tes.pledges import Pledges
@@ -60,6 +61,7 @@ class NodeDoor:
         self._pledges = pledges
         self._keys = settings.home / "nodes"
         self._strangers = Strangers()
+        self._allowances = Allowances()
         self._refused: OrderedDict[str, int] = OrderedDict()  # how often the broker refused an attempt
         self._verbs: Mapping[str, Callable[[Line, Message], Message | None]] = {
             "begin": self._begin,
@@ -183,8 +185,11 @@ class NodeDoor:
         return carrying.url_to_read(self._settings, message, inputs=self._inputs(line, message))
 
     def _url_to_put(self, line: Line, message: Message) -> Message:
-        self._mine(line, message)
-        return carrying.url_to_put(self._settings, message)
+        attempt = self._mine(line, message)
+        signed = carrying.url_to_put(self._settings, message)
+        if signed["url"] is not None:  # else the body is stored through us, and counted then
+            self._stores(attempt, message)
+        return signed
 
     def _place_of_input(self, line: Line, message: Message) -> Message:
         launch = self._launch(line, message)
@@ -199,7 +204,7 @@ class NodeDoor:
 
     def _store(self, line: Line, message: Message) -> Message:
         try:
-            self._mine(line, message)
+            self._stores(self._mine(line, message), message)
         except StrongroomError as error:
             left = carrying.length_of(message)
             if left and line.guest.is_strange:
@@ -208,6 +213,12 @@ class NodeDoor:
             raise
         carrying.take(self._settings, message, line.sock)
         return {}
+
+    def _stores(self, attempt: str, message: Message) -> None:
+        """Raise unless the attempt works still, and its task may leave so much more."""
+        self._pledges.check_open(attempt)
+        length = carrying.length_of(message)
+        self._allowances.take(attempt, length, spec=lambda: json.loads(self._pledges.launch(attempt)["spec"]))
 
     def _code(self, line: Line, message: Message) -> None:
         spec = json.loads(self._launch(line, message)["spec"])

@@ -89,6 +89,13 @@ class Pledges:
         if not isinstance(given, str) or not hmac.compare_digest(known, _sha256(given)):
             raise NotAllowed("This is not the pass of that attempt.")
 
+    def check_open(self, attempt: str) -> None:
+        """Raise `NotAllowed` for an attempt that is over: its pass is good for nothing that would be kept."""
+        with reading(self.engine) as session:
+            ended = session.execute(sa.select(Attempt.ended).where(Attempt.id == attempt)).one_or_none()
+        if ended is None or ended[0] is not None:
+            raise NotAllowed("This attempt is over.")
+
     def launch(self, attempt: str) -> Mapping[str, Any]:
         """Return what an attempt was started with: long for many inputs, so only verbs that need it ask."""
         with reading(self.engine) as session:

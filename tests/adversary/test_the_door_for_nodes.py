@@ -11,18 +11,22 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from words_room import HERE, Room, until
 
 from sandbox import seal, wire
 from sandbox.door import Door, DoorClosed, DoorRefused, Papers
+from strongroom.database import now, transaction
 from strongroom.doors import Message, listen, serve
 from strongroom.errors import NotAllowed
 from strongroom.settings import Settings
 from tes import node_door, node_keys, strangers
 from tes.backends.schedulers import Proof
 from tes.node_door import NodeDoor
+from tes.store import Attempt
 
 INPUT, OTHER, NEW = "1" * 32, "2" * 32, "3" * 32
 ATTEMPT = "a" * 32
@@ -60,8 +64,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
         (tmp_path / "objects" / name[:2] / name).write_bytes(b"sealed " + name.encode())
     (tmp_path / "workflow").mkdir()
     (tmp_path / "workflow" / "script.py").write_text("print()")
-    code = {"code_mounts": [{"source": str(tmp_path / "workflow"), "path": "/run/workflow"}]}
-    launch = room.launch(ATTEMPT, spec=json.dumps(code).encode(), order={"objects": [INPUT]})
+    mounts = [{"source": str(tmp_path / "workflow"), "path": "/run/workflow"}]
+    limits = {"output_files": 3, "output_bytes": 1 << 20, "log_bytes": 1 << 10}
+    spec = {"code_mounts": mounts, "limits": limits, "executors": [{}]}
+    launch = room.launch(ATTEMPT, spec=json.dumps(spec).encode(), order={"objects": [INPUT]})
     room.remote.submit(launch, room.tell())
     with NodeDoor(settings, room.remote, room.pledges).open() as door:
         one = Site(room, tmp_path, door.getsockname()[1])
@@ -103,6 +109,36 @@ def test_a_node_gets_what_its_attempt_needs_and_nothing_else(site: Site) -> None
     assert refused(door, verb="code", path="/etc", **mine) == 404
     store(door, b"new", object=NEW, **mine)
     assert (site.home / "objects" / NEW[:2] / NEW).read_bytes() == b"new"
+
+
+def test_t30_an_attempt_stores_no_more_than_its_task_may_leave(site: Site) -> None:
+    door, taken = begun(site)
+    mine = {"attempt": ATTEMPT, "pass": taken}
+    assert stored_until_refused(door, 1 << 19, mine) == 4  # of a MiB, twice and a little for what broke off
+    assert refused(door, verb="broker", message={"verb": "register"}, **mine) != 500  # the line is in step
+
+
+def test_t30_an_attempt_stores_few_bodies_however_small(site: Site) -> None:
+    door, taken = begun(site)
+    assert stored_until_refused(door, 0, {"attempt": ATTEMPT, "pass": taken}) == 2 * (3 + 2)
+
+
+def test_t30_an_attempt_that_is_over_stores_nothing(site: Site) -> None:
+    door, taken = begun(site)
+    with transaction(site.room.engine) as session:
+        session.execute(sa.update(Attempt).where(Attempt.id == ATTEMPT).values(ended=now()))
+    with pytest.raises(DoorRefused, match="over"):
+        store(door, b"late", object=NEW, attempt=ATTEMPT, **{"pass": taken})
+    assert not (site.home / "objects" / NEW[:2] / NEW).exists()
+
+
+def stored_until_refused(door: Door, size: int, mine: dict[str, Any]) -> int:
+    for number in range(100):
+        try:
+            store(door, b"x" * size, object=f"{number:032x}", **mine)
+        except DoorRefused:
+            return number
+    raise AssertionError("it stores for ever")
 
 
 @pytest.mark.parametrize("planted", ["link", "folder", "fifo"])
