@@ -162,14 +162,14 @@ DIES = """
 import os, signal, sys
 from pathlib import Path
 from airlock import emptying
-from archive import quarantine
+from archive import destruction
 from strongroom.database import open_database
 from strongroom.object_stores.folder import Folder
 from strongroom.queue import Context
 from strongroom.settings import Settings
 
 home, ingress, at = sys.argv[1:]
-ask, delete, left = quarantine.ask, Folder.delete, 1 if at == "among the bodies" else 0
+ask, delete, left = destruction.ask, Folder.delete, 1 if at == "among the bodies" else 0
 
 def dying(act):
     def acts(*words):
@@ -181,7 +181,7 @@ def dying(act):
     return acts
 
 if at == "before the key":
-    quarantine.ask = dying(ask)
+    destruction.ask = dying(ask)
 else:
     Folder.delete = dying(delete)
 settings = Settings(home=Path(home), identity={"development_issuer": True})
