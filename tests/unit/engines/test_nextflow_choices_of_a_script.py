@@ -40,7 +40,7 @@ SAID: list[tuple[str, list[str] | None]] = [
     ("def word = ''\n    if (x) {\n        word = \"-x $x\"\n    }", None),
     ("def word = \"${x} ${one}\"\n    word += ' more'", None),
     ("def word = params.flag ? '-a' : ''\n    word += ' -b'", None),
-    ("def word = x\n    if (x == 3)\n        error \"no ${x}\"", ["@{word}"]),
+    ('def word = x\n    if (x == 3)\n        error "no ${x}"', ["@{word}"]),
 ]
 PROCESS = """
 process P{number} {{
