@@ -7,6 +7,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import orm
 
+from airlock import intake
 from airlock.moves import SYSTEM, append
 from airlock.release_requests import ENDED, RequestState
 from airlock.store import IntakeFile, IntakeRun, ReleaseRequest, RequestFile
@@ -22,7 +23,6 @@ EMPTY = "airlock.empty"
 S = RequestState
 log = structlog.get_logger()
 
-_OF_IT = ReleaseRequest.run == IntakeRun.run
 _ASKED = (
     sa.select(RequestFile.file)
     .join(ReleaseRequest, ReleaseRequest.id == RequestFile.request)
@@ -32,7 +32,6 @@ _LET_IN = _ASKED.where(
     ReleaseRequest.state == S.RELEASED.value, RequestFile.split_off.is_(False), RequestFile.supporting.is_(False)
 ).exists()
 _OWN = IntakeFile.run == IntakeRun.run
-_OPEN = sa.exists().where(_OF_IT, ReleaseRequest.state.not_in([state.value for state in ENDED]))
 # One whose files all came in goes on taking others for the same dataset: nothing of it waits.
 _HOLDS = sa.or_(sa.exists().where(_OWN, ~_LET_IN), ~sa.exists().where(_OWN))
 
@@ -41,12 +40,12 @@ _HOLDS = sa.or_(sa.exists().where(_OWN, ~_LET_IN), ~sa.exists().where(_OWN))
 def over(context: Context) -> Iterator[tuple[str, str]]:
     """Find quarantines whose time is up, and those that were not emptied to the end."""
     late = now() - timedelta(days=context.settings.airlock.quarantine_days)
-    recent = sa.exists().where(_OF_IT, ReleaseRequest.changed > late)
+    asked_for = intake.is_asked_for(IntakeRun.run, since=late)
     with reading(context.engine) as session:
         rows = session.scalars(
             sa.select(IntakeRun)
             .where(IntakeRun.brought_into.is_not(None), IntakeRun.emptied.is_(None))
-            .where(sa.or_(IntakeRun.closed.is_not(None), sa.and_(~_OPEN, ~recent, _HOLDS)))
+            .where(sa.or_(IntakeRun.closed.is_not(None), sa.and_(~asked_for, _HOLDS)))
         ).all()
         found = [row.run for row in rows if row.closed is not None or _is_over(session, row, context.settings)]
     yield from ((EMPTY, identifier) for identifier in found)

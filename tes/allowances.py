@@ -30,10 +30,10 @@ class Allowances:
     def take(self, attempt: str, length: int, *, spec: Callable[[], Mapping[str, Any]]) -> None:
         """Count one body of so many bytes; raises `NotAllowed` beyond what the spec lets an attempt leave."""
         with self._lock:
-            known = attempt in self._left
-        fresh = None if known else _of(spec())
+            known = self._left.get(attempt)
+        left = known or _of(spec())
         with self._lock:
-            left = self._left.setdefault(attempt, fresh or _Left(0, 0))
+            left = self._left.setdefault(attempt, left)
             if len(self._left) > MOST_REMEMBERED:
                 self._left.popitem(last=False)
             if left.files < 1 or left.bytes + 2 * SMALLEST_CLASS < length:

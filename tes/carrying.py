@@ -1,16 +1,13 @@
 """Hands sealed bodies of an attempt's inputs out and takes new ones in, by URL where there are URLs."""
 
-import errno
-import os
 import socket
-import stat
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO, Final
 
-from sandbox import kernel
 from strongroom.doors import Message
-from strongroom.errors import BadRequest, Conflict, NotAllowed, NotFound, StrongroomError
-from strongroom.objects import GONE, THERE, open_store
+from strongroom.errors import BadRequest, Conflict, NotAllowed, StrongroomError
+from strongroom.object_stores.folder import Folder
+from strongroom.objects import THERE, open_store
 from strongroom.settings import Settings
 from tes import outside_inputs
 
@@ -77,22 +74,10 @@ def body_of(settings: Settings, message: Message, *, inputs: Collection[str]) ->
 
     Services own that folder, and we are root: what they linked there may be a key.
     """
-    path = open_store(settings).path(input_of(message, inputs))
-    if path is None:
+    wanted, store = input_of(message, inputs), open_store(settings)
+    if not isinstance(store, Folder):
         raise BadRequest("Bodies lie in an object store here; ask for a URL.")
-    store = os.open(path.parents[1], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        file = kernel.open_beneath(store, f"{path.parent.name}/{path.name}", os.O_RDONLY | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV, errno.ENXIO):
-            raise NotFound(GONE) from error
-        raise
-    finally:
-        os.close(store)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        raise NotFound(GONE)
-    return open(file, "rb")
+    return store.opened(wanted)
 
 
 def input_of(message: Message, inputs: Collection[str]) -> str:

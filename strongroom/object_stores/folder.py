@@ -52,12 +52,12 @@ class Folder:
 
     def read(self, object_id: str, *, start: int = 0, chunk: int = 1 << 20) -> Iterator[bytes]:
         """Yield the body in chunks."""
-        with self._opened(object_id) as body:
+        with self.opened(object_id) as body:
             body.seek(start)
             while piece := body.read(chunk):
                 yield piece
 
-    def _opened(self, object_id: str) -> BinaryIO:
+    def opened(self, object_id: str) -> BinaryIO:
         """Open the body: a plain file in a real folder; anything else is no body."""
         try:
             with self._folder(object_id) as folder:
