@@ -62,7 +62,7 @@ class Snakemake:
         asked = launch.options.get("targets")
         targets = asked.split(",") if asked else launch.manifest.targets
         return [
-            *("/opt/engine/bin/python", "-P", "-m", "snakemake"),
+            *("/opt/engine/bin/python", "-P", "-m", "strongroom_engine"),
             *("-s", f"/run/workflow/{launch.manifest.entry}", "-d", "/run/work", "--configfile", f"/run/{CONFIG}"),
             *("--executor", "strongroom", "--strongroom-socket", "/run/tes.sock", "--logger", "strongroom"),
             *("--strongroom-folder", "/run/workflow", "--wrapper-prefix", "file:///run/workflow/wrappers/"),
@@ -70,7 +70,7 @@ class Snakemake:
             *("--jobs", str(launch.jobs), "--cores", str(launch.jobs * max(1, int(launch.cores)))),
             *("--max-threads", str(max(1, int(launch.cores)))),
             *("--scheduler", "greedy", "--latency-wait", "0"),
-            # --jobs is the limit; Snakemake's own, of 100 in a second, leaves timers that hold up its end.
+            # --jobs is the limit: our plug-in takes this one for none.
             *("--max-jobs-per-timespan", "1000/0s"),
             *("--profile", "none", "--workflow-profile", "none", "--nolock", *option_words(launch.options)),
             *("--rerun-incomplete", "--rerun-triggers", "mtime"),

@@ -13,6 +13,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_executor_plugin_strongroom.admissible import check_rules
 from snakemake_executor_plugin_strongroom.chains import Chain, Part, make_ready
 from snakemake_executor_plugin_strongroom.gateway import Gateway, Refused
+from snakemake_executor_plugin_strongroom.limits import no_limit_over_no_time
 from snakemake_executor_plugin_strongroom.paths import use_vetted_sources
 from snakemake_executor_plugin_strongroom.tasks import task_of
 from snakemake_executor_plugin_strongroom.watch import Watch
@@ -48,7 +49,9 @@ common_settings = CommonSettings(
 )
 
 
-use_vetted_sources()  # plug-ins are loaded before the first line of a workflow is read
+# Plug-ins are loaded before the first line of a workflow is read.
+use_vetted_sources()
+no_limit_over_no_time()
 
 
 class Executor(RealExecutor):

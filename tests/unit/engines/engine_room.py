@@ -18,7 +18,7 @@ PYTHON = Settings().wes.snakemake / "bin/python"
 FLAGS = [
     *("--executor", "strongroom", "--logger", "strongroom", "--scheduler", "greedy", "--jobs", "2", "--cores", "4"),
     *("--profile", "none", "--workflow-profile", "none", "--rerun-incomplete", "--rerun-triggers", "mtime"),
-    *("--nolock", "--latency-wait", "0", "--nocolor"),
+    *("--nolock", "--latency-wait", "0", "--nocolor", "--max-jobs-per-timespan", "1000/0s"),
 ]
 
 
@@ -49,7 +49,7 @@ class Room:
     def start(self, snakefile: str, *flags: str) -> tuple[subprocess.Popen[str], int]:
         (self.flow / "Snakefile").write_text('container: "genomics"\n' + snakefile)
         reading, writing = os.pipe()
-        command = [str(PYTHON), "-m", "snakemake", "-s", str(self.flow / "Snakefile"), "-d", str(self.view)]
+        command = [str(PYTHON), "-m", "strongroom_engine", "-s", str(self.flow / "Snakefile"), "-d", str(self.view)]
         process = subprocess.Popen(
             [*command, "--strongroom-socket", str(self.socket), *FLAGS, *flags],
             env={
