@@ -1,4 +1,4 @@
-"""Runs Snakemake, whose words follow; its modules are never looked through for garbage, nor taken apart at the end."""
+"""Runs Snakemake, whose words follow; its modules are not looked through for garbage, nor taken apart at the end."""
 
 import atexit
 import gc
