@@ -26,7 +26,7 @@ from strongroom.database import Base, now, open_database, transaction
 from strongroom.settings import Settings
 from tes import files as tes_files
 from tes.schemas import Output as Asked
-from wes import engines, gateway
+from wes import engines, gateway, gateway_door
 from wes.manifest import Manifest, check_parameters, parse_manifest
 from wes.store import Run, RunFile, files_of
 from wes.stubs import opened, rounded, write_stub
@@ -130,7 +130,7 @@ class House:
         border: gateway.Gateway,
         kill_after: int,
     ) -> int:
-        server = gateway.server(border, folders.socket)
+        server = gateway_door.door(border, folders.socket)
         serving = asyncio.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.005)

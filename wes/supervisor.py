@@ -19,8 +19,10 @@ from strongroom.bells import Bell
 from strongroom.database import reading, transaction
 from strongroom.projects import Project
 from strongroom.queue import Context
-from wes import catalogue, clear, ends, engine_limits, engine_log, engines, gateway, leases, printed, settlement
+from wes import catalogue, clear, ends, engine_limits, engine_log, engines, leases, printed, settlement
 from wes.catalogue import Vetted
+from wes.gateway import MOST_JOBS, Gateway
+from wes.gateway_door import door
 from wes.laid import laid_files
 from wes.lifetimes import OVER, end_begun, is_over
 from wes.options import is_whole
@@ -112,7 +114,7 @@ class _Supervision:
         folders = engines.Folders(self.home / "work", self.vetted.folder, self.home, self.home / "tes.sock")
         run = await asyncio.to_thread(self._prepare, folders)
         with opened(folders.work) as tree:
-            border = gateway.Gateway(
+            border = Gateway(
                 run=run.id,
                 project=run.project,
                 coarse=run.coarse,
@@ -193,8 +195,8 @@ class _Supervision:
                 write_stub(tree, one.path, size=files[one.path].stub_size, mtime_ns=one.mtime_ns)
         return run
 
-    async def _run_engine(self, border: gateway.Gateway, folders: engines.Folders) -> int:
-        server = gateway.server(border, folders.socket)
+    async def _run_engine(self, border: Gateway, folders: engines.Folders) -> int:
+        server = door(border, folders.socket)
         serving = asyncio.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.005)
@@ -224,12 +226,11 @@ class _Supervision:
             running.kill()
             for other in others:
                 other.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-            server.should_exit = server.force_exit = True
-            with contextlib.suppress(asyncio.CancelledError):
-                await serving
+            serving.cancel()
+            await asyncio.gather(*others, serving, return_exceptions=True)
+            server.leave()
 
-    async def _limit(self, running: engines.Running, border: gateway.Gateway) -> None:
+    async def _limit(self, running: engines.Running, border: Gateway) -> None:
         """Kill an engine that goes beyond what it may have; its run ends (T30)."""
         bounds, refused = engine_limits.bounds_of(self.settings), border.refused_enough
         place = engine_limits.Place(running.process.pid, self.home / "work", self.home / "engine.log")
@@ -251,7 +252,7 @@ class _Supervision:
             log.error("run.obstructed", run=self.run_id, detail=error.detail)
         return 1  # it was us who killed it
 
-    async def _leave_nothing(self, code: int, border: gateway.Gateway, following: "asyncio.Task[None]") -> int:
+    async def _leave_nothing(self, code: int, border: Gateway, following: "asyncio.Task[None]") -> int:
         """Cancel what the engine left: no task outlives its run, and a run with such tasks is not whole (T16)."""
         whole = not border.is_busy()
         await ends.cancel_tasks(self.context, self.run_id)
@@ -260,7 +261,7 @@ class _Supervision:
             await asyncio.sleep(0.05)
         return code if whole else code or 1
 
-    async def _seal_log(self, border: gateway.Gateway, watching: "asyncio.Task[None]") -> None:
+    async def _seal_log(self, border: Gateway, watching: "asyncio.Task[None]") -> None:
         """Have the engine's log sealed, unless the run is canceled or lost meanwhile."""
         sealing = asyncio.create_task(engine_log.sealed(border, self.home / "engine.log"))
         await asyncio.wait({sealing, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -270,7 +271,7 @@ class _Supervision:
         if self.log is None and not self.lost:  # no task outlives its run
             await ends.cancel_tasks(self.context, self.run_id)
 
-    def _log_is_promised(self, border: gateway.Gateway) -> bool:
+    def _log_is_promised(self, border: Gateway) -> bool:
         """Say whether the engine's log goes to the airlock: of a whole run whose engine saw nothing of data."""
         with reading(self.context.engine) as session:
             run = find(session, self.run_id)
@@ -289,7 +290,7 @@ class _Supervision:
         while line := await events.readline():
             with contextlib.suppress(ValueError, TypeError, AttributeError):
                 total = None if planned else json.loads(line).get("total")
-                if isinstance(total, int) and 0 < total <= gateway.MOST_JOBS:
+                if isinstance(total, int) and 0 < total <= MOST_JOBS:
                     planned = True
                     await asyncio.to_thread(self._planned, total)
 
@@ -332,7 +333,7 @@ class _Supervision:
                 self.stopped = self.stopped or (RunState.SYSTEM_ERROR, OVER)
             return not self.canceled and not self.lost
 
-    def _finish(self, code: int, border: gateway.Gateway) -> None:
+    def _finish(self, code: int, border: Gateway) -> None:
         if self.stopped is not None:
             state, reason = self.stopped
             ends.end(self.context, self.run_id, state, reason=reason)

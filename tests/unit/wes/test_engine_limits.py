@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from strongroom.audit import AuditEvent, Entry, Event, append
 from strongroom.database import reading, transaction
-from wes import engine_limits, gateway, tes_door
+from wes import engine_limits, gateway, gateway_door, tes_door
 from wes.engine_limits import MOST_REFUSALS, Beyond, Bounds, Place, check
 
 sys.path.append(str(Path(__file__).parent))
@@ -70,7 +70,7 @@ def test_t30_refusals_are_written_down_up_to_the_last_also_by_the_next_gateway(
     engine: sa.Engine, tmp_path: Path
 ) -> None:
     async def asked(made: gateway.Gateway, times: int) -> list[int]:
-        door = httpx.ASGITransport(gateway.application(made))
+        door = httpx.ASGITransport(gateway_door.application(made))
         async with httpx.AsyncClient(transport=door, base_url="http://gateway") as asking:
             answers = [asking.post(f"{tes_door.BASE}/tasks", json=[]) for _ in range(times)]
             return [answer.status_code for answer in await asyncio.gather(*answers)]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from strongroom.database import reading
 from tes.store import Task
-from wes import engines, gateway, tes_door
+from wes import engines, gateway_door, tes_door
 from wes.tes_door import TesDoor
 
 sys.path.append(str(Path(__file__).parent))
@@ -76,7 +76,7 @@ def test_a_server_that_does_not_come_back_is_told_to_the_engine(
     async def story() -> None:
         async with border(engine, tmp_path) as made:
             made.tes = Dying(made.tes, ["before"] * 1000)
-            door = httpx.ASGITransport(gateway.application(made))
+            door = httpx.ASGITransport(gateway_door.application(made))
             async with httpx.AsyncClient(transport=door, base_url="http://gateway") as asking:
                 told.append(await asking.post(f"{tes_door.BASE}/tasks", json=JOB))
             assert made.jobs == {}
