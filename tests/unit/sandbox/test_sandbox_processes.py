@@ -67,6 +67,16 @@ def test_the_zygote_ends_with_its_owner_and_takes_tasks_along(lab: Lab) -> None:
     assert own.process.returncode == 0
 
 
+def test_a_supervisor_is_deaf_to_a_terminal_and_gives_way_to_the_services_of_its_session(lab: Lab) -> None:
+    own = start(niceness=7)
+    pid, channel = own.launch(json.dumps(lab.spec(shell("sleep 100"))).encode())
+    with channel:
+        assert os.getpgid(pid) == pid != os.getpgid(own.process.pid)
+        assert os.getsid(pid) == os.getsid(own.process.pid)  # of another, niceness would not count
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 7
+    own.close()
+
+
 def test_a_bad_spec_is_answered_with_a_sentence(lab: Lab) -> None:
     _, channel = zygote().launch(b'{"version": 1}')
     with channel:
