@@ -112,7 +112,7 @@ TEXTS: dict[Code, Text] = {
     ),
     Code.SECONDARY_DISCLOSURE: _block(
         _V,
-        "A suppressed cell, or the sum of a few, can be worked out from totals, other cells or percentages.",
+        "A suppressed cell or a group left out, or a sum of few, follows from totals, other cells or percentages.",
         "Suppress one more cell of each row and column that has a total, or drop or round the totals.",
     ),
     Code.CLASS_DISCLOSURE: _warn(

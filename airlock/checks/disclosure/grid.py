@@ -80,8 +80,7 @@ def read_grid(table: Table, promise: Promise | None) -> Grid | None:
             cell = read_cell(text)
             if cell is not None:
                 cells[row, column] = cell
-    names = [[row[at] if at < len(row) else "" for at in labels] for row in table.rows]
-    sums = (*_down(cells, columns, names), *_across(cells, columns, table.header, len(table.rows)))
+    sums = (*_down(cells, columns, names_of(table, labels)), *_across(cells, columns, table.header, len(table.rows)))
     return Grid(cells, labels, columns, len(table.rows), sums)
 
 
@@ -122,20 +121,36 @@ def _trusted(cells: dict[Spot, int | Hidden], claims: list[Sum], *, named: bool)
     return claims if named or len(answers) > 1 or parts > 2 else []
 
 
+def total_rows(names: Sequence[Sequence[str]]) -> Iterator[tuple[int, list[int]]]:
+    """Yield each row that is a total on one axis of labels, with the rows that it sums: everything else alike."""
+    total = [[is_total(name) for name in row] for row in names]
+    for row, labels in enumerate(names):
+        for axis, name in enumerate(labels):
+            if not is_total(name):
+                continue
+            yield (
+                row,
+                [
+                    other
+                    for other, beside in enumerate(names)
+                    if not total[other][axis]
+                    and all(beside[at] == labels[at] for at in range(len(labels)) if at != axis)
+                ],
+            )
+
+
+def names_of(table: Table, labels: Sequence[int]) -> list[list[str]]:
+    """Return the labels of each row."""
+    return [[row[at] if at < len(row) else "" for at in labels] for row in table.rows]
+
+
 def _down(cells: dict[Spot, int | Hidden], columns: Sequence[int], names: list[list[str]]) -> Iterator[Sum]:
     """Yield sums of rows: a total on one axis of labels, everything else alike."""
     axes = range(len(names[0]))
     total = [[is_total(name) for name in row] for row in names]
+    for row, parts in total_rows(names):
+        yield from _trusted(cells, _by_column(row, parts, columns), named=True)
     for row, marks in enumerate(total):
-        for axis in axes:
-            if not marks[axis]:
-                continue
-            parts = [
-                other
-                for other, labels in enumerate(names)
-                if not total[other][axis] and all(labels[at] == names[row][at] for at in axes if at != axis)
-            ]
-            yield from _trusted(cells, _by_column(row, parts, columns), named=True)
         if marks and marks[0] and len(axes) > 1 and all(m or not n for m, n in zip(marks, names[row], strict=True)):
             yield from _blocks(cells, columns, names, row)
     if axes and not any(any(marks) for marks in total) and len(names) > 2:
