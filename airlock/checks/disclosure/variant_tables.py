@@ -8,7 +8,7 @@ from ..subject import Subject, Table
 from .column_names import is_count, words
 from .shares import numbers
 
-_FREQUENCY = frozenset({"af", "eaf", "maf", "freq", "freqs", "frequency", "a1freq", "raf"})
+FREQUENCY = frozenset({"af", "eaf", "maf", "freq", "freqs", "frequency", "a1freq", "raf"})
 _ALLELES = frozenset({"ref", "alt", "allele", "a1", "a2", "ea", "oa", "snp", "rsid", "variant", "marker", "pos"})
 _TOTALS = frozenset({"an", "nchrobs", "obs_ct", "allele_ct", "n_alleles", "allele_number"})  # two alleles a person
 _HALF = Decimal("0.5")
@@ -26,7 +26,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     if not persons:
         persons = [numbers(table, at) for at, name in enumerate(table.header) if is_count(name)]
     for at, name in enumerate(table.header):
-        if not words(name) & _FREQUENCY:
+        if not words(name) & FREQUENCY:
             continue
         beside = _beside(table, name, persons)
         for row, share in enumerate(numbers(table, at), start=1):

@@ -64,5 +64,5 @@ def test_a_promise_does_not_make_a_group_left_out_safe(
 def test_json_and_reports_are_judged_alike(tmp_path: Path) -> None:
     told = judged(tmp_path, "x.json", '{"n": {"White": 1200, "Black": 181, "Asian": 240, "Total": 1624}}')
     assert told[Code.SECONDARY_DISCLOSURE] is Severity.BLOCK
-    report = "The result.\n\n| ethnicity | n |\n|---|---|\n| White | 1200 |\n| Black | 181 |\n| Total | 1384 |\n\nEnd.\n"
+    report = "Result.\n\n| ethnicity | n |\n|---|---|\n| White | 1200 |\n| Black | 181 |\n| Total | 1384 |\n\nEnd.\n"
     assert judged(tmp_path, "x.md", report)[Code.SECONDARY_DISCLOSURE] is Severity.BLOCK
