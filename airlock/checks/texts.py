@@ -86,7 +86,9 @@ TEXTS: dict[Code, Text] = {
         _V, "There are invisible characters that can carry data.", "Remove zero-width and formatting characters."
     ),
     Code.HIDDEN_COLUMNS: _block(
-        _V, "Columns without a name, or far to the right, hold values.", "Name every column and drop the rest."
+        _V,
+        "Columns without a name, or far to the right, hold values, or a line of text is longer than anybody reads.",
+        "Name every column and drop the rest; break long lines.",
     ),
     Code.RAGGED_ROWS: _block(
         _V, "Rows differ in their number of cells.", "Write one rectangular table a file, with one header line."
@@ -244,7 +246,9 @@ TEXTS: dict[Code, Text] = {
     ),
     Code.ENCRYPTED: _block(_V, "A part is encrypted, so nobody can review it.", "Write it without a password."),
     Code.TOO_MANY_MEMBERS: _block(
-        _V, "There are more parts or pages than a person can review.", "Keep only the parts that answer the question."
+        _V,
+        "There are more parts, pages or tables than a person can review.",
+        "Keep only the parts that answer the question.",
     ),
     Code.TOO_DEEP: _block(
         _V, "Content is nested deeper than any reader should follow.", "Write flat files; do not pack packed files."
