@@ -53,10 +53,10 @@ class Grid:
         yield from ((spot, cell) for spot, cell in self.cells.items() if isinstance(cell, int))
 
 
-def read_cell(text: str) -> int | Hidden | None:
+def read_cell(text: str, *, decimal_comma: bool = False) -> int | Hidden | None:
     """Return a count, what is said of a hidden one, or None for something else."""
     plain = text.strip()
-    number = counted(plain)
+    number = counted(plain, decimal_comma=decimal_comma)
     if number is not None:
         return number if number >= 0 else None
     if below := _BELOW.fullmatch(plain):
@@ -77,7 +77,7 @@ def read_grid(table: Table, promise: Promise | None) -> Grid | None:
     cells: dict[Spot, int | Hidden] = {}
     for column in columns:
         for row, text in enumerate(table.column(column)):
-            cell = read_cell(text)
+            cell = read_cell(text, decimal_comma=table.decimal_comma)
             if cell is not None:
                 cells[row, column] = cell
     sums = (*_down(cells, columns, names_of(table, labels)), *_across(cells, columns, table.header, len(table.rows)))
@@ -95,7 +95,7 @@ def _holds_counts(table: Table, at: int) -> bool:
     name = table.header[at]
     if is_percent(name) or (is_known_other(name) and not is_total(name)):
         return False
-    cells = [read_cell(cell) for cell in table.column(at)]
+    cells = [read_cell(cell, decimal_comma=table.decimal_comma) for cell in table.column(at)]
     return None not in cells and any(isinstance(cell, int) for cell in cells)
 
 

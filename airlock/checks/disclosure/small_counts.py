@@ -34,7 +34,9 @@ def check(subject: Subject) -> Iterator[Finding]:
             code = Code.SMALL_COUNT
         if code is None and subject.promise is None and _is_of_parts(name, table.column(index)):
             code = Code.SMALL_COUNT
-        cells = [_part(cell) for cell in table.column(index)] if code else list(map(whole, table.column(index)))
+        comma = table.decimal_comma
+        column = table.column(index)
+        cells = [_part(cell, decimal_comma=comma) for cell in column] if code else list(map(whole, column))
         if code is not None:
             for row, value in enumerate(cells, start=1):
                 if value is not None and 0 < abs(value) < subject.policy.min_count:
@@ -89,7 +91,7 @@ def _is_of_parts(name: str, cells: Sequence[str]) -> bool:
     return all(part <= whole_one for part, whole_one in pairs)
 
 
-def _part(cell: str) -> int | None:
+def _part(cell: str, *, decimal_comma: bool = False) -> int | None:
     """Return the count that a cell holds, alone, as one of so many, or with its share: `3/120`, `3 (2.5)`."""
     plain = cell.strip()
     of = _OF.fullmatch(plain)
@@ -97,7 +99,7 @@ def _part(cell: str) -> int | None:
         return int(of[1])
     if _TALLY.fullmatch(plain):
         return len(plain)
-    return NUMBERS.get(plain.lower(), counted(cell))
+    return NUMBERS.get(plain.lower(), counted(cell, decimal_comma=decimal_comma))
 
 
 def _unclear(cells: list[int | None], *, policy: Policy) -> bool:
