@@ -3,6 +3,7 @@
 from ..subject import Check
 from . import (
     allele_counts,
+    allele_lists,
     case_lines,
     case_rows,
     class_disclosure,
@@ -68,6 +69,7 @@ CHECKS: tuple[Check, ...] = (
     degrees_of_freedom.check,
     survival.check,
     variant_tables.check,
+    allele_lists.check,
     linked.check,
     dominance.check,
     endpoints.check,
