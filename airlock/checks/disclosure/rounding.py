@@ -14,9 +14,9 @@ def is_midpoint_six(counts: Collection[int], policy: Policy) -> bool:
 
 
 def is_to_five(counts: Collection[int], policy: Policy) -> bool:
-    """Return whether all counts are multiples of five, too many for chance."""
+    """Return whether all counts are multiples of five, too many for chance; one that comes again says nothing."""
     some = [count for count in counts if count]
-    return len(some) >= policy.rounded_cells and all(count % 5 == 0 for count in some)
+    return len(some) >= policy.rounded_cells and len(set(some)) > 1 and all(count % 5 == 0 for count in some)
 
 
 def is_rounded(grid: Grid, policy: Policy) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..findings import Code, Finding, found
-from ..formats.table import counted, whole
+from ..formats.table import BLANK, counted, whole
 from ..promise import Kind, Promise
 from ..subject import Subject, Table
 from ..thresholds import Policy
@@ -27,7 +27,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     for index, name in enumerate(table.header):
         if index in rounded:
             continue  # a 3 stands for 1 to 6 persons
-        code = _code_for(name, subject.promise)
+        code = _code_for(name, table.column(index), subject.promise)
         if subject.promise is None and code is not None and counts_genes(table.header):
             continue
         if code is None and subject.promise is None and _are_frequencies(name, table.column(index)):
@@ -52,14 +52,16 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield from _labelled_rows(table, policy=subject.policy)
 
 
-def _code_for(name: str, promise: Promise | None) -> Code | None:
-    """Return which finding a small number here is; a contract's integer named like a count stays a count."""
+def _code_for(name: str, cells: Sequence[str], promise: Promise | None) -> Code | None:
+    """Return which finding a small number here is; what is named and written like a count stays one in a contract."""
     if promise is not None:
         kinds = {column.name: column.kind for column in promise.columns}
         kind = kinds.get(name)
         if kind is Kind.COUNT:
             return Code.SMALL_COUNT
-        if kind is not Kind.INTEGER or promise.unit != "person":
+        if kind is None or promise.unit != "person":
+            return None
+        if kind is not Kind.INTEGER and any(counted(cell) is None for cell in cells if cell not in BLANK):
             return None
     if is_allele_count(name):
         return Code.LOW_ALLELE_COUNT

@@ -16,7 +16,7 @@ from ..subject import Table
 from ..thresholds import Policy
 
 MISSING = "NA"
-_BLANK = frozenset({"", "NA", "NaN", "nan", "."})
+BLANK = frozenset({"", "NA", "NaN", "nan", "."})
 _DELIMITERS = ("\t", ";", ",", "|")
 RARE_DELIMITERS = ("~", "^", ":")  # only where a line has no other space
 _NUMBER = re.compile(r"[+-]?(?:\d{1,18}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,3})?")
@@ -245,7 +245,7 @@ def clean_cell(cell: str, column: Column, *, policy: Policy) -> str | None:
     """Return the one way to write this cell, or None when the column does not allow it."""
     if column.kind is Kind.KEY:
         return cell if len(cell) <= policy.max_cell_length and column.allows(cell) else None
-    if cell in _BLANK:
+    if cell in BLANK:
         return MISSING
     if column.kind in (Kind.COUNT, Kind.INTEGER):
         value = whole(cell)
