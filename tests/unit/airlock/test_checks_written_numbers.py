@@ -82,3 +82,35 @@ def test_a_clean_copy_guesses_nothing() -> None:
     assert table.clean_cell("1204.5", column, policy=Policy(version=1)) == "1204.500"
     for cell in ("1,204", "1 204", "1'204", "1,204.5"):
         assert table.clean_cell(cell, column, policy=Policy(version=1)) is None
+
+
+@pytest.mark.parametrize("name", ["value", "Overall", "Cases (N=240)"])
+@pytest.mark.parametrize("cell", ["3 (1.2%)", "3/240 (1.2%)", "1.2% (3)", "1.2% (n=3)", "1.2 % [3/240]"])
+def test_a_count_with_its_share_is_one_under_any_name(tmp_path: Path, name: str, cell: str) -> None:
+    small = f"characteristic,{name}\nFemale,{cell.replace('3', '120', 1)}\nOther,{cell}\n"
+    assert judged(tmp_path, "x.csv", small)[Code.SMALL_COUNT] is Severity.BLOCK
+    fine = f"characteristic,{name}\nFemale,120 (50.0%)\nOther,45 (18.8%)\nAge,61.3 (12.1)\n"
+    assert judged(tmp_path, "x.csv", fine) == {}
+
+
+@pytest.mark.parametrize("cell", ["3 (0.1%)", "0.1% (3)"])
+def test_a_share_of_variants_is_nobodys(tmp_path: Path, cell: str) -> None:
+    assert judged(tmp_path, "x.csv", f"statistic,value\nvariants filtered,{cell}\nreads kept,990 (99.0%)\n") == {}
+
+
+@pytest.mark.parametrize("name", ["percent (N=240)", "Cases, n=240", "Women (N = 1,240)"])
+def test_a_share_of_persons_that_the_name_counts(tmp_path: Path, name: str) -> None:
+    table = f'sex;"{name}"\nF;{{}}%\nM;{{}}%\n'
+    assert judged(tmp_path, "x.csv", table.format(0.3, 52.5))[Code.SMALL_COUNT] is Severity.BLOCK
+    assert judged(tmp_path, "x.csv", table.format(52.5, 99.7))[Code.SMALL_COUNT] is Severity.BLOCK
+    assert Code.SMALL_COUNT not in judged(tmp_path, "x.csv", table.format(47.5, 52.5))
+
+
+@pytest.mark.parametrize("cell", ["~3", "3*", "3 patients", "≈ 3"])
+def test_a_mark_beside_a_count_hides_it_not(tmp_path: Path, cell: str) -> None:
+    assert judged(tmp_path, "x.csv", f"group,n\nA,{cell}\nB,80\n")[Code.SMALL_COUNT] is Severity.BLOCK
+
+
+@pytest.mark.parametrize("cell", ["³", "Ⅲ", "0x3", "③"])
+def test_a_count_that_no_check_reads_is_for_stewards(tmp_path: Path, cell: str) -> None:
+    assert judged(tmp_path, "x.csv", f"group,n\nA,{cell}\nB,80\n")[Code.UNCLEAR_COLUMN] is Severity.WARN
