@@ -110,7 +110,9 @@ TEXTS: dict[Code, Text] = {
         _V, "One or two units make up nearly all of a sum.", "Drop the sum or merge the group with others."
     ),
     Code.ENDPOINTS: _warn(
-        _V, "A minimum or maximum describes a single person.", "Write percentiles, such as the 5th and 95th."
+        _V,
+        "A minimum, a maximum or a percentile of few describes a single person.",
+        "Write percentiles that leave at least the threshold of persons beyond them, such as the 5th and 95th.",
     ),
     Code.SECONDARY_DISCLOSURE: _block(
         _V,

@@ -11,7 +11,7 @@ from .column_names import any_of, is_at_risk, is_base, is_count, is_percent, is_
 from .shares import half_step, numbers
 from .variant_tables import FREQUENCY, is_of_variants
 
-_LIKELY = any_of("fraction risk rate rates frequency freq frac")
+_CERTAIN, _LIKELY = any_of("fraction frac risk frequency freq"), any_of("rate rates")
 _NO_SHARES = any_of("discovery false error learning heart hazard growth relative")
 _CHANCE_NAMED, _CHANCE, _CHANCE_SEEN = Decimal("0.25"), Decimal("0.001"), Decimal("0.02")
 _FLOAT = Decimal("0.000001")  # what a float may be off
@@ -89,10 +89,10 @@ def _chance(pairs: Iterator[Pair], step: Decimal, whole: Decimal) -> Decimal | N
 
 def _severity(name: str, chance: Decimal | None, rows: int) -> Severity | None:
     parts = words(name)
-    named = parts & _LIKELY and not parts & _NO_SHARES and not is_at_risk(name)
     if chance is None:
         return None
-    if chance <= _CHANCE or (named and chance <= _CHANCE_NAMED):
+    may_be = not parts & _NO_SHARES and not is_at_risk(name)
+    if chance <= _CHANCE or (may_be and (parts & _CERTAIN or (parts & _LIKELY and chance <= _CHANCE_NAMED))):
         return Severity.BLOCK
     return Severity.WARN if chance <= _CHANCE_SEEN and rows >= _FEWEST_SEEN else None
 
