@@ -11,7 +11,7 @@ from .column_names import any_of, is_base, is_count, is_known_other, is_percent,
 from .grid import read_grid
 from .rounding import is_rounded
 from .row_level import is_public_key
-from .shares import numbers, whole_of
+from .shares import is_sum_over, numbers, whole_of
 
 _RUNNING = any_of("cumulative cum cumulated kumulativ kumuliert running cumulé")
 _DISTRIBUTION = any_of("ecdf cdf")
@@ -71,6 +71,8 @@ def _left(table: Table, *, least: int) -> Iterator[Finding]:
     if len(counts) != _COMPLETE or len(totals) != 1:
         return
     (whole,), (part,) = totals, [at for at in counts if at not in totals]
+    if is_sum_over(table, whole, part):
+        return
     for row, cells in enumerate(table.rows, start=1):
         left = (counted(cells[whole]) or 0) - (counted(cells[part]) or 0)
         if 0 < left < least and not is_total(cells[0]):

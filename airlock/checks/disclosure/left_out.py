@@ -8,7 +8,9 @@ from .column_names import is_total
 from .grid import Grid, Spot, names_of, read_grid, total_rows
 from .rounding import is_rounded
 from .row_level import is_public_key
+from .shares import is_sum_over
 
+_FIVE = 5
 _FEWEST_GUESSED = 2  # parts beside each other without a promise; of one part `differences` knows more
 
 
@@ -29,10 +31,16 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _gap(grid: Grid, whole: Spot, parts: Sequence[Spot]) -> int | None:
-    """Return what a total counts beyond its parts; None where one of them is not written."""
+    """Return what a total counts beyond its parts; None where one is not written, or all were rounded to five.
+
+    A table of few counts is not known as rounded by them all.
+    """
     cells = [grid.cells.get(spot) for spot in (whole, *parts)]
     values = [cell for cell in cells if isinstance(cell, int)]
-    return values[0] - sum(values[1:]) if len(values) == len(cells) and parts else None
+    if len(values) < len(cells) or not parts:
+        return None
+    gap = values[0] - sum(values[1:])
+    return None if gap and all(value % _FIVE == 0 for value in values) else gap
 
 
 def _down(table: Table, grid: Grid, least: int) -> Iterator[Spot]:
@@ -66,7 +74,7 @@ def _across(table: Table, grid: Grid, least: int, *, fewest: int) -> Iterator[Sp
     if len(others) < fewest:
         return
     for column in grid.columns:
-        if not is_total(table.header[column]):
+        if not is_total(table.header[column]) or (len(others) == 1 and is_sum_over(table, column, others[0])):
             continue
         gaps = {row: _gap(grid, (row, column), [(row, at) for at in others]) for row in range(grid.rows)}
         if any(gap is not None and gap < 0 for gap in gaps.values()):

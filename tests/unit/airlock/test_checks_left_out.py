@@ -22,6 +22,8 @@ GIVEN_BACK = [
     "sex,band,n\nf,young,20\nf,old,31\nf,all,53\nm,young,30\nm,old,40\nm,all,70\n",
     # in one of several variables below each other, where another adds up
     "variable,level,n\nsex,f,61\nsex,m,40\nsmoker,yes,20\nsmoker,no,78\ntotal,,101\n",
+    # a mean of something else makes the total no sum
+    "region,women,total,mean_age\nN,50,53,61.3\nS,70,150,60.2\n",
     # one group and its total
     "arm,n\ntreated,121\ntotal,124\n",
 ]
@@ -34,6 +36,10 @@ FINE = [
     "region,diabetes,asthma,total\nN,50,60,93\nS,70,80,153\nE,41,52,90\n",
     # rounded to five: what is left is not exact
     "ethnicity,n\nWhite,1200\nBlack,180\nAsian,240\nMixed,5\nTotal,1630\n",
+    # few counts, all of which are rounded, where ten is few
+    "group,n\nmale,300\nfemale,380\nall,685\n",
+    # a total of what was measured of them
+    "metric,people,total,mean\nhet,100,103,1.03\nhom,101,150,1.49\n",
     # genes, of which some are shown
     "gene,n\nENSG00000012048,50\nENSG00000139618,61\nTotal,113\n",
 ]
@@ -47,6 +53,13 @@ def test_a_group_left_out_is_what_its_total_has_beyond_the_rest(tmp_path: Path, 
 @pytest.mark.parametrize("content", FINE)
 def test_totals_that_add_up_or_are_far_from_it_pass(tmp_path: Path, content: str) -> None:
     assert Code.SECONDARY_DISCLOSURE not in judged(tmp_path, "x.csv", content)
+
+
+def test_what_rounding_leaves_is_no_group_where_more_are_few(tmp_path: Path) -> None:
+    for content, told in (("g,n\na,300\nb,380\nall,685\n", False), ("g,n\na,300\nb,381\nall,686\n", True)):
+        (tmp_path / "x.csv").write_text(content)
+        findings = inspect(tmp_path / "x.csv", None, Policy(version=1, min_count=10)).findings
+        assert any(one.code is Code.SECONDARY_DISCLOSURE for one in findings) is told
 
 
 @pytest.mark.parametrize(("unit", "blocked"), [("person", True), ("variant", False)])
