@@ -8,6 +8,7 @@ from ..promise import Kind, Promise
 from ..subject import Subject, Table
 from ..thresholds import Policy
 from .column_names import any_of, is_at_risk, is_base, is_count, is_percent, is_plain_id, is_quality, words
+from .rounding import are_rounded
 from .shares import half_step, numbers
 from .variant_tables import FREQUENCY, is_of_variants
 
@@ -30,18 +31,28 @@ def check(subject: Subject) -> Iterator[Finding]:
     bases = {at: column for at, column in named.items() if _are_whole(column)}
     if not bases:
         return
+    exact = [
+        base
+        for base in bases.values()
+        if not are_rounded([int(count) for count in base if count is not None], subject.policy)
+    ]
     variants = is_of_variants(table)
     for at, name in enumerate(table.header):
         if at in bases or is_percent(name) or is_quality(name) or is_plain_id(name):
             continue
         if variants and words(name) & FREQUENCY:
             continue  # of alleles, two a person
-        yield from _column(numbers(table, at), [*bases.values()], at, name, policy=subject.policy)
+        beside = [*bases.values()] if _is_named(name) else exact
+        yield from _column(numbers(table, at), beside, at, name, policy=subject.policy)
 
 
 def _is_base(name: str, promise: Promise | None) -> bool:
     declared = promise is not None and any(one.name == name and one.kind is Kind.COUNT for one in promise.columns)
     return declared or is_count(name) or is_base(name)
+
+
+def _is_named(name: str) -> bool:
+    return bool(words(name) & (_CERTAIN | _LIKELY))
 
 
 def _are_whole(values: Sequence[Decimal | None]) -> bool:
@@ -54,6 +65,8 @@ def _column(
     written = [share for share in shares if share is not None]
     if not written or min(written) < 0 or max(written) > 100 or all(share in (0, 1, 100) for share in written):
         return
+    if not _is_named(name) and _are_whole(written):
+        return  # doses, ages and other round numbers, of which round counts make whole ones too
     whole = Decimal(1) if max(written) <= 1 else Decimal(100)
     step = half_step(shares)
     for base in bases:

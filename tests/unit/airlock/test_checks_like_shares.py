@@ -66,6 +66,15 @@ def test_other_numbers_beside_counts_pass(tmp_path: Path, name: str) -> None:
         assert Code.SMALL_COUNT not in judged(tmp_path, "x.csv", f"group,n,{name}\n" + "".join(rows))
 
 
+def test_round_numbers_beside_round_counts_pass(tmp_path: Path) -> None:
+    doses = "".join(f"g{at},{n},{dose}\n" for at, (n, dose) in enumerate(((10, 10), (20, 20), (30, 10), (11, 100))))
+    assert Code.SMALL_COUNT not in judged(tmp_path, "x.csv", "group,n,dose\n" + doses)
+    halves = "".join(
+        f"g{at},{n},{dose}\n" for at, (n, dose) in enumerate(((40, 2.5), (80, 5.0), (120, 7.5), (200, 10)))
+    )
+    assert Code.SMALL_COUNT not in judged(tmp_path, "x.csv", "group,n,dose\n" + halves)
+
+
 def test_many_rows_and_columns_are_judged_in_time(tmp_path: Path) -> None:
     chance = random.Random(7)
     names = ",".join(f"stat{n}" for n in range(30))
