@@ -10,7 +10,7 @@ from typing import Any
 
 from .disclosure.column_names import is_total
 from .disclosure.grid import Grid, read_grid
-from .disclosure.rounding import are_rounded, is_rounded
+from .disclosure.rounding import are_rounded
 from .disclosure.row_level import is_public_key
 from .findings import Refused
 from .formats import json_leaves
@@ -89,7 +89,9 @@ def _of_table(table: Table, promise: Promise | None, policy: Policy) -> Cells | 
     if grid is None:
         return None
     found = list(dict.fromkeys([*_written(table, grid), *_sums(table, grid)]))
-    return Cells(tuple(found[:MOST_CELLS]), is_rounded(grid, policy), len(found) <= MOST_CELLS)
+    return Cells(
+        tuple(found[:MOST_CELLS]), are_rounded([count for _, count in grid.spots()], policy), len(found) <= MOST_CELLS
+    )
 
 
 def close(new: Cells, old: Mapping[str, Iterable[int]], *, least: int) -> Iterator[tuple[Cell, int]]:

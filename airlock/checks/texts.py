@@ -86,7 +86,9 @@ TEXTS: dict[Code, Text] = {
         _V, "There are invisible characters that can carry data.", "Remove zero-width and formatting characters."
     ),
     Code.HIDDEN_COLUMNS: _block(
-        _V, "Columns without a name, or far to the right, hold values.", "Name every column and drop the rest."
+        _V,
+        "Columns without a name, or far to the right, hold values, or a line of text is longer than anybody reads.",
+        "Name every column and drop the rest; break long lines.",
     ),
     Code.RAGGED_ROWS: _block(
         _V, "Rows differ in their number of cells.", "Write one rectangular table a file, with one header line."
@@ -108,11 +110,13 @@ TEXTS: dict[Code, Text] = {
         _V, "One or two units make up nearly all of a sum.", "Drop the sum or merge the group with others."
     ),
     Code.ENDPOINTS: _warn(
-        _V, "A minimum or maximum describes a single person.", "Write percentiles, such as the 5th and 95th."
+        _V,
+        "A minimum, a maximum or a percentile of few describes a single person.",
+        "Write percentiles that leave at least the threshold of persons beyond them, such as the 5th and 95th.",
     ),
     Code.SECONDARY_DISCLOSURE: _block(
         _V,
-        "A suppressed cell, or the sum of a few, can be worked out from totals, other cells or percentages.",
+        "A suppressed cell or a group left out, or a sum of few, follows from totals, other cells or percentages.",
         "Suppress one more cell of each row and column that has a total, or drop or round the totals.",
     ),
     Code.CLASS_DISCLOSURE: _warn(
@@ -244,7 +248,9 @@ TEXTS: dict[Code, Text] = {
     ),
     Code.ENCRYPTED: _block(_V, "A part is encrypted, so nobody can review it.", "Write it without a password."),
     Code.TOO_MANY_MEMBERS: _block(
-        _V, "There are more parts or pages than a person can review.", "Keep only the parts that answer the question."
+        _V,
+        "There are more parts, pages or tables than a person can review.",
+        "Keep only the parts that answer the question.",
     ),
     Code.TOO_DEEP: _block(
         _V, "Content is nested deeper than any reader should follow.", "Write flat files; do not pack packed files."

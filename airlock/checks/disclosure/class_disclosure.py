@@ -10,6 +10,7 @@ from .row_level import is_public_key
 from .shares import is_share_of_all, is_total_row, numbers, whole_of
 
 _MOST_GROUPS = 500
+_MEANS, _SPREADS = frozenset({"mean", "average", "avg", "median"}), frozenset({"sd", "std", "iqr", "variance", "var"})
 _PROPERTY = frozenset(
     {"positive", "negative", "yes", "no", "ja", "nein", "alive", "dead", "exposed", "unexposed", "affected"}
     | {"unaffected", "with", "without", "treated", "untreated", "carrier", "noncarrier"}
@@ -29,8 +30,17 @@ def check(subject: Subject) -> Iterator[Finding]:
         return  # rows are genes or variants, not groups of persons
     severity = Severity.BLOCK if subject.policy.block_class_disclosure else None
     grid = read_grid(table, subject.promise)
-    for row, column in sorted({*_percents(table), *(_one_class(table, grid) if grid else ())}):
+    for row, column in sorted({*_percents(table), *_alike(table), *(_one_class(table, grid) if grid else ())}):
         yield found(Code.CLASS_DISCLOSURE, severity, row=row + 1, column=column + 1)
+
+
+def _alike(table: Table) -> Iterator[tuple[int, int]]:
+    """Yield groups whose values do not differ at all: their mean is everybody's value."""
+    if not any(is_count(name) for name in table.header) or not any(words(name) & _MEANS for name in table.header):
+        return
+    for column, name in enumerate(table.header):
+        if words(name) & _SPREADS:
+            yield from ((row, column) for row, spread in enumerate(numbers(table, column)) if spread == 0)
 
 
 def _percents(table: Table) -> Iterator[tuple[int, int]]:

@@ -128,6 +128,11 @@ def is_percent(name: str) -> bool:
     return ("%" in name or bool(words(name) & _PERCENT)) and not words(name) & _QUALITY
 
 
+def is_quality(name: str) -> bool:
+    """Return whether the name speaks of how good data or a model is."""
+    return bool(words(name) & _QUALITY)
+
+
 def is_person_id(name: str) -> bool:
     """Return whether the name speaks of one person's or sample's key."""
     parts = words(name)

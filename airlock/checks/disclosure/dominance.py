@@ -6,11 +6,12 @@ from itertools import product
 
 from ..findings import Code, Finding, found
 from ..subject import Subject, Table
-from .column_names import is_percent, words
+from .column_names import is_count, is_percent, words
 from .shares import numbers, whole_of
 
-_LARGEST = frozenset({"max", "largest", "top", "top1", "top2", "biggest"})
+_LARGEST = frozenset({"max", "maximum", "largest", "top", "top1", "top2", "biggest"})
 _TOP_TWO = frozenset({"top2", "two"})
+_MEAN = frozenset({"mean", "average", "avg"})
 _SUM = frozenset({"sum", "total"})
 
 
@@ -32,6 +33,8 @@ def check(subject: Subject) -> Iterator[Finding]:
                     continue
                 if top * Decimal(100) > whole * subject.policy.dominance_percent:
                     yield found(Code.DOMINANCE, row=row, column=top_at + 1)
+    if not sums and (subject.promise is None or subject.promise.unit == "person"):
+        yield from _of_means(table, tops, most=subject.policy.dominance_percent)
     least = subject.policy.dominance_rest_percent
     for sum_at, two_at, top_at in product(sums, twos, [at for at in tops if at not in twos]):
         for row, (whole, two, top) in enumerate(_rows(table, sum_at, two_at, top_at), start=1):
@@ -39,6 +42,21 @@ def check(subject: Subject) -> Iterator[Finding]:
                 continue
             if (whole - two) * 100 < top * least:
                 yield found(Code.DOMINANCE, row=row, column=two_at + 1)
+
+
+def _of_means(table: Table, tops: list[int], *, most: int) -> Iterator[Finding]:
+    """Compare each largest with the sum that a mean and its count make; of several means, that of the same words."""
+    counts = [at for at, name in enumerate(table.header) if is_count(name)]
+    means = [at for at, name in enumerate(table.header) if words(name) & _MEAN]
+    for top_at, mean_at, count_at in product(tops, means, counts[:1]):
+        topic = words(table.header[top_at]) - _LARGEST
+        if len(means) > 1 and topic != words(table.header[mean_at]) - _MEAN:
+            continue
+        for row, (top, mean, count) in enumerate(_rows(table, top_at, mean_at, count_at), start=1):
+            if top is None or mean is None or count is None or not 0 < top <= mean * count:
+                continue
+            if top * 100 > mean * count * most:
+                yield found(Code.DOMINANCE, row=row, column=top_at + 1)
 
 
 def _rows(table: Table, *columns: int) -> Iterator[tuple[Decimal | None, ...]]:

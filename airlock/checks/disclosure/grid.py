@@ -53,10 +53,10 @@ class Grid:
         yield from ((spot, cell) for spot, cell in self.cells.items() if isinstance(cell, int))
 
 
-def read_cell(text: str) -> int | Hidden | None:
+def read_cell(text: str, *, decimal_comma: bool = False) -> int | Hidden | None:
     """Return a count, what is said of a hidden one, or None for something else."""
     plain = text.strip()
-    number = counted(plain)
+    number = counted(plain, decimal_comma=decimal_comma)
     if number is not None:
         return number if number >= 0 else None
     if below := _BELOW.fullmatch(plain):
@@ -77,11 +77,10 @@ def read_grid(table: Table, promise: Promise | None) -> Grid | None:
     cells: dict[Spot, int | Hidden] = {}
     for column in columns:
         for row, text in enumerate(table.column(column)):
-            cell = read_cell(text)
+            cell = read_cell(text, decimal_comma=table.decimal_comma)
             if cell is not None:
                 cells[row, column] = cell
-    names = [[row[at] if at < len(row) else "" for at in labels] for row in table.rows]
-    sums = (*_down(cells, columns, names), *_across(cells, columns, table.header, len(table.rows)))
+    sums = (*_down(cells, columns, names_of(table, labels)), *_across(cells, columns, table.header, len(table.rows)))
     return Grid(cells, labels, columns, len(table.rows), sums)
 
 
@@ -96,7 +95,7 @@ def _holds_counts(table: Table, at: int) -> bool:
     name = table.header[at]
     if is_percent(name) or (is_known_other(name) and not is_total(name)):
         return False
-    cells = [read_cell(cell) for cell in table.column(at)]
+    cells = [read_cell(cell, decimal_comma=table.decimal_comma) for cell in table.column(at)]
     return None not in cells and any(isinstance(cell, int) for cell in cells)
 
 
@@ -122,20 +121,36 @@ def _trusted(cells: dict[Spot, int | Hidden], claims: list[Sum], *, named: bool)
     return claims if named or len(answers) > 1 or parts > 2 else []
 
 
+def total_rows(names: Sequence[Sequence[str]]) -> Iterator[tuple[int, list[int]]]:
+    """Yield each row that is a total on one axis of labels, with the rows that it sums: everything else alike."""
+    total = [[is_total(name) for name in row] for row in names]
+    for row, labels in enumerate(names):
+        for axis, name in enumerate(labels):
+            if not is_total(name):
+                continue
+            yield (
+                row,
+                [
+                    other
+                    for other, beside in enumerate(names)
+                    if not total[other][axis]
+                    and all(beside[at] == labels[at] for at in range(len(labels)) if at != axis)
+                ],
+            )
+
+
+def names_of(table: Table, labels: Sequence[int]) -> list[list[str]]:
+    """Return the labels of each row."""
+    return [[row[at] if at < len(row) else "" for at in labels] for row in table.rows]
+
+
 def _down(cells: dict[Spot, int | Hidden], columns: Sequence[int], names: list[list[str]]) -> Iterator[Sum]:
     """Yield sums of rows: a total on one axis of labels, everything else alike."""
     axes = range(len(names[0]))
     total = [[is_total(name) for name in row] for row in names]
+    for row, parts in total_rows(names):
+        yield from _trusted(cells, _by_column(row, parts, columns), named=True)
     for row, marks in enumerate(total):
-        for axis in axes:
-            if not marks[axis]:
-                continue
-            parts = [
-                other
-                for other, labels in enumerate(names)
-                if not total[other][axis] and all(labels[at] == names[row][at] for at in axes if at != axis)
-            ]
-            yield from _trusted(cells, _by_column(row, parts, columns), named=True)
         if marks and marks[0] and len(axes) > 1 and all(m or not n for m, n in zip(marks, names[row], strict=True)):
             yield from _blocks(cells, columns, names, row)
     if axes and not any(any(marks) for marks in total) and len(names) > 2:

@@ -13,6 +13,7 @@ _FORMULA_STARTS = ("=", "+", "@", "-")
 _BLANK_LINES, _BLANK_LENGTHS = 20, 4
 _SIGNS = re.compile(r"[-+?0]{2,60}")  # directions of effect in the studies of a meta-analysis
 _LOGARITHM = re.compile(r"-log(?:2|10)? ?[(_]?[A-Za-z][A-Za-z_. -]{0,20}\)?", re.IGNORECASE)  # of a p-value
+_LONG_LINE, _LONGEST_LINE = 4000, 20_000  # what the readers of tables in text, and all checks of text, look at
 _YEARS = range(1900, 2101)
 _LEAST_END = 1000  # of a position; ages, heights and pressures of persons are less
 _CHROMOSOME = re.compile(r"(?:chr)?(?:\d{1,2}|[XYM]|MT)")
@@ -23,6 +24,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     model = subject.model
     if isinstance(model, Prose):
         yield from _characters(enumerate(((line,) for line in model.lines), start=1))
+        yield from _far(model.lines)
         blanks = Counter(len(line) - len(line.rstrip(" \t")) for line in model.lines)
         del blanks[0]
         if sum(blanks.values()) >= _BLANK_LINES and len(blanks) >= _BLANK_LENGTHS:
@@ -33,6 +35,13 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield from _characters(enumerate((model.header, *model.rows)))
         yield from _outline(model)
         yield from _cells(model, policy=subject.policy)
+
+
+def _far(lines: Sequence[str]) -> Iterator[Finding]:
+    """Judge what stands so far to the right that tables in text are not read there, or nothing is."""
+    for row, line in enumerate(lines, start=1):
+        if len(line) > _LONG_LINE:
+            yield found(Code.HIDDEN_COLUMNS, Severity.BLOCK if len(line) > _LONGEST_LINE else Severity.WARN, row=row)
 
 
 def _characters(rows: Iterator[tuple[int, tuple[str, ...]]]) -> Iterator[Finding]:

@@ -71,6 +71,7 @@ _CREDENTIALS = (
         re.IGNORECASE,
     ),
 )
+_SEED = re.compile(r"\bseed ?[:=]? ?\d{1,10}\b", re.IGNORECASE)  # tools take the time, ten digits
 _LONGEST_LINE = 20_000
 _SHORTEST = 6
 
@@ -97,8 +98,14 @@ def check(subject: Subject) -> Iterator[Finding]:
                 yield found(Code.IDENTIFIER, Severity.BLOCK, row=row, column=column)
             elif holds_one(cell) or (row > 0 and _holds_named(heads, column, cell)):
                 # One in eleven whole numbers of ten digits has the check digit of an NHS number.
-                mild = Severity.WARN if row > 0 and (column in numeric or _is_quantity(heads, column, cell)) else None
+                is_chance = column in numeric or _is_quantity(heads, column, cell) or _is_seed(cell)
+                mild = Severity.WARN if row > 0 and is_chance else None
                 yield found(Code.IDENTIFIER, mild, row=row, column=column)
+
+
+def _is_seed(text: str) -> bool:
+    """Return whether all that looks like a number of a person is what a tool says that its chance began with."""
+    return _SEED.search(text) is not None and not holds_one(_SEED.sub("", text))
 
 
 def _is_quantity(heads: Sequence[str], column: int, cell: str) -> bool:

@@ -1,5 +1,6 @@
 """Finds percentages that, with their total, give away a count below the threshold."""
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -9,7 +10,8 @@ from ..thresholds import Policy
 from .column_names import is_base, is_percent, is_population
 from .shares import base_in_row, half_step, numbers, total_behind, whole_of
 
-_HALF = Decimal("0.5")
+_HALF, _HUNDRED = Decimal("0.5"), Decimal(100)
+_SAID = re.compile(r"(?<![A-Za-z])[nN] ?= ?(\d{1,3}(?:,\d{3}){1,3}|\d{1,9})(?!\d)")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -18,12 +20,26 @@ def check(subject: Subject) -> Iterator[Finding]:
     if not isinstance(table, Table) or (subject.promise is not None and subject.promise.unit != "person"):
         return
     for index, name in enumerate(table.header):
+        yield from _of_said(table, index, policy=subject.policy)
         if not is_percent(name) or not any(is_base(other) for other in table.header):
             continue
         if (behind := total_behind(table, index)) is not None:
             yield from _hidden_counts(table, index, behind, policy=subject.policy)
         else:
             yield from _of_its_row(table, index, policy=subject.policy)
+
+
+def _of_said(table: Table, index: int, *, policy: Policy) -> Iterator[Finding]:
+    """Judge shares of as many persons as the name of their column says: `Cases (N=240)`."""
+    said = _SAID.search(table.header[index])
+    if said is None:
+        return
+    persons, named = Decimal(said[1].replace(",", "")), is_percent(table.header[index])
+    for row, (cell, share) in enumerate(zip(table.column(index), numbers(table, index), strict=True), start=1):
+        if share is None or not (named or "%" in cell) or not 0 <= share <= _HUNDRED:
+            continue
+        if _small(share / _HUNDRED * persons, persons, policy=policy):
+            yield found(Code.SMALL_COUNT, row=row, column=index + 1)
 
 
 def _of_its_row(table: Table, index: int, *, policy: Policy) -> Iterator[Finding]:

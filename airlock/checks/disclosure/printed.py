@@ -13,6 +13,7 @@ from . import (
     dominance,
     endpoints,
     genotypes,
+    left_out,
     percents,
     row_level,
     secondary,
@@ -31,6 +32,7 @@ _OF_SHOWN: tuple[Check, ...] = (
     contingency.check,
     percents.check,
     secondary.check,
+    left_out.check,
     class_disclosure.check,
     survival.check,
     variant_tables.check,
@@ -54,6 +56,15 @@ def check(subject: Subject) -> Iterator[Finding]:
     if sum(map(len, model.lines)) > _TOO_LONG * 100:
         yield found(Code.TOO_LARGE)
         return
+    try:
+        yield from _tables(model, subject)
+    except prose.Unread:
+        yield found(Code.TOO_MANY_MEMBERS)  # what was not read is not clean
+    if prose.longest_list(model.lines) >= MANY_VALUES:
+        yield found(Code.ROW_LEVEL, Severity.WARN)
+
+
+def _tables(model: Prose, subject: Subject) -> Iterator[Finding]:
     judged: dict[bytes, tuple[_Judged, ...]] = {}
     for line, table in prose.tables(model.lines):
         # Two gaps are spaces and tabs are both: the same block is found up to three times, and judged once.
@@ -66,8 +77,6 @@ def check(subject: Subject) -> Iterator[Finding]:
         alone = _alone(table, subject)
         for one in {(finding.code, finding.severity) for check in _OF_SHOWN for finding in check(alone)}:
             yield found(*one, row=line)
-    if prose.longest_list(model.lines) >= MANY_VALUES:
-        yield found(Code.ROW_LEVEL, Severity.WARN)
 
 
 def _set_in_columns(alone: Subject) -> Iterator[_Judged]:

@@ -20,8 +20,9 @@ def is_to_five(counts: Collection[int], policy: Policy) -> bool:
 
 
 def is_rounded(grid: Grid, policy: Policy) -> bool:
-    """Return whether all counts of a table were rounded in one of the two ways."""
-    return are_rounded([count for _, count in grid.spots()], policy)
+    """Return whether all counts of a table were rounded in one of the two ways; one that comes again says nothing."""
+    counts = [count for _, count in grid.spots()]
+    return len({count for count in counts if count}) > 1 and are_rounded(counts, policy)
 
 
 def are_rounded(counts: Collection[int], policy: Policy) -> bool:

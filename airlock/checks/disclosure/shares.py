@@ -6,9 +6,10 @@ from operator import itemgetter
 
 from ..formats.table import number
 from ..subject import Table
-from .column_names import is_base, is_count, is_total, per_many
+from .column_names import is_base, is_count, is_total, per_many, words
 
 _LEAST_ROWS = 2
+_MEANS = frozenset({"mean", "average", "avg"})
 
 
 def numbers(table: Table, column: int) -> list[Decimal | None]:
@@ -89,3 +90,16 @@ def base_in_row(table: Table, column: int) -> int | None:
             if triples and all(abs(a / b * whole - share) <= slack * 2 for a, b, share in triples):
                 return base
     return None
+
+
+def is_sum_over(table: Table, total: int, count: int) -> bool:
+    """Return whether a column is the sum of what was measured, as another is its mean over the count of each row."""
+    for at, name in enumerate(table.header):
+        if not words(name) & _MEANS:
+            continue
+        means = numbers(table, at)
+        slack = half_step(means) * 2
+        triples = zip(numbers(table, total), numbers(table, count), means, strict=True)
+        if all(a is not None and b and mean is not None and abs(a / b - mean) <= slack for a, b, mean in triples):
+            return True
+    return False

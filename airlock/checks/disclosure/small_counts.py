@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..findings import Code, Finding, found
-from ..formats.table import counted, whole
+from ..formats.table import BLANK, counted, whole
 from ..promise import Kind, Promise
 from ..subject import Subject, Table
 from ..thresholds import Policy
@@ -15,49 +15,80 @@ from .spoken_counts import NUMBERS
 
 _TALLY = re.compile(r"\|{1,200}|I{1,3}")
 _SHARE = re.compile(r"\d{1,6} ?/ ?\d{1,7}")
-_OF = re.compile(r"(\d{1,6}) ?(?:(?:/|of) ?\d{1,7}|[(\[]\d{1,3}(?:[.,]\d{1,3})? ?%?[)\]])")
+_PERCENT = r"\d{1,3}(?:[.,]\d{1,6})?"
+_COUNT = r"\d{1,3}(?:,\d{3}){1,2}|\d{1,6}"
+_WHOLE_OF = rf"(?: ?(?:/|of) ?(?:{_COUNT}))"
+_OF = re.compile(rf"({_COUNT})(?:{_WHOLE_OF}|{_WHOLE_OF}? ?[(\[]{_PERCENT} ?%?[)\]])")
+# What only a count with its share looks like: 3 (1.2%), 3/240 (1.2%), 1.2% (3), 1.2% (3/240).
+_SURE = re.compile(
+    rf"({_COUNT}){_WHOLE_OF}? ?[(\[]{_PERCENT} ?%[)\]]|{_PERCENT} ?% ?[(\[](?:n ?= ?)?({_COUNT}){_WHOLE_OF}?[)\]]"
+)
+_STRANGE = re.compile(r"[²³¹⁰-⁹₀-₉Ⅰ-ⅿ①-⑳]|^\s*0[xob][0-9a-fA-F]+\s*$")  # a three that no check reads
+_MARKED = re.compile(r"(?:[~≈] ?)?(\d{1,6})(?: ?[*†‡§]{1,3}| [A-Za-z]{2,20})?")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Judge declared count columns, columns named like counts, and rows labelled like counts."""
-    table = subject.model
+    """Judge declared count columns, columns named or written like counts, and rows labelled like counts."""
+    table, promise = subject.model, subject.promise
     if not isinstance(table, Table):
         return
-    rounded = midpoint_columns(table, read_grid(table, subject.promise), subject.policy)
+    of_persons = promise is None or promise.unit == "person"
+    rounded = midpoint_columns(table, read_grid(table, promise), subject.policy)
     for index, name in enumerate(table.header):
         if index in rounded:
             continue  # a 3 stands for 1 to 6 persons
-        code = _code_for(name, subject.promise)
-        if subject.promise is None and code is not None and counts_genes(table.header):
+        code = _code_for(name, table.column(index), promise)
+        if promise is None and code is not None and counts_genes(table.header):
             continue
-        if code is None and subject.promise is None and _are_frequencies(name, table.column(index)):
+        if code is None and promise is None and _is_written_as_count(name, table.column(index)):
             code = Code.SMALL_COUNT
-        if code is None and subject.promise is None and _is_of_parts(name, table.column(index)):
-            code = Code.SMALL_COUNT
-        cells = [_part(cell) for cell in table.column(index)] if code else list(map(whole, table.column(index)))
         if code is not None:
-            for row, value in enumerate(cells, start=1):
-                if value is not None and 0 < abs(value) < subject.policy.min_count:
-                    yield found(code, row=row, column=index + 1)
+            yield from _counts(table, index, code, subject)
+        elif of_persons and not is_other_unit(name) and any(map(_sure, table.column(index))):
+            yield from _with_shares(table, index, policy=subject.policy)
         elif (
-            subject.promise is None
+            promise is None
             and index > 0
             and not is_known_other(name)
-            and _unclear(cells, policy=subject.policy)
+            and _unclear([whole(cell) for cell in table.column(index)], policy=subject.policy)
         ):
             yield found(Code.UNCLEAR_COLUMN, column=index + 1)
-    if subject.promise is None or subject.promise.unit == "person":
+    if of_persons:
         yield from _labelled_rows(table, policy=subject.policy)
 
 
-def _code_for(name: str, promise: Promise | None) -> Code | None:
-    """Return which finding a small number here is; a contract's integer named like a count stays a count."""
+def _is_written_as_count(name: str, cells: Sequence[str]) -> bool:
+    return _are_frequencies(name, cells) or _is_of_parts(name, cells)
+
+
+def _counts(table: Table, index: int, code: Code, subject: Subject) -> Iterator[Finding]:
+    """Judge a column of counts, then whether it has some that no check reads."""
+    column = table.column(index)
+    for row, cell in enumerate(column, start=1):
+        value = _part(cell, decimal_comma=table.decimal_comma)
+        if value is not None and 0 < abs(value) < subject.policy.min_count:
+            yield found(code, row=row, column=index + 1)
+    if subject.promise is None and any(map(_STRANGE.search, column)):
+        yield found(Code.UNCLEAR_COLUMN, column=index + 1)
+
+
+def _with_shares(table: Table, index: int, *, policy: Policy) -> Iterator[Finding]:
+    """Judge counts that have their shares beside them in one cell; rows may be of other things than persons."""
+    for row, value in enumerate(map(_sure, table.column(index)), start=1):
+        if value is not None and 0 < value < policy.min_count and not is_other_unit(table.rows[row - 1][0]):
+            yield found(Code.SMALL_COUNT, row=row, column=index + 1)
+
+
+def _code_for(name: str, cells: Sequence[str], promise: Promise | None) -> Code | None:
+    """Return which finding a small number here is; what is named and written like a count stays one in a contract."""
     if promise is not None:
         kinds = {column.name: column.kind for column in promise.columns}
         kind = kinds.get(name)
         if kind is Kind.COUNT:
             return Code.SMALL_COUNT
-        if kind is not Kind.INTEGER or promise.unit != "person":
+        if kind is None or promise.unit != "person":
+            return None
+        if kind is not Kind.INTEGER and any(counted(cell) is None for cell in cells if cell not in BLANK):
             return None
     if is_allele_count(name):
         return Code.LOW_ALLELE_COUNT
@@ -89,15 +120,23 @@ def _is_of_parts(name: str, cells: Sequence[str]) -> bool:
     return all(part <= whole_one for part, whole_one in pairs)
 
 
-def _part(cell: str) -> int | None:
+def _part(cell: str, *, decimal_comma: bool = False) -> int | None:
     """Return the count that a cell holds, alone, as one of so many, or with its share: `3/120`, `3 (2.5)`."""
     plain = cell.strip()
-    of = _OF.fullmatch(plain)
+    of = _OF.fullmatch(plain) or _MARKED.fullmatch(plain)
     if of is not None:
-        return int(of[1])
+        return int(of[1].replace(",", ""))
+    if (sure := _sure(plain)) is not None:
+        return sure
     if _TALLY.fullmatch(plain):
         return len(plain)
-    return NUMBERS.get(plain.lower(), counted(cell))
+    return NUMBERS.get(plain.lower(), counted(cell, decimal_comma=decimal_comma))
+
+
+def _sure(cell: str) -> int | None:
+    """Return the count of a cell that can hold nothing else, whatever its column is called."""
+    match = _SURE.fullmatch(cell.strip()) if "%" in cell else None
+    return None if match is None else int((match[1] or match[2]).replace(",", ""))
 
 
 def _unclear(cells: list[int | None], *, policy: Policy) -> bool:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from ..findings import Code, Finding, Severity, found
 from ..subject import Subject, Table
-from .column_names import is_at_risk, is_percent, is_survival, words
+from .column_names import is_at_risk, is_base, is_percent, is_survival, words
 from .shares import numbers
 
 _HALF = Decimal("0.5")
@@ -38,6 +38,21 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield from _falls(numbers(table, at), at, least)
     for at in curves:
         yield from _curve(table, at, risks, least)
+        if not risks:
+            yield from _of_all(table, at, least)
+
+
+def _of_all(table: Table, at: int, least: int) -> Iterator[Finding]:
+    """Judge each fall times all persons of its row: of a curve without those at risk, no fall is of more."""
+    curve = numbers(table, at)
+    written = [value for value in curve if value is not None]
+    whole = Decimal(1) if max(written, default=Decimal(0)) <= 1 else Decimal(100)
+    for base in (numbers(table, other) for other, name in enumerate(table.header) if is_base(name)):
+        for row, ((before, one), (after, other)) in enumerate(pairwise(zip(curve, base, strict=True)), start=2):
+            if before is None or after is None or one is None or one != other:
+                continue
+            if _HALF <= (before - after) / whole * one < least - _HALF:
+                yield found(Code.SURVIVAL_STEPS, row=row, column=at + 1)
 
 
 def _few(counts: list[Decimal | None], at: int, least: int) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice, pairwise, takewhile
 
@@ -28,25 +28,34 @@ _FACT = re.compile(r"""[\s-]{0,20}["']?([A-Za-z_][\w .-]{0,40}?)["']?[ \t]{0,20}
 _FEWEST_ROWS = 3
 _FEWEST_RECORDS, _WIDEST_CROSS = 5, 30
 _MAX_LINE = 4000
-_MAX_OBJECTS = 300
+_MAX_OBJECTS = 20_000
+_MAX_SCANNED = 50_000_000
+_RECURSED = 100_000
 _MAX_NAMES = 2000
-_MAX_LITERALS = 20_000
-_MAX_TABLES = 500
+_MAX_LITERALS = 500_000
+_MAX_TABLES = 20_000
+_WIDEST = 200
 Numbered = tuple[int, Table]
 Splitter = Callable[[str], list[str]]
 
 
+class Unread(Exception):
+    """There is more in the text than is read: what was found so far is not all."""
+
+
 def tables(lines: tuple[str, ...]) -> Iterator[Numbered]:
-    """Yield each table with the number of the line where it starts."""
-    made = 0
+    """Yield each table with the number of the line where it starts; raises `Unread` where there are too many."""
     lines = tuple(_LIMIT.sub(r"\1", _COMMENT.sub("", line).translate(_BARS)) for line in lines)
     lines = _named_sides(lines)
-    for reading in (_crossed, _printed, _spaced, _delimited, _literals, _vectors, _records):
-        for one in reading(lines):
-            yield one
-            made += 1
-            if made >= _MAX_TABLES:
-                return
+    readings = (_crossed, _printed, _spaced, _delimited, _vectors, _records, _literals)
+    yield from _limited(one for reading in readings for one in reading(lines))
+
+
+def _limited(found: Iterable[Numbered]) -> Iterator[Numbered]:
+    for made, one in enumerate(found):
+        if made >= _MAX_TABLES:
+            raise Unread
+        yield one
 
 
 def _printed(lines: tuple[str, ...]) -> Iterator[Numbered]:
@@ -106,7 +115,8 @@ def _crossed(lines: tuple[str, ...]) -> Iterator[Numbered]:
     for at, names in enumerate(cells):
         if len(names) < 2 or any(name[0].isdecimal() for name in names):
             continue
-        rows = list(takewhile(partial(_is_of_counts, width=len(names) + 1), cells[at + 1 :]))
+        below = (cells[row] for row in range(at + 1, len(cells)))
+        rows = list(takewhile(partial(_is_of_counts, width=len(names) + 1), below))
         if len(rows) > 1:
             yield at + 1, Table(("", *names), tuple(map(tuple, rows)), " ", "utf-8")
 
@@ -118,7 +128,7 @@ def _is_of_counts(row: list[str], *, width: int) -> bool:
 def _named_sides(lines: tuple[str, ...]) -> tuple[str, ...]:
     """Return lines with the names of rows, which pandas prints below those of columns, before the latter."""
     joined = list(lines)
-    for at, (line, below) in enumerate(pairwise(lines[:_MAX_NAMES])):
+    for at, (line, below) in enumerate(pairwise(lines)):
         words = _WORD.finditer(line[:_MAX_LINE])
         first = next(words, None)
         start = first if first is None or first.start() else next(words, None)
@@ -174,8 +184,8 @@ def _records(lines: tuple[str, ...]) -> Iterator[Numbered]:
 
 def marked(lines: tuple[str, ...]) -> Iterator[Numbered]:
     """Yield the tables that the text itself marks as such, as Markdown and LaTeX do, with their first lines."""
-    yield from islice(_piped(lines), _MAX_TABLES)
-    yield from islice(_tabular(lines), _MAX_TABLES)
+    yield from _limited(_piped(lines))
+    yield from _limited(_tabular(lines))
 
 
 def is_piped(text: str) -> bool:
@@ -238,16 +248,18 @@ def _literals(lines: tuple[str, ...]) -> Iterator[Numbered]:
     columns: dict[int, list[tuple[str, list[str]]]] = {}
     for count, match in enumerate(_OPENING.finditer(text)):
         if count > _MAX_LITERALS:
-            break
+            raise Unread
         cells = _constants(text, match.end())
         if len(cells) >= _FEWEST_ROWS:
             named = _NAME.search(text[max(match.start() - 80, 0) : match.start()])
             columns.setdefault(len(cells), []).append((named[1] if named else "", cells))
     for group in columns.values():
-        names = tuple(name for name, _ in group[:200])
-        rows = tuple(zip(*(cells for _, cells in group[:200]), strict=True))
-        yield 1, Table(names, rows, "", "utf-8")
-        if len(group) >= _FEWEST_ROWS and (not any(names) or len(group) > 2 * len(rows)):  # a list of rows
+        names = tuple(name for name, _ in group)
+        rows = len(group[0][1])
+        for at in range(0, len(group), _WIDEST):
+            beside = tuple(zip(*(cells for _, cells in group[at : at + _WIDEST]), strict=True))
+            yield 1, Table(names[at : at + _WIDEST], beside, "", "utf-8")
+        if len(group) >= _FEWEST_ROWS and (not any(names) or len(group) > 2 * rows):  # a list of rows
             header, *rest = (tuple(cells) for _, cells in group)
             yield 1, Table(header, tuple(rest), "", "utf-8")
     yield from _objects(text)
@@ -269,20 +281,30 @@ def _objects(text: str) -> Iterator[Numbered]:
     if _BARE_KEY.search(text) is not None:  # as JavaScript writes objects
         readings.append(_BARE_KEY.sub(r'\1"\2":', readings[-1]))
     for quoted in readings:
-        rows: list[dict[str, object]] = []
-        at = 0
-        for _ in range(_MAX_OBJECTS):
-            at = quoted.find("{", at)
-            if at < 0:
-                break
-            try:
-                value, at = decoder.raw_decode(quoted, at)
-            except (ValueError, RecursionError):
-                at += 1
-                continue
-            if isinstance(value, dict) and value:
-                rows.append(value)
+        rows = list(_decoded(quoted, decoder))
         names = list(dict.fromkeys(key for row in rows for key in row))
-        if len(rows) > 1 and 0 < len(names) <= _MAX_NAMES:
+        if len(names) > _MAX_NAMES:
+            raise Unread
+        if len(rows) > 1 and names:
             cells = tuple(tuple(str(row.get(name, "")) for name in names) for row in rows)
             yield 1, Table(tuple(names), cells, "", "utf-8")
+
+
+def _decoded(text: str, decoder: json.JSONDecoder) -> Iterator[dict[str, object]]:
+    """Yield the objects in a text; braces that open none cost what was read of them."""
+    at = tried = scanned = 0
+    while (at := text.find("{", at)) >= 0:
+        tried += 1
+        if tried > _MAX_OBJECTS or scanned > _MAX_SCANNED:
+            raise Unread
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except json.JSONDecodeError as broken:
+            scanned += broken.pos - at
+            at += 1
+        except (ValueError, RecursionError):
+            scanned += _RECURSED
+            at += 1
+        else:
+            if isinstance(value, dict) and value:
+                yield value

@@ -16,11 +16,17 @@ from ..subject import Table
 from ..thresholds import Policy
 
 MISSING = "NA"
-_BLANK = frozenset({"", "NA", "NaN", "nan", "."})
+BLANK = frozenset({"", "NA", "NaN", "nan", "."})
 _DELIMITERS = ("\t", ";", ",", "|")
 RARE_DELIMITERS = ("~", "^", ":")  # only where a line has no other space
 _NUMBER = re.compile(r"[+-]?(?:\d{1,18}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,3})?")
 _COMMA_NUMBER = re.compile(r"[+-]?\d{1,18},\d{1,18}")
+_THOUSANDS = re.compile(
+    r"[+-]?[1-9]\d{0,2}(?:(?P<mark>[,'’ \u00a0\u202f])\d{3})(?:(?P=mark)\d{3}){0,4}(?:\.\d{0,30})?"
+)
+_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3}){1,5}")
+_POINT_NUMBER = re.compile(r"[+-]?\d{0,18}\.\d{1,30}")
+_MARKS_OF_THOUSANDS = str.maketrans("", "", ",'’ \u00a0\u202f")
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})")
 _LINES_TO_SNIFF = 200
 _MAX_CELLS = 4_000_000
@@ -93,8 +99,19 @@ def read(text: str, *, delimiter: str, encoding: str, policy: Policy) -> Table:
     rows = [row for row in rows if any(cell.strip("\ufeff ") for cell in row)]
     if not rows:
         raise refuse(Code.EMPTY)
-    comma = delimiter != "," and any(_COMMA_NUMBER.fullmatch(cell) for row in rows[1:] for cell in row)
+    comma = delimiter != "," and _writes_commas(rows[1:])
     return Table(tuple(cell.strip() for cell in rows[0]), tuple(rows[1:]), delimiter, encoding, comma)
+
+
+def _writes_commas(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether a comma in a number is the decimal one; `1,204` beside `0.5` is of thousands."""
+    marked = [cell for row in rows for cell in row if _COMMA_NUMBER.fullmatch(cell)]
+    if not marked:
+        return False
+    if not all(map(_THOUSANDS.fullmatch, marked)):
+        return True
+    points = (cell for row in rows for cell in row if _POINT_NUMBER.fullmatch(cell))
+    return not any(_POINTS.fullmatch(cell) is None for cell in points)
 
 
 def read_spaced(text: str, *, encoding: str, policy: Policy) -> Table | None:
@@ -119,13 +136,17 @@ def read_spaced(text: str, *, encoding: str, policy: Policy) -> Table | None:
 
 
 def number(cell: str, *, decimal_comma: bool = False) -> Decimal | None:
-    """Return the number that a cell holds, or None."""
+    """Return the number that a cell holds, thousands apart by a mark or not, or None."""
     text = cell.strip().removesuffix("%").strip()
-    if decimal_comma:
+    if decimal_comma and ("," in text or _POINTS.fullmatch(text)):
         text = text.replace(".", "").replace(",", ".")
-    if not _NUMBER.fullmatch(text):
-        return None
-    return Decimal(text)
+    elif _THOUSANDS.fullmatch(text):
+        text = text.translate(_MARKS_OF_THOUSANDS)
+    return _plain_number(text)
+
+
+def _plain_number(text: str) -> Decimal | None:
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
 def in_order(values: Sequence[Decimal]) -> bool:
@@ -139,13 +160,16 @@ def whole(cell: str) -> int | None:
     return int(text) if _INTEGER.fullmatch(text) else None
 
 
-def counted(cell: str) -> int | None:
-    """Return the whole number that a cell holds, however it is written: `3`, `3.0`, `+3`, `3e0`."""
+def counted(cell: str, *, decimal_comma: bool = False) -> int | None:
+    """Return the whole number that a cell holds, however it is written: `3`, `3.0`, `+3`, `3e0`, `1,204`."""
     value = whole(cell)
     if value is not None:
         return value
-    written = number(cell) if "%" not in cell else None
-    return int(written) if written is not None and abs(written) < _MOST and written == int(written) else None
+    for comma in (decimal_comma, False):  # `1,204` may be of thousands where commas are decimal elsewhere
+        written = number(cell, decimal_comma=comma) if "%" not in cell else None
+        if written is not None and abs(written) < _MOST and written == int(written):
+            return int(written)
+    return None
 
 
 def strange_character(text: str) -> tuple[int, Code] | None:
@@ -221,7 +245,7 @@ def clean_cell(cell: str, column: Column, *, policy: Policy) -> str | None:
     """Return the one way to write this cell, or None when the column does not allow it."""
     if column.kind is Kind.KEY:
         return cell if len(cell) <= policy.max_cell_length and column.allows(cell) else None
-    if cell in _BLANK:
+    if cell in BLANK:
         return MISSING
     if column.kind in (Kind.COUNT, Kind.INTEGER):
         value = whole(cell)
@@ -231,7 +255,7 @@ def clean_cell(cell: str, column: Column, *, policy: Policy) -> str | None:
             return None
         return str(value)
     try:
-        parsed = number(cell)
+        parsed = _plain_number(cell.strip().removesuffix("%").strip())
         if parsed is None or abs(parsed) >= policy.max_magnitude:
             return None
         rounded = parsed.quantize(Decimal(1).scaleb(-column.decimals), rounding=ROUND_HALF_EVEN)
