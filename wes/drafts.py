@@ -122,7 +122,8 @@ def _script_type(value: Argument, outline: Outline) -> Any:
     texts = value.value if isinstance(value.value, list) else [value.value]
     if value.kind in ("text", "texts") and not value.marks and any(_wildcards(str(one)) for one in texts):
         return "name" if all(_is_name(str(one)) for one in texts) else None
-    return _type(value, outline, joined=False)
+    hole = plain_hole(str(value.value)) if value.kind == "job" and not value.marks else None
+    return hole.kind.value if hole is not None else _type(value, outline, joined=False)
 
 
 def _is_name(text: str) -> bool:
@@ -166,6 +167,8 @@ def spelled(text: str, rule: Rule) -> str:
         said = " ".join(map(str, one.value)) if isinstance(one.value, list) else str(one.value)
         if one.kind in ("text", "texts") and not one.marks and (wildcards := _wildcards(said)):
             text = text.replace(f"{{{name}}}", wildcards)
+        elif one.kind == "job" and not one.marks:  # lambda wc, output: output[0]
+            text = text.replace(f"{{{name}}}", f"{{{one.value}}}").replace(f"{{{name}:q}}", f"{{{one.value}:q}}")
     for how in ("", ":q") if rule.basedir else ():  # of letters that no shell quotes
         text = text.replace(f"{{workflow.basedir{how}}}", rule.basedir)
     return text

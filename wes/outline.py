@@ -32,7 +32,7 @@ class Argument(_Part):
 
     key: Short | None
     kind: Literal[
-        "text", "texts", "number", "nothing", "config", "choice", "count", "lambda", "format", "code"
+        "text", "texts", "number", "nothing", "config", "choice", "count", "lambda", "job", "format", "code"
     ]  # fmt: skip
     value: Scalar | Annotated[list[Scalar], Field(max_length=1000)] | None
     text: Long

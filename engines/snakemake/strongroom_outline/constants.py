@@ -173,6 +173,35 @@ def _is_wildcard(part: ast.expr, known: str) -> str | None:
             return None
 
 
+def of_job(node: ast.Lambda) -> str | None:
+    """Return what of its job a function gives, as commands name it: output[0], input.ref, threads; None if more."""
+    known = [one.arg for one in node.args.args][1:]
+    if node.args.defaults or node.args.vararg or node.args.kwarg or node.args.kwonlyargs:
+        return None
+    match node.body:
+        case ast.Name(id="input" | "output" | "threads" as word) if word in known:
+            return word
+        case ast.Attribute(value=ast.Name(id="input" | "output" | "resources" as word), attr=name) if word in known:
+            return f"{word}.{name}" if name.isascii() else None
+        case ast.Subscript(value=ast.Name(id="input" | "output" as word), slice=ast.Constant(value=key)):
+            plain = (isinstance(key, str) and key.isascii() and key.isidentifier()) or (
+                type(key) is int and key < 1000
+            )
+            return f"{word}[{key}]" if word in known and plain else None
+        case _:
+            return None
+
+
+def looked_up(node: ast.Call) -> str | None:
+    """Return a.b of lookup(dpath="a/b", within=config)."""
+    said = {one.arg: one.value for one in node.keywords}
+    match said.get("dpath"), said.get("within"):
+        case ast.Constant(value=str() as path), ast.Name(id="config") if len(said) == 2 and not node.args:
+            return path.replace("/", ".") if "/" in path and "{" not in path and "." not in path else None
+        case _:
+            return None
+
+
 def config_path(node: ast.expr, names: Names | None, depth: int = 0) -> str | None:
     """Return a.b of config["a"]["b"], and a.0 of config["a"][0]; a name may stand for what is before its brackets."""
     parts: list[str] = []

@@ -58,10 +58,16 @@ def argument(key: str | None, node: ast.expr, names: Globals, line: int, *, call
             break
         marks.append(inner.func.id)
         inner = inner.args[0]
-    text = constants.of_wildcards(inner, names) if called and isinstance(inner, ast.Lambda) else None
-    kind, value = _kind(inner, names, 0) if text is None else ("text", text)
+    kind, value = (_called(inner, names) if called else None) or _kind(inner, names, 0)
     text = ast.unparse(node)[:LONGEST]
     return {"key": key, "kind": kind, "value": value, "text": text, "marks": marks, "line": line}
+
+
+def _called(node: ast.expr, names: Globals) -> tuple[str, str] | None:
+    if not isinstance(node, ast.Lambda):
+        return None
+    text, own = constants.of_wildcards(node, names), constants.of_job(node)
+    return ("text", text) if text is not None else ("job", own) if own is not None else None
 
 
 def _kind(node: ast.expr, names: Globals, depth: int) -> tuple[str, Any]:
@@ -75,6 +81,8 @@ def _kind(node: ast.expr, names: Globals, depth: int) -> tuple[str, Any]:
         case ast.IfExp(body=body, orelse=other):
             return _choice(body, other, names, depth)
         case ast.Subscript() if (path := constants.config_path(node, names)) is not None:
+            return "config", path
+        case ast.Call(func=ast.Name(id="lookup")) if (path := constants.looked_up(node)) is not None:
             return "config", path
         case ast.Name(id=name) if name in names.values and depth < MOST_DEEP:
             return _kind(names.values[name], names, depth + 1)
