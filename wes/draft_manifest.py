@@ -165,10 +165,8 @@ def outputs(outline: Outline, planned: Sequence[Planned]) -> list[dict[str, Any]
         for one in rule.directives.get("output", ())
         if {"temp", "temporary"} & set(one.marks)
     }
-    ends = [a for rule in outline.rules if "norun" in rule.directives for a in rule.directives.get("input", ())]
-    targets = {str(one.value) for one in ends if one.kind == "text"}
-    is_whole = all(one.kind == "text" and not one.marks for one in ends)  # else more files are targets
-    wanted = [one for one in planned if is_whole and one.path in targets] or [
+    targets = {str(a.value) for r in outline.rules if "norun" in r.directives for a in r.directives.get("input", ())}
+    wanted = [one for one in planned if one.path in targets] or [
         one for one in planned if not any(PurePosixPath(one.path).match(pattern) for pattern in temporary)
     ]
     lines: dict[str, dict[str, Any]] = {}

@@ -66,7 +66,7 @@ def test_raw_data_of_a_sheet_is_drafted_and_runs(room: Room, tmp_path: Path) -> 
         "resources_vcf_gz": ("resources", "known.vcf.gz", 1, 1),
     }
     assert found.drafted["work"] == ["config/config.yaml", "config/samples.tsv", "notes/x.txt", "notes/y.txt"]
-    assert {one["match"] for one in found.drafted["outputs"]} >= {"results/A.sorted", "results/notes.txt"}
+    assert "results/notes.txt" in {one["match"] for one in found.drafted["outputs"]}
 
 
 def test_raw_data_that_a_pattern_finds_is_drafted_and_runs(room: Room, tmp_path: Path) -> None:
