@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from wes import checkpoints, own_files, sheets
@@ -28,19 +29,20 @@ def draft(
     version: str,
     entry: str = "Snakefile",
     opened: Iterable[str] = (),
+    more: Mapping[str, Sequence[Any]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return a manifest: what `said` says is kept, `commands` is always drafted anew.
 
-    `opened` are the input slots that a dry run's own code opened; `folder` are the
-    last two names of the workflow's folder: NAME and VERSION, if they are well formed.
+    `opened` are the input slots that a dry run's own code opened, `more` what it asks for beside the outline's inputs
+    and work; `folder` are the last two names of the workflow's folder: NAME and VERSION, if they are well formed.
     """
     drafted = head(folder, engine={"name": "snakemake", "version": version}, entry=entry) | {
         "images": images(outline),
-        "inputs": slots(one.path for one in outline.reads),
+        "inputs": [*slots(one.path for one in outline.reads), *more.get("inputs", ())],
         "parameters": parameters(outline),
         "targets": "full",
     }
-    laid = own_files.wanted(outline)
+    laid = list(dict.fromkeys([*own_files.wanted(outline), *more.get("work", ())]))
     drafted |= {"work": laid} if laid else {}
     clear = sheets.draft(outline, said.get("inputs") or drafted["inputs"], said.get("clear") or [], opened=opened)
     drafted["inputs"] = sheets.narrowed(drafted["inputs"], clear)
@@ -130,13 +132,18 @@ def rehearsal(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     config = {key: _value(said) for key, said in properties.items()}
     inputs = {
         str(slot["name"]): [
-            f"inputs/{slot['name']}/" + str(slot.get("pattern", "*")).replace("*", f"{STUB}{number}")
+            _place(slot) + str(slot.get("pattern", "*")).replace("*", f"{STUB}{number}")
             for number in range(min(STUBS, int(slot.get("max_files", STUBS))))
         ]
         for slot in manifest["inputs"]
     }
     paths = [path for one in inputs.values() for path in one]
     return {**config, "inputs": inputs, "policy": {"min_count": 5}}, paths
+
+
+def _place(slot: Mapping[str, Any]) -> str:
+    place = str(slot.get("folder", f"inputs/{slot['name']}"))
+    return "" if place == "." else f"{place}/"
 
 
 def _value(said: Mapping[str, Any]) -> Any:

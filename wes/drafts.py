@@ -8,9 +8,11 @@ from typing import Any
 from pydantic import JsonValue
 
 from wes.commands import MOST_VALUES, RULE, Scalar, plain_hole
+from wes.matching import LETTERS
 from wes.outline import Absent, Argument, Outline, Rule
 
 FREE: dict[str, Any] = {"free": True}
+_WILDCARD = re.compile(r"\{[A-Za-z_]\w*\}")
 COMMANDS = frozenset({"shell", "script", "wrapper", "notebook", "run", "template_engine", "cwl"})
 
 
@@ -55,7 +57,7 @@ def untyped(rule: Rule, outline: Outline) -> list[str]:
         holes = {} if names is None else _holes(text.value, names, rule, outline)
         return [name for name, kind in holes.items() if kind is None]
     if rule.scripts:
-        return [name for name, value in _params(rule) if _type(value, outline, joined=False) is None]
+        return [name for name, value in _params(rule) if _script_type(value, outline) is None]
     return []
 
 
@@ -107,12 +109,26 @@ def _source(name: str, rule: Rule, outline: Outline) -> Argument | None:
 def _script_holes(rule: Rule, outline: Outline) -> dict[str, Any] | None:
     if rule.config is None:
         return None
-    holes = {name: _type(value, outline, joined=False) for name, value in _params(rule)}
+    holes = {name: _script_type(value, outline) for name, value in _params(rule)}
     # A script is told all of the configuration; what no schema has is known by its letters.
     for key, own in _own_values(rule.config, outline):
         leaves = list(_leaves(own))
         holes[f"config.{key}"] = {"enum": leaves} if 0 < len(leaves) <= MOST_VALUES else None
     return None if None in holes.values() else holes
+
+
+def _script_type(value: Argument, outline: Outline) -> Any:
+    """Return the type of a script's param: one with wildcards is a name, if all of its letters may be a name's."""
+    texts = value.value if isinstance(value.value, list) else [value.value]
+    if value.kind in ("text", "texts") and not value.marks and any(_wildcards(str(one)) for one in texts):
+        return "name" if all(_is_name(str(one)) for one in texts) else None
+    hole = plain_hole(str(value.value)) if value.kind == "job" and not value.marks else None
+    return hole.kind.value if hole is not None else _type(value, outline, joined=False)
+
+
+def _is_name(text: str) -> bool:
+    plain = _WILDCARD.sub("x", text)
+    return LETTERS.issuperset(plain) and not text.startswith("-") and ".." not in plain
 
 
 def _own_values(module: str, outline: Outline) -> Iterator[tuple[str, JsonValue | Absent]]:
@@ -143,10 +159,18 @@ def _leaves(value: JsonValue | Absent) -> Iterator[Scalar]:
 
 
 def spelled(text: str, rule: Rule) -> str:
-    """Return a template in which params with wildcards stand by their own text: {params.x} is filled in twice."""
+    """Return a template in which params with wildcards stand by their own text: {params.x} is filled in twice.
+
+    So does the folder of the Snakefile, which lies where it lies in every run.
+    """
     for name, one in _params(rule):
-        if one.kind == "text" and not one.marks and (wildcards := _wildcards(str(one.value))):
+        said = " ".join(map(str, one.value)) if isinstance(one.value, list) else str(one.value)
+        if one.kind in ("text", "texts") and not one.marks and (wildcards := _wildcards(said)):
             text = text.replace(f"{{{name}}}", wildcards)
+        elif one.kind == "job" and not one.marks:  # lambda wc, output: output[0]
+            text = text.replace(f"{{{name}}}", f"{{{one.value}}}").replace(f"{{{name}:q}}", f"{{{one.value}:q}}")
+    for how in ("", ":q") if rule.basedir else ():  # of letters that no shell quotes
+        text = text.replace(f"{{workflow.basedir{how}}}", rule.basedir)
     return text
 
 

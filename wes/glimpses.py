@@ -1,9 +1,10 @@
 """Decides what of data an engine may see by a manifest's grant: names, lines of lists, clear files (T4, T17)."""
 
 import math
+import posixpath
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from strongroom.errors import BadRequest
@@ -53,11 +54,12 @@ class Clear:
     characters: frozenset[str]
     longest: int
     most: int
+    folder: str | None = None  # of its slot; None: inputs/SLOT
 
     @property
     def path(self) -> str:
         """Where it lies in the work folder."""
-        return f"inputs/{self.slot}/{self.file}"
+        return posixpath.join(f"inputs/{self.slot}" if self.folder is None else self.folder, self.file)
 
     def facts(self) -> dict[str, Any]:
         """Return what vetters sign of it, for the broker to hold an owner's mark against."""
@@ -72,6 +74,10 @@ class Glimpses:
     names: Mapping[str, Words]  # by rule
     lists: Mapping[str, Words]  # by path
     clear: tuple[Clear, ...] = ()
+
+    def placed(self, folders: Mapping[str, str]) -> "Glimpses":
+        """Return the same with each clear file where its slot's files lie."""
+        return replace(self, clear=tuple(replace(one, folder=folders[one.slot]) for one in self.clear))
 
     def sentences(self) -> list[str]:
         """Return what vetters are told of it."""

@@ -1,6 +1,7 @@
 """Reads a workflow's manifest: engine, entry, images, input slots, parameter schema and output contract."""
 
 import fnmatch
+import posixpath
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,8 @@ _TARGET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=,/-]{0,399}")
 _PATTERN = re.compile(r"[A-Za-z0-9._+=,/*?-]{1,400}")
 _RULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
 _SLOT = re.compile(r"[a-z][a-z0-9_]{0,39}")
+# Never the engine's own files, nor another slot's.
+_PLACE = re.compile(r"\.|(?!inputs(?:/|$))[A-Za-z0-9_][A-Za-z0-9._+=,-]*(?:/[A-Za-z0-9_][A-Za-z0-9._+=,-]*){0,7}")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,16 @@ class Slot:
     pattern: str
     least: int
     most: int
+    place: str = ""  # the folder of the work folder in which they lie; empty: inputs/NAME
+
+    @property
+    def folder(self) -> str:
+        """Return where its files lie, relative to /run/work; empty for the work folder itself."""
+        return "" if self.place == "." else self.place or f"inputs/{self.name}"
+
+    def path(self, file: str) -> str:
+        """Return where engine and tasks see one of its files, relative to /run/work."""
+        return posixpath.join(self.folder, file)
 
     def chosen(self, names: list[str]) -> list[str]:
         """Return the files of a dataset that fit this slot, sorted."""
@@ -108,7 +121,7 @@ def parse_manifest(text: str) -> Manifest:
             raise BadRequest(f"manifest.yaml: {str(field)[:60]!r} is not a field of a manifest.")
     engine = raw.get("engine") or {}
     _check_engine(raw, engine)
-    slots = tuple(_slot(s) for s in raw.get("inputs") or ())
+    slots = tuple(_slot(s, str(engine["name"])) for s in raw.get("inputs") or ())
     name = _text(raw, "name", NAME)
     glimpses = parse_glimpses(raw)
     if missing := {one.slot for one in glimpses.clear} - {slot.name for slot in slots}:
@@ -132,7 +145,7 @@ def parse_manifest(text: str) -> Manifest:
         targets=_targets(raw.get("targets", "full")),
         asked_targets=_rules(raw, "asked_targets"),
         until=_rules(raw, "until"),
-        glimpses=glimpses,
+        glimpses=glimpses.placed({slot.name: slot.folder for slot in slots}),
         work=_patterns(raw.get("work") or [], "work"),
     )
 
@@ -176,14 +189,21 @@ def _rules(raw: dict[str, Any], field: str) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
-def _slot(raw: Any) -> Slot:
+def _slot(raw: Any, engine: str) -> Slot:
     if not isinstance(raw, dict) or not _SLOT.fullmatch(str(raw.get("name", ""))):
         raise BadRequest("manifest.yaml: each of inputs has a name of small letters.")
+    place = str(raw.get("folder", ""))
+    if place and not (engine == "snakemake" and len(place) <= 200 and _PLACE.fullmatch(place)):
+        raise BadRequest(
+            f"manifest.yaml: inputs: {raw['name']}: folder is one of a Snakemake run's work folder, or a dot for "
+            "the whole; letters, digits and . _ + = , - only, and not below inputs."
+        )
     return Slot(
         name=str(raw["name"]),
         pattern=str(raw.get("pattern", "*")),
         least=int(raw.get("min_files", 1)),
         most=int(raw.get("max_files", 10_000)),
+        place=place,
     )
 
 

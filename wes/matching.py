@@ -1,5 +1,6 @@
 """Decides whether a text is an instance of a template, in a bounded number of steps whatever the text is (T30)."""
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ LONGEST_NAME, LONGEST_NUMBER = 200, 30
 LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+=,-/")
 DIGITS = frozenset("0123456789")
 NUMERALS = DIGITS | frozenset("+-.eE")
+
+
+_PLACE = re.compile(r"-?[0-9]{1,6}")
 
 
 class TooIntricate(Exception):
@@ -37,16 +41,22 @@ class Known:
                 return self.inputs | self.outputs
 
     def value(self, path: str) -> Any:
-        """Return a value of the parameters by its dotted path; None if there is none."""
+        """Return a value of the parameters by its dotted path, places in lists too; None if there is none."""
         above, _, name = path.rpartition(".")
         found: Any = self.value(above) if above else self.config
+        if isinstance(found, list):
+            return found[int(name)] if _is_place(name, found) else None
         return found.get(name) if isinstance(found, Mapping) else None
 
     def has(self, path: str) -> bool:
         """Return whether the parameters have a value at a dotted path, null too."""
         above, _, name = path.rpartition(".")
         found: Any = self.value(above) if above else self.config
-        return isinstance(found, Mapping) and name in found
+        return _is_place(name, found) if isinstance(found, list) else isinstance(found, Mapping) and name in found
+
+
+def _is_place(name: str, items: list[Any]) -> bool:
+    return _PLACE.fullmatch(name) is not None and -len(items) <= int(name) < len(items)
 
 
 def is_instance(parts: Sequence[Part], text: str, known: Known) -> bool:

@@ -1,11 +1,13 @@
 """What a workflow's files hold, rule by rule, as the engine's own parser told it from inside its walls."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from strongroom.errors import BadRequest
 
+PLACE = re.compile(r"-?[0-9]{1,6}")  # in a list
 MOST_BYTES = 8 << 20  # as wes.reading
 Short = Annotated[str, Field(max_length=400)]
 Long = Annotated[str, Field(max_length=8000)]
@@ -30,7 +32,7 @@ class Argument(_Part):
 
     key: Short | None
     kind: Literal[
-        "text", "texts", "number", "nothing", "config", "choice", "count", "lambda", "format", "code"
+        "text", "texts", "number", "nothing", "config", "choice", "count", "lambda", "job", "format", "code"
     ]  # fmt: skip
     value: Scalar | Annotated[list[Scalar], Field(max_length=1000)] | None
     text: Long
@@ -63,6 +65,7 @@ class Rule(_Part):
     directives: dict[Short, Annotated[list[Argument], Field(max_length=5000)]]
     scripts: Annotated[list[Script], Field(max_length=10)]
     beside: Annotated[list[Short], Field(max_length=200)] = []  # words of its command that are files of the folder
+    basedir: Short = ""  # what {workflow.basedir} is in its command
     twice: Annotated[list[Place], Field(max_length=5000)] = []  # where else a rule of this name is written
 
     def first(self, directive: str) -> Argument | None:
@@ -144,9 +147,18 @@ class Outline(_Part):
         for config in self.configs:  # a later one counts more
             said: JsonValue | Absent = dict(config.values)
             for key in path.split("."):
-                said = said.get(key, ABSENT) if isinstance(said, dict) else ABSENT
+                said = _part(said, key)
             found = found if isinstance(said, Absent) else said
         return found
+
+
+def _part(said: JsonValue | Absent, key: str) -> JsonValue | Absent:
+    """Return a value of a map by its key, or of a list by its place."""
+    if isinstance(said, dict):
+        return said.get(key, ABSENT)
+    if not isinstance(said, list) or not PLACE.fullmatch(key):
+        return ABSENT
+    return said[int(key)] if -len(said) <= int(key) < len(said) else ABSENT
 
 
 def parse_outline(raw: bytes) -> Outline:

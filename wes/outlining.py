@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,18 @@ def opened(
         return frozenset(), False
 
 
+def missing(
+    settings: Settings, folder: Path, *, entry: str, config: dict[str, Any], inputs: list[str], work: list[str]
+) -> list[str]:
+    """Return the files that no rule makes and that the workflow cannot be planned without, as dry runs found them."""
+    raw = _dry(settings, folder, "strongroom_outline.missing", entry=entry, config=config, inputs=inputs, work=work)
+    try:
+        made = json.loads(raw.splitlines()[-1])["made"]
+        return [str(path) for path in made][:MOST_PLANNED]
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError):
+        return []
+
+
 def _dry(
     settings: Settings,
     folder: Path,
@@ -109,6 +122,9 @@ def _dry(
             stub = top / "work" / path
             stub.parent.mkdir(parents=True, exist_ok=True)
             stub.write_bytes(bytes(100))
+        if os.geteuid() == 0:
+            for one in (top / "work").rglob("*"):
+                os.chown(one, settings.uids.services, settings.uids.group)
         (top / "workflow" / ".config.yaml").write_text(yaml.safe_dump(config))
         command = [*PYTHON, module, "-s", f"/run/workflow/{entry}", "-d", "/run/work"]
         command += ["--configfile", "/run/workflow/.config.yaml", "--summary", "--nolock", "--cores", "1"]

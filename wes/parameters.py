@@ -200,10 +200,11 @@ def rows_of(name: str, text: str, rule: Mapping[str, Any]) -> list[dict[str, str
 def path_of(name: str, value: str, rule: Mapping[str, Any], chosen: Mapping[str, Sequence[str]]) -> str:
     """Return the path of the file that a parameter names: one of those chosen for its slot, and nothing else."""
     slot = rule[FILE]
-    path = f"inputs/{slot}/{value}"
-    if path not in chosen.get(slot, ()):
-        raise BadRequest(f"workflow_params.{name}: the name of a file that this run reads as {slot}.")
-    return path
+    for path in chosen.get(slot, ()):
+        # In a folder that the manifest names, no file's name has a slash.
+        if path == f"inputs/{slot}/{value}" or (not path.startswith("inputs/") and path.split("/")[-1] == value):
+            return path
+    raise BadRequest(f"workflow_params.{name}: the name of a file that this run reads as {slot}.")
 
 
 def resolve(

@@ -1,5 +1,7 @@
 """Resumes a run for its owner: every check of a submit is made again, then the same run waits for an engine (T19)."""
 
+import posixpath
+
 import sqlalchemy as sa
 from sqlalchemy import orm
 
@@ -24,7 +26,7 @@ def resume(session: orm.Session, person: Person, run: Run, *, settings: Settings
     if state not in RESUMABLE:
         raise Conflict("This run has not ended. Wait for its end or cancel it; then it can be resumed.")
     retention.check_kept(run)
-    admitted = admit(session, person, asked_of(session, run), workflow=(run.workflow, run.version), settings=settings)
+    admitted = admit(session, person, asked_of(run), workflow=(run.workflow, run.version), settings=settings)
     check_same(session, run, admitted)
     run.coarse = run.coarse or admitted.coarse
     run.quiet = run.quiet or admitted.quiet
@@ -44,14 +46,14 @@ def resume(session: orm.Session, person: Person, run: Run, *, settings: Settings
     audit.append(session, resumed, move(run, RunState.QUEUED, actor=person.id), *again)
 
 
-def asked_of(session: orm.Session, run: Run) -> Form:
+def asked_of(run: Run) -> Form:
     """Return the request of a run with its inputs as they were chosen: what a dataset got since is not in it."""
     form = Form(**run.request)
     inputs = {}
     for slot, given in form.workflow_params.get("inputs", {}).items():
         dataset = given if isinstance(given, str) else given["dataset"]
-        first = f"inputs/{slot}/"
-        inputs[slot] = {"dataset": dataset, "files": [p.removeprefix(first) for p in _inputs(session, run, first)]}
+        files = [_name(path, slot) for path in run.config["inputs"][slot]]
+        inputs[slot] = {"dataset": dataset, "files": files}
     form.workflow_params = {**form.workflow_params, "inputs": inputs}
     return form
 
@@ -62,14 +64,20 @@ def check_same(session: orm.Session, run: Run, admitted: Admitted) -> None:
         raise Conflict("This workflow's content is another one now; submit the run again.")
     if admitted.config != run.config:
         raise Conflict("The rules of this project have changed since this run was submitted; submit it again.")
-    if {one.path: one.object for one in admitted.chosen} != _inputs(session, run, "inputs/"):
+    if {one.path: one.object for one in admitted.chosen} != _inputs(session, run):
         raise Conflict("A file of this run's datasets is another one now; submit the run again.")
 
 
-def _inputs(session: orm.Session, run: Run, below: str) -> dict[str, str | None]:
+def _name(path: str, slot: str) -> str:
+    """Return the name in its dataset of a file; in a folder that a manifest names there is none with a slash."""
+    first = f"inputs/{slot}/"
+    return path.removeprefix(first) if path.startswith(first) else posixpath.basename(path)
+
+
+def _inputs(session: orm.Session, run: Run) -> dict[str, str | None]:
     rows = session.execute(
         sa.select(RunFile.path, RunFile.object)
-        .where(RunFile.run == run.id, RunFile.rule.is_(None), RunFile.path.startswith(below, autoescape=True))
+        .where(RunFile.run == run.id, RunFile.rule.is_(None))
         .order_by(RunFile.path)
     )
     return {path: found for path, found in rows}

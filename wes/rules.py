@@ -197,6 +197,10 @@ def _output_path(path: Any, field: str, files: Mapping[str, Held]) -> str:
     held = files.get(inside)
     if f"{inside}/".startswith((SCRIPTS, "inputs/")) or (held is not None and held.is_input):
         raise NotAllowed(f"{field}: inputs and the engine's own files are never outputs.")
+    # T19: in a folder that a manifest names, an input may have outputs beside it; none holds it, none is in it.
+    placed = (path for path, held in files.items() if held.is_input and not path.startswith("inputs/"))
+    if any(path.startswith(f"{inside}/") or inside.startswith(f"{path}/") for path in placed):
+        raise NotAllowed(f"{field}: a folder with inputs in it is never an output, nor what lies below an input.")
     return inside
 
 

@@ -24,6 +24,7 @@ from wes.engines import open_engine
 from wes.manifest import Slot, check_parameters
 from wes.options import check_options, is_whole
 from wes.parameters import resolve
+from wes.placing import check_places
 from wes.remote_jobs import site_of
 from wes.runs import RunState
 from wes.schemas import Form
@@ -45,11 +46,7 @@ class Chosen:
     object: str
     size: int
     clear: bool
-
-    @property
-    def path(self) -> str:
-        """Where engine and tasks see it, relative to /run/work."""
-        return f"inputs/{self.slot}/{self.name}"
+    path: str  # where engine and tasks see it, relative to /run/work
 
 
 @dataclass(frozen=True)
@@ -152,6 +149,7 @@ def admit(
     chosen, datasets = _inputs(session, project, vetted, asked.pop("inputs", {}))
     datasets += _inboxes(session, project, vetted, settings)
     _check_marked(vetted, chosen)
+    check_places(vetted.manifest, chosen, vetted.folder)
     files = {slot.name: [c.path for c in chosen if c.slot == slot.name] for slot in vetted.manifest.slots}
     properties = vetted.manifest.parameters.get("properties") or {}
     policy = intake.policy_of(session, project, settings, datasets=[one.id for one in datasets])
@@ -274,7 +272,10 @@ def _fill(slot: Slot, usable: archive_datasets.Usable, names: list[str] | None) 
         raise BadRequest(f"workflow_params.inputs.{slot.name}: files here match {slot.pattern}.")
     if not slot.least <= len(fitting) <= slot.most:
         raise BadRequest(f"workflow_params.inputs.{slot.name}: from {slot.least} to {slot.most} files.")
-    return [Chosen(slot.name, usable.id, n, files[n].object, files[n].size, clear=files[n].clear) for n in fitting]
+    return [
+        Chosen(slot.name, usable.id, n, files[n].object, files[n].size, clear=files[n].clear, path=slot.path(n))
+        for n in fitting
+    ]
 
 
 def _record_files(session: orm.Session, run: Run, chosen: Sequence[Chosen]) -> None:

@@ -1,6 +1,7 @@
 """Reads a workflow for `strongroom workflow vet`: its findings on the screen, and a manifest drafted into a file."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from strongroom.cli.changes import plain
 from strongroom.cli.client import out
 from strongroom.errors import BadRequest, StrongroomError
 from strongroom.settings import Settings
-from wes import draft_manifest, nextflow_drafts, nextflow_lint, outlining
+from wes import draft_manifest, nextflow_drafts, nextflow_lint, outlining, raw_inputs
 from wes.catalogue import MANIFEST
 from wes.lint import Finding, lint
 from wes.lint_table import TABLE, Severity
@@ -74,9 +75,12 @@ def draft(settings: Settings, folder: Path, target: Path, *, versions: dict[str,
         entry = str(said.get("entry") or _snakefile(folder) or ENTRIES[0])
         outline = outlining.outline(settings, folder, engine=engine, entry=entry)
         drafted = draft_manifest.draft(outline, said, folder=names, version=versions[engine], entry=entry)
-        drafted = _as_opened(settings, folder, outline, said, drafted)
+        more, stubs = dict[str, list[Any]](), list[str]()
+        if not said.get("inputs"):
+            more, stubs = _missing(settings, folder, outline, drafted)
+        drafted = _as_opened(settings, folder, outline, said, drafted, more=more, stubs=stubs)
         if not drafted["outputs"]:
-            drafted["outputs"] = _outputs(settings, folder, outline, drafted)
+            drafted["outputs"] = _outputs(settings, folder, outline, drafted, stubs)
         found = lint(outline, None, {})
     target.write_text(yaml.dump(drafted, Dumper=_Lines, sort_keys=False, allow_unicode=True, width=110))
     return found
@@ -106,32 +110,62 @@ def _snakefile(folder: Path) -> str | None:
     return next((entry for entry in ENTRIES if (folder / entry).is_file()), None)
 
 
-def _as_opened(
-    settings: Settings, folder: Path, found: Outline, said: dict[str, Any], drafted: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the draft with a grant for what a dry run opened as well, and say where it opened nothing."""
+def _missing(
+    settings: Settings, folder: Path, found: Outline, drafted: dict[str, Any]
+) -> tuple[dict[str, list[Any]], list[str]]:
+    """Return the inputs and work that a draft needs for files that no rule makes, and these files."""
     config, inputs = draft_manifest.rehearsal(drafted)
+    work, entry = list(drafted.get("work", [])), drafted["entry"]
+    globbed = raw_inputs.globbed(found, draft_manifest.STUB, draft_manifest.STUBS)
     try:
-        paths, whole = outlining.opened(
-            settings, folder, entry=drafted["entry"], config=config, inputs=inputs, work=drafted.get("work", [])
+        missing = outlining.missing(
+            settings, folder, entry=entry, config=config, inputs=[*inputs, *globbed], work=work
         )
     except StrongroomError:
+        missing = []  # the dry run for the contract says why
+    own = raw_inputs.own(folder, sorted(missing))
+    raw = [path for path in dict.fromkeys([*globbed, *missing]) if path not in own and raw_inputs.is_raw(path)]
+    taken = [str(one["name"]) for one in drafted["inputs"]]
+    slots = raw_inputs.slots(raw, later=draft_manifest.LATER, stub=draft_manifest.STUB, taken=taken)
+    return {"inputs": slots, "work": own}, raw
+
+
+def _as_opened(
+    settings: Settings,
+    folder: Path,
+    found: Outline,
+    said: dict[str, Any],
+    drafted: dict[str, Any],
+    *,
+    more: dict[str, list[Any]],
+    stubs: list[str],
+) -> dict[str, Any]:
+    """Return the draft with a grant for what a dry run opened as well, and say where it opened nothing."""
+    names, entry, engine = folder.absolute().parts[-2:], drafted["entry"], drafted["engine"]["version"]
+    again = partial(draft_manifest.draft, found, said, folder=names, version=engine, entry=entry, more=more)
+    drafted = again()
+    config, inputs = draft_manifest.rehearsal(drafted)
+    inputs, work = list(dict.fromkeys([*inputs, *stubs])), drafted.get("work", [])
+    try:
+        paths, whole = outlining.opened(settings, folder, entry=entry, config=config, inputs=inputs, work=work)
+    except StrongroomError:
         return drafted  # the dry run for the contract says why
-    slots = {path.split("/")[1] for path in paths}
-    engine = drafted["engine"]["version"]
-    names, entry = folder.absolute().parts[-2:], drafted["entry"]
-    again = draft_manifest.draft(found, said, folder=names, version=engine, entry=entry, opened=sorted(slots))
-    unopened = [str(one["input"]) for one in again.get("clear", ()) if one["input"] not in slots]
+    slots = {path.split("/")[1] for path in paths if path.startswith("inputs/")}
+    opened = again(opened=sorted(slots))
+    unopened = [str(one["input"]) for one in opened.get("clear", ()) if one["input"] not in slots]
     if whole and unopened:
         out.print(
             f"The dry run opened no file of {plain(', '.join(unopened))}: take the grant under clear out, "
             "unless other parameters lead there."
         )
-    return again
+    return opened
 
 
-def _outputs(settings: Settings, folder: Path, found: Outline, drafted: dict[str, Any]) -> list[dict[str, Any]]:
+def _outputs(
+    settings: Settings, folder: Path, found: Outline, drafted: dict[str, Any], stubs: list[str]
+) -> list[dict[str, Any]]:
     config, inputs = draft_manifest.rehearsal(drafted)
+    inputs = list(dict.fromkeys([*inputs, *stubs]))
     try:
         planned = outlining.plan(
             settings,

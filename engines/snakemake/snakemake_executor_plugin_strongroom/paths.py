@@ -41,6 +41,7 @@ def use_vetted_sources() -> None:
     def get_path(self: SourceCache, source_file: Any) -> str:
         own = source_file.get_path_or_uri(secret_free=True)
         kept = cached(self, source_file)  # a file that is not there is told as always
-        return str(own if isinstance(source_file, LocalSourceFile) and Path(own).is_absolute() else kept)
+        # Without `..`, as gateways have it and drafts foresee it.
+        return str(absolute(own) if isinstance(source_file, LocalSourceFile) and Path(own).is_absolute() else kept)
 
     SourceCache.get_path = get_path

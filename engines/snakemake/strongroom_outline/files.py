@@ -14,7 +14,7 @@ import yaml
 from snakemake.parser import parse
 from snakemake.sourcecache import LocalSourceFile
 
-from strongroom_outline import own_files, pathvars
+from strongroom_outline import constants, own_files, pathvars
 from strongroom_outline.reading import Reading
 from strongroom_outline.reused import Module, Place, below, module_of, rules_of, within
 
@@ -41,7 +41,7 @@ def outline(folder: Path, entry: str) -> dict[str, Any]:
             continue
         seen.add((path, place))
         if path not in readings:
-            readings[path] = _read(folder, path, found)
+            readings[path] = _read(folder, path, entry, found)
         reading = readings[path]
         if reading is None:
             continue
@@ -59,6 +59,7 @@ def outline(folder: Path, entry: str) -> dict[str, Any]:
         rule.pop("reuse", None)
         _digest_scripts(folder, rule)
         rule["beside"] = own_files.words(folder, rule)
+        rule["basedir"] = constants.folder_of(entry)
     found["own_files"] = own_files.named(folder, found)
     for script in sorted({one["path"] for rule in found["rules"] for one in rule["scripts"]}):
         _python_script(folder, script, found)
@@ -77,7 +78,7 @@ def _placed(reading: Reading, module: Module, found: dict[str, Any]) -> None:
         found["reads"] += [{**one, "path": below(module.config, one["path"])} for one in reading.reads]
 
 
-def _read(folder: Path, path: str, found: dict[str, Any]) -> Reading | None:
+def _read(folder: Path, path: str, entry: str, found: dict[str, Any]) -> Reading | None:
     source = folder / path
     text = source.read_bytes() if source.is_file() else b""
     found["files"].append({"path": path, "digest": _digest(text), "lines": text.count(b"\n"), "is_snakefile": True})
@@ -88,7 +89,7 @@ def _read(folder: Path, path: str, found: dict[str, Any]) -> Reading | None:
     except Exception as error:  # Snakemake's parser has many ways to say no
         found["errors"].append({"file": path, "line": _line_of(error, lines), "message": f"{error}"[:500]})
         return None
-    reading = Reading(path, lines)
+    reading = Reading(path, lines, entry)
     reading.visit_module(tree)
     for name in READ:
         found[name] += getattr(reading, name)

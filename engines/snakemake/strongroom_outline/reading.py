@@ -43,7 +43,7 @@ LONGEST = 4000
 class Reading:
     """What one file holds; lines are the source's own."""
 
-    def __init__(self, path: str, lines: dict[int, int]) -> None:
+    def __init__(self, path: str, lines: dict[int, int], entry: str = "") -> None:
         self.path, self.lines = path, lines
         self.rules: list[dict[str, Any]] = []
         self.statements: list[dict[str, Any]] = []
@@ -51,7 +51,7 @@ class Reading:
         self.globals: list[dict[str, Any]] = []
         self.reads: list[dict[str, Any]] = []
         self.configs: list[dict[str, Any] | None] = []  # its configuration files; None for one that is not known
-        self.names = Globals()
+        self.names = Globals(path, entry)
         self.slots = Slots()
 
     def visit_module(self, tree: ast.Module) -> None:
@@ -140,9 +140,9 @@ class Reading:
     def _state(self, name: str, node: ast.AST, arguments: list[dict[str, Any]]) -> None:
         self.statements.append({"file": self.path, "line": self.line(node), "name": name, "arguments": arguments})
 
-    def _arguments(self, node: ast.Call) -> list[dict[str, Any]]:
-        found = [argument(None, one, self.names, self.line(one)) for one in node.args]
-        return found + [argument(k.arg, k.value, self.names, self.line(k.value)) for k in node.keywords]
+    def _arguments(self, node: ast.Call, *, called: bool = False) -> list[dict[str, Any]]:
+        given = [*((None, one) for one in node.args), *((one.arg, one.value) for one in node.keywords)]
+        return [argument(key, one, self.names, self.line(one), called=called) for key, one in given]
 
     def _rule(self, function: ast.FunctionDef) -> dict[str, Any] | None:
         facts: dict[str, Any] | None = None
@@ -154,7 +154,9 @@ class Reading:
             elif word == "run":
                 continue
             elif word is not None and isinstance(decorator, ast.Call):
-                directives.setdefault(DIRECTIVES.get(word, word), []).extend(self._arguments(decorator))
+                directives.setdefault(DIRECTIVES.get(word, word), []).extend(
+                    self._arguments(decorator, called=word == "params")
+                )
         if facts is None:
             return None
         commands = {"shell", "script", "wrapper", "notebook", "template_engine", "cwl", "norun"}

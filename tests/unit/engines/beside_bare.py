@@ -42,16 +42,22 @@ def vetted(room: Room, files: dict[str, str], target: Path) -> tuple[dict[str, A
     for path, text in files.items():
         (room.flow / path).parent.mkdir(parents=True, exist_ok=True)
         (room.flow / path).write_text(text)
-    (room.flow / "Snakefile").write_text('container: "genomics"\n' + files["Snakefile"])
+    entry = entry_of(files)
+    (room.flow / entry).write_text('container: "genomics"\n' + files[entry])
     vet.draft(SETTINGS, room.flow, target, versions={"snakemake": "9.27.1"})
     drafted = yaml.safe_load(target.read_text())
     manifest = parse_manifest(target.read_text())
-    seen = outline(SETTINGS, room.flow, engine="snakemake", entry="Snakefile")
+    seen = outline(SETTINGS, room.flow, engine="snakemake", entry=entry)
     return drafted, lint(seen, manifest, {"genomics": "x"})
 
 
-def run_beside(room: Room, tmp_path: Path, files: dict[str, str]) -> Beside:
-    """Run a workflow twice, and assert that names and contents of its files are the same."""
+def entry_of(files: dict[str, str]) -> str:
+    """Return where a workflow of these files begins."""
+    return next(entry for entry in vet.ENTRIES if entry in files)
+
+
+def run_beside(room: Room, tmp_path: Path, files: dict[str, str], data: dict[str, str] | None = None) -> Beside:
+    """Run a workflow twice, and assert that names and contents of its files are the same; `data` is no vetter's."""
     drafted, found = vetted(room, files, tmp_path / "manifest.yaml")
     assert [one for one in found if TABLE[one.code].severity is Severity.ERROR] == []
     laid, bare = drafted.get("work", []), tmp_path / "bare"
@@ -61,11 +67,17 @@ def run_beside(room: Room, tmp_path: Path, files: dict[str, str]) -> Beside:
             (tree / path).write_text(files[path])
     config = check_parameters(parse_manifest(yaml.safe_dump(drafted)), {})
     (room.flow / "given.yaml").write_text(yaml.safe_dump(config))
-    outcome = room.run(files["Snakefile"], "--configfile", str(room.flow / "given.yaml"))
+    for path, text in (data or {}).items():
+        room.give(path, text)
+        (bare / path).parent.mkdir(parents=True, exist_ok=True)
+        (bare / path).write_text(text)
+    entry = entry_of(files)
+    flags = ("--configfile", str(room.flow / "given.yaml"), "--strongroom-folder", str(room.flow))
+    outcome = room.run(files[entry], *flags, entry=entry)
     assert outcome.code == 0, outcome.text
 
     bare.mkdir(exist_ok=True)
-    words = [str(PYTHON), "-m", "snakemake", "-s", str(room.flow / "Snakefile"), "-d", str(bare), "--cores", "2"]
+    words = [str(PYTHON), "-m", "snakemake", "-s", str(room.flow / entry), "-d", str(bare), "--cores", "2"]
     home = {"PATH": "/usr/bin:/bin", "HOME": str(bare)}
     done = subprocess.run(words, check=False, capture_output=True, text=True, env=home)
     assert done.returncode == 0, done.stderr
@@ -79,7 +91,7 @@ def run_beside(room: Room, tmp_path: Path, files: dict[str, str]) -> Beside:
     for job in jobs:
         asked = asked_of(job["tags"]["rule"], job)
         check_command(commands, asked, config=config, written=written(SETTINGS))
-    return Beside(drafted, found, {path: made[path] for path in set(made) - set(laid)}, jobs)
+    return Beside(drafted, found, {path: made[path] for path in set(made) - set(laid) - set(data or ())}, jobs)
 
 
 def _names(tree: Path) -> set[str]:

@@ -46,10 +46,11 @@ class Room:
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             (tree / name).write_bytes(content)
 
-    def start(self, snakefile: str, *flags: str) -> tuple[subprocess.Popen[str], int]:
-        (self.flow / "Snakefile").write_text('container: "genomics"\n' + snakefile)
+    def start(self, snakefile: str, *flags: str, entry: str = "Snakefile") -> tuple[subprocess.Popen[str], int]:
+        (self.flow / entry).parent.mkdir(exist_ok=True)
+        (self.flow / entry).write_text('container: "genomics"\n' + snakefile)
         reading, writing = os.pipe()
-        command = [str(PYTHON), "-m", "strongroom_engine", "-s", str(self.flow / "Snakefile"), "-d", str(self.view)]
+        command = [str(PYTHON), "-m", "strongroom_engine", "-s", str(self.flow / entry), "-d", str(self.view)]
         process = subprocess.Popen(
             [*command, "--strongroom-socket", str(self.socket), *FLAGS, *flags],
             env={
@@ -70,9 +71,9 @@ class Room:
         self.processes.append(process)
         return process, reading
 
-    def run(self, snakefile: str, *flags: str) -> Outcome:
+    def run(self, snakefile: str, *flags: str, entry: str = "Snakefile") -> Outcome:
         started = time.monotonic()
-        process, reading = self.start(snakefile, *flags)
+        process, reading = self.start(snakefile, *flags, entry=entry)
         events: list[dict[str, Any]] = []
         with open(reading) as lines:
             listener = threading.Thread(target=lambda: events.extend(json.loads(line) for line in lines))

@@ -92,8 +92,7 @@ rule all:
 onsuccess:
     print("Workflow finished, no error")
 """
-LAID = ["config/config.yaml", "config/samples.tsv", "resources/genome.fa"]
-INPUTS = ("resources/A.fastq", "resources/B.fastq")
+LAID = ["config/config.yaml", "config/samples.tsv", "resources/genome.fa", "resources/A.fastq", "resources/B.fastq"]
 
 
 def laid(room: Room, paths: list[str]) -> None:
@@ -130,15 +129,13 @@ def test_a_workflow_of_others_runs_by_its_draft(room: Room, tmp_path: Path) -> N
     assert [one.about for one in found if one.code == "command-free"] == ["stats"]
 
     laid(room, LAID)
-    for path in INPUTS:
-        room.give(path, FILES[path])
     given = check_parameters(manifest, {})
     (room.flow / "given.yaml").write_text(yaml.safe_dump(given))
     outcome = room.run(SNAKEFILE, "--configfile", str(room.flow / "given.yaml"), "--max-threads", "1")
     assert outcome.code == 0, outcome.text
 
     bare = tmp_path / "bare"
-    for path in (*LAID, *INPUTS):
+    for path in LAID:
         (bare / path).parent.mkdir(parents=True, exist_ok=True)
         (bare / path).write_text(FILES[path])
     words = [str(PYTHON), "-m", "snakemake", "-s", str(room.flow / "Snakefile"), "-d", str(bare), "--cores", "2"]

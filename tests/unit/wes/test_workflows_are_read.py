@@ -191,7 +191,7 @@ rule all:
     input: "out/a.tsv", "out/extra.tsv"
 rule first:
     output: temp("work/{person}.txt")
-    params: label=config["label"], mode="fast" if config["quick"] else "", number=len([1])
+    params: label=config["label"], mode="fast" if config["quick"] else "", number=len({1})
     log: "logs/{person}.log"
     shell: "tool {params.label} {params.mode} {params.number} {wildcards.person} > {output} 2> {log}"
 """
