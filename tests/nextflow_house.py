@@ -29,6 +29,7 @@ from tes.schemas import Output as Asked
 from wes import engines, gateway
 from wes.manifest import Manifest, check_parameters, parse_manifest
 from wes.parameters import resolve
+from wes.rules import WORK
 from wes.store import Run, RunFile, files_of
 from wes.stubs import opened, rounded, write_stub
 from wes.tes_door import BASE
@@ -333,7 +334,7 @@ def beside_bare(folder: Path, drafted: dict[str, Any], inputs: Mapping[str, byte
     for path in sorted(inputs or {}):
         chosen[path.split("/")[1]].append(path)
     given = check_parameters(house.manifest, {})
-    given = resolve(house.manifest.parameters.get("properties") or {}, given, chosen, house.manifest.single())
+    given = resolve(house.manifest.parameters.get("properties") or {}, given, chosen, house.manifest.single(), WORK)
     ours = house.run(given)
     assert ours.code == 0, ours.log
     return ours, house.bare(given)

@@ -1,7 +1,7 @@
 """Finds the parameters of a Nextflow workflow that are files and only a run can give: each gets a slot of inputs."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -9,35 +9,42 @@ from wes import nextflow_calls, nextflow_parameters, sheets
 from wes.draft_manifest import LATER, OURS
 from wes.manifest import Manifest
 from wes.nextflow_calls import arguments
-from wes.nextflow_outline import NextflowOutline, Noted, Workflow
+from wes.nextflow_outline import NextflowOutline, Noted, Process, Value, Workflow
 from wes.parameters import FILE, FILES
+from wes.rules import WORKFLOW
 
 PAIRS = "*_{R1,R2,1,2}*"
 _FINDS = re.compile(r"files?|(?:[Cc]hannel\.)?(fromPath|fromFilePairs)")
 _PARAM = re.compile(r"params\.(\w+)")
 _ONE = re.compile(r"\$?\{?(\w+(?:\.\w+)*)\}?")  # a name or a property, also as the only hole of a text
+# A path from where a run begins, or of another host: its last name, or pattern of names, has a dot or a star in it.
+_ELSEWHERE = re.compile(r"(?:\$\{(?:workflow\.)?launchDir\}/|\./|/)?(?:[\w. +=,*?-]+/)*([^/$]+)")
+_A_NAME = re.compile(r"(?=.*[.*])[A-Za-z0-9_*?\[{][A-Za-z0-9._+=,*?\[\]{}-]{0,199}")
 _PLACES = ("workflow", "function")
 _NO_NAME = re.compile(r"[^a-z0-9_]+")
 Given = Mapping[tuple[str, str], frozenset[str]]
+Kind = Literal["file", "files", "pairs"]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A parameter that is a file, files, or pairs of files, and has no value where a run gives none.
+    """A parameter that is a file, files, or pairs of files, which a run has nowhere unless it is given.
 
     `lists`: what the engine reads in it names more files.
     """
 
     param: str
     slot: str
-    kind: Literal["file", "files", "pairs"]
+    kind: Kind
     may_lack: bool
     lists: bool = False
+    own: str = ""  # the name, or pattern of names, that the workflow has for it
 
     def slots(self) -> list[dict[str, Any]]:
         """Return the slots of its files, as a manifest has them."""
         least, most = 0 if self.may_lack else 1, 1 if self.kind == "file" else 10_000
-        own = {"name": self.slot, "description": LATER, "pattern": "*", "min_files": least, "max_files": most}
+        pattern = self.own if self.kind == "file" and self.own else "*"
+        own = {"name": self.slot, "description": LATER, "pattern": pattern, "min_files": least, "max_files": most}
         named = {**own, "name": beside(self.slot), "min_files": 0, "max_files": 10_000}
         named["description"] = f"what {self.slot} names, there as inputs/{beside(self.slot)}/NAME"
         return [own, named] if self.lists else [own]
@@ -46,7 +53,8 @@ class Wanted:
         """Return its schema: the name of its slot's file, or a pattern of names there."""
         if self.kind == "file":
             return {"description": LATER, "type": "string", FILE: self.slot}
-        patterns = [PAIRS, "*_{1,2}*", "*_{R1,R2}*", "*"] if self.kind == "pairs" else ["*"]
+        usual = [PAIRS, "*_{1,2}*", "*_{R1,R2}*", "*"] if self.kind == "pairs" else ["*"]
+        patterns = list(dict.fromkeys([*([self.own] if self.own else []), *usual]))
         return {"description": LATER, "enum": patterns, "default": patterns[0], FILES: self.slot}
 
 
@@ -56,21 +64,30 @@ def wanted(outline: NextflowOutline) -> list[Wanted]:
     reads, lists = _read(outline, given)
     taken = {one.name.split(".")[1] for one in outline.params if one.name.startswith("inputs.")}
     found: dict[str, Wanted] = {}
+    for param, kind in _looks(outline, given, reads):
+        if param in found:
+            found[param] = replace(found[param], kind="file" if kind == "file" else found[param].kind)
+        elif param in empty and (slot := _slot(param, taken)) is not None:
+            taken.add(slot)
+            may_lack = not empty[param] and _may_lack(param, outline)
+            found[param] = Wanted(param, slot, kind, may_lack, param in lists, empty[param])
+    return [found[param] for param in sorted(found)]
+
+
+def _looks(outline: NextflowOutline, given: Given, reads: set[str]) -> Iterator[tuple[str, Kind]]:
+    """Yield each parameter that is looked up, or given to a process as a path, with what it is."""
     for call in outline.calls:
         looks = _FINDS.fullmatch(call.name) if call.where in _PLACES else None
-        for param in _looked_up(call, given, reads) & empty if looks is not None else ():
-            kind: Literal["file", "files", "pairs"] = "file"
+        for param in _looked_up(call, given, reads) if looks is not None else ():
+            kind: Kind = "file"
             if looks is not None and param not in reads and call.name != "file":
                 kind = "pairs" if looks[1] == "fromFilePairs" else "files"
-            if param not in found:
-                slot = _slot(param, taken)
-                if slot is None:
-                    continue
-                taken.add(slot)
-                found[param] = Wanted(param, slot, kind, _may_lack(param, outline), param in lists)
-            elif kind == "file":
-                found[param] = replace(found[param], kind=kind)
-    return [found[param] for param in sorted(found)]
+            yield param, kind
+    for one in nextflow_calls.calls(outline):
+        taken = one.called.inputs if isinstance(one.called, Process) else []
+        for said, argument in zip(taken, one.arguments, strict=False):
+            if said.name in ("path", "file"):
+                yield from ((param, "file") for param in _given_by(argument, one.said, given))
 
 
 def with_slots(outline: NextflowOutline, slots: Mapping[str, str]) -> NextflowOutline:
@@ -97,12 +114,24 @@ def beside(slot: str) -> str:
     return f"{slot[:34]}_files"
 
 
-def _empty(outline: NextflowOutline) -> set[str]:
-    known = nextflow_parameters.defaults(outline)
-    said = {one.name.partition(".")[0] for one in outline.params if one.default is not None}
-    return {
-        name for name, value in known.items() if name not in OURS and (name not in said or value in (None, "", False))
-    } - {name for name, value in known.items() if value == 0 and not isinstance(value, bool)}
+def _empty(outline: NextflowOutline) -> dict[str, str]:
+    """Return the parameters without a file of the workflow's own; of a path that no run has, its last name."""
+    found: dict[str, str] = {}
+    said: dict[str, list[Value]] = {}
+    for one in outline.params:
+        if one.default is not None:
+            said.setdefault(one.name.partition(".")[0], []).append(one.default)
+    for name, value in nextflow_parameters.defaults(outline).items():
+        if name in OURS:
+            continue
+        if name not in said or value is None or value is False or value == "":
+            found[name] = ""
+            continue
+        text = value if isinstance(value, str) else str(said[name][0].value) if len(said[name]) == 1 else ""
+        path = _ELSEWHERE.fullmatch(text)
+        if path is not None and not text.startswith(WORKFLOW) and _A_NAME.fullmatch(path[1]):
+            found[name] = path[1]
+    return found
 
 
 def _slot(param: str, taken: Iterable[str]) -> str | None:

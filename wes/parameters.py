@@ -231,27 +231,28 @@ def resolve(
     given: Mapping[str, Any],
     chosen: Mapping[str, Sequence[str]],
     single: Collection[str] = (),
+    root: str = "",
 ) -> dict[str, Any]:
     """Return checked parameters as the engine reads them: tables as rows, files as paths.
 
     `single` are slots of at most one file, which a parameter is that names none. Of a slot that was left
-    empty a parameter is what the workflow itself makes of it.
+    empty a parameter is what the workflow itself makes of it. `root` is where paths begin.
     """
     found = dict(given)
     for name, rule in properties.items():
         if FILES in rule and name in given:
             slot = rule[FILES]
-            found[name] = f"inputs/{slot}/{given[name]}"
+            found[name] = f"{root}inputs/{slot}/{given[name]}"
             if not chosen.get(slot):
                 del found[name]
         elif FILE in rule and name not in given and rule[FILE] in single and len(chosen.get(rule[FILE], ())) == 1:
-            found[name] = chosen[rule[FILE]][0]
+            found[name] = root + chosen[rule[FILE]][0]
     for name, value in given.items():
         rule = properties.get(name, {})
         if TABLE in rule:
             found[name] = rows_of(name, value, rule)
         elif FILE in rule:
-            found[name] = path_of(name, value, rule, chosen)
+            found[name] = root + path_of(name, value, rule, chosen)
     return found
 
 

@@ -25,6 +25,7 @@ from wes.manifest import Slot, check_parameters
 from wes.options import check_options, is_whole
 from wes.parameters import resolve
 from wes.remote_jobs import site_of
+from wes.rules import WORK
 from wes.runs import RunState
 from wes.schemas import Form
 from wes.store import Run, RunFile, RunTag, open_runs
@@ -156,7 +157,14 @@ def admit(
     properties = vetted.manifest.parameters.get("properties") or {}
     policy = intake.policy_of(session, project, settings, datasets=[one.id for one in datasets])
     config = {
-        **resolve(properties, check_parameters(vetted.manifest, asked), files, vetted.manifest.single()),
+        **resolve(
+            properties,
+            check_parameters(vetted.manifest, asked),
+            files,
+            vetted.manifest.single(),
+            # Nextflow takes a text for the path of an input if it begins at the root.
+            WORK if vetted.manifest.engine == "nextflow" else "",
+        ),
         "inputs": files,
         "policy": {"min_count": policy.min_count},
     }

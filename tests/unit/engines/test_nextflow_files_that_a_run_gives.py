@@ -111,3 +111,46 @@ def test_what_is_no_path_by_itself_has_no_slot(tmp_path: Path, code: str) -> Non
     found = drafted(tmp_path, {"main.nf": f"params.x = null\nworkflow {{\n    {code}\n}}\n"})
     assert found.manifest["inputs"] == []
     assert found.manifest["parameters"]["properties"]["x"]["default"] is None
+
+
+def test_a_path_that_no_run_has_is_a_slot_and_so_is_one_given_to_a_process(tmp_path: Path) -> None:
+    code = """
+params.index = null
+params.fasta = "/home/me/data/ref.fa"
+params.sheet = 'data/greetings.csv'
+params.reads = "$launchDir/data/*_R{1,2}_001.fq"
+params.outdir = 'results'
+process INDEX {
+    publishDir params.outdir
+    input:
+    path index
+    path fasta
+    val names
+    output:
+    path 'index.txt'
+    script:
+    "cat $index $fasta > index.txt; echo ${names} >> index.txt"
+}
+workflow {
+    names = Channel.fromPath(params.sheet).splitCsv().map { row -> row[0] }.collect()
+    INDEX(params.index, params.fasta, names.map { all -> all.size() })
+    SHOW(Channel.fromFilePairs(params.reads), [])
+}
+"""
+    found = drafted(tmp_path, {"main.nf": SHOW + code})
+    assert found.errors() == []
+    assert {one["name"]: (one["pattern"], one["min_files"]) for one in found.manifest["inputs"]} == {
+        "index": ("*", 1),
+        "fasta": ("ref.fa", 1),
+        "sheet": ("greetings.csv", 1),
+        "reads": ("*", 1),
+    }
+    properties = found.manifest["parameters"]["properties"]
+    assert properties["reads"]["default"] == "*_R{1,2}_001.fq"
+    assert properties["outdir"]["default"] == "results"
+    assert found.manifest["clear"][0]["file"] == "greetings.csv"
+    given = {"inputs/index/i": b"i\n", "inputs/fasta/ref.fa": b">x\n", "inputs/sheet/greetings.csv": b"a,1\nb,2\n"}
+    ours, bare = results(found.run({**READS, **given}))
+    assert ours == bare
+    assert ours["results/index.txt"] == b"i\n>x\n2\n"
+    assert ours["results/S2.txt"] == b"read 2 1\nread 2 2\nnone\n"
