@@ -10,6 +10,7 @@ from wes.nextflow_outline import NextflowOutline, Noted, Process, Said, Workflow
 FURTHEST = 20  # workflows call workflows, so many deep
 NAME = re.compile(r"\w+")
 NO_FILE, NO_TEXT = "[]", ""
+_OPTION = re.compile(r"-[\w. =:/+-]*")  # Groovy's text of code begins with no dash, and of a number neither
 _BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 
 
@@ -22,9 +23,9 @@ class Call(NamedTuple):
 
 
 class Nothing(NamedTuple):
-    """What a script shows of an input that is nothing, and whether it always is."""
+    """What a script shows of an input that is nothing, or an option by its letters, and whether it always is."""
 
-    text: str
+    texts: tuple[str, ...]
     is_always: bool
 
 
@@ -60,7 +61,7 @@ def nothings(outline: NextflowOutline) -> dict[str, dict[str, Nothing]]:
                 of_process.setdefault(name, set()).add(text)
     return {
         process: {
-            name: Nothing(min(said), is_always=None not in texts)
+            name: Nothing(tuple(sorted(said)), is_always=None not in texts)
             for name, texts in names.items()
             if (said := {text for text in texts if text is not None})
         }
@@ -83,7 +84,8 @@ def _shown(call: Call, process: Process, takes: Takes) -> Iterator[tuple[str, st
                 is_sure = False not in kinds
                 yield from [(name, "")] * may_be + [(name, None)] * (not may_be or not is_sure)
             elif taken.name in ("val", "each"):
-                yield name, argument if argument in (NO_TEXT, NO_FILE) else None
+                is_known = argument in (NO_TEXT, NO_FILE) or (argument is not None and _OPTION.fullmatch(argument))
+                yield name, argument if is_known and len(given) == len(process.inputs) else None
 
 
 def _kinds(call: Call, n: int, argument: str | None, takes: Takes) -> frozenset[bool]:

@@ -139,7 +139,7 @@ def forms_of(
             choices[key] = found or [f"@{{{_name(part.hole)}{_star(part.hole, process)}}}"]
             nothing = said.nothings.get(part.hole.text)
             if nothing is not None:
-                choices[key] = [nothing.text] if nothing.is_always else [*choices[key], nothing.text]
+                choices[key] = [*([] if nothing.is_always else choices[key]), *nothing.texts]
     for choice in product(*choices.values()):
         chosen = dict(zip(choices, choice, strict=True))
         text = "".join(chosen.get(key, text) for key, text in pieces).strip()
@@ -159,7 +159,8 @@ def _choices(hole: Hole, process: Process, said: nextflow_options.Said) -> list[
         return [folder]
     one = local[0] if len(local) == 1 else hole
     asked = _ASKED.match(one.text)
-    if asked is not None and asked[1] in said.nothings and said.nothings[asked[1]].is_always:
+    nothing = None if asked is None else said.nothings.get(asked[1])
+    if nothing is not None and nothing.is_always and {*nothing.texts} <= {"", "[]"}:
         arms = nextflow_choices.arms(one.text)
         if arms is not None and len(arms) == 2 and (last := nextflow_choices.form(arms[1], (), is_choice=True)) == "":
             return [last]

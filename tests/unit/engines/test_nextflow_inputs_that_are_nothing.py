@@ -143,6 +143,27 @@ def test_it_publishes_what_it_does_by_bare_nextflow(nothing: Drafted) -> None:
     assert ours["results/a2.second.txt"] == b"tool --quiet --min 3 --reference ref.fa false\nA\n"
 
 
+def test_an_option_that_a_call_gives_is_known_by_its_letters(tmp_path: Path) -> None:
+    code = """process A {
+    publishDir 'results'
+    input:
+    val id
+    val options
+    output:
+    path '*.txt'
+    script:
+    "echo $options > ${id}.txt"
+}
+workflow {
+    A('a', '--fast -n 2')
+}
+"""
+    found = drafted(tmp_path, {"main.nf": code})
+    assert found.manifest["processes"] == {"A": "echo --fast -n 2 > @{id}.txt\n"}
+    ours, bare = results(found.run())
+    assert ours == bare == {"results/a.txt": b"--fast -n 2\n"}
+
+
 def test_options_of_a_configuration_are_bound_where_it_chooses_between_texts(tmp_path: Path) -> None:
     found = drafted(tmp_path, {"main.nf": OPTIONS, "nextflow.config": OPTIONS_CONFIG})
     assert found.errors() == []
