@@ -28,6 +28,8 @@ from tes import files as tes_files
 from tes.schemas import Output as Asked
 from wes import engines, gateway, gateway_door
 from wes.manifest import Manifest, check_parameters, parse_manifest
+from wes.parameters import resolve
+from wes.rules import WORK
 from wes.store import Run, RunFile, files_of
 from wes.stubs import opened, rounded, write_stub
 from wes.tes_door import BASE
@@ -97,7 +99,10 @@ class House:
         return left(work)
 
     def _config(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        return {**parameters, "inputs": {"files": sorted(self.inputs)}}
+        slots: dict[str, list[str]] = {}
+        for path in sorted(self.inputs):
+            slots.setdefault(path.split("/")[1], []).append(path)
+        return {**parameters, "inputs": slots | {"files": sorted(self.inputs)}}
 
     async def _run(self, parameters: dict[str, Any], kill_after: int) -> Ended:
         engine = engines.open_engine("nextflow")
@@ -111,6 +116,8 @@ class House:
                 for path, row in files_of(session, self.run_id).items():
                     if row.rule is None:
                         write_stub(tree, path, size=row.stub_size, mtime_ns=row.mtime_ns)
+            for path in {one.path for one in self.manifest.glimpses.clear} & {*self.inputs}:
+                (folders.work / path).write_bytes(self.inputs[path])
             async with contextlib.aclosing(InProcess(self._tes())) as client:
                 border = gateway.Gateway(
                     self.run_id, "cohort", coarse=False, images=IMAGES, engine=self.database, tree=tree, tes=client,
@@ -319,11 +326,15 @@ def _row(run: str) -> Run:
 Both = tuple[Ended, dict[str, bytes]]
 
 
-def beside_bare(folder: Path, drafted: dict[str, Any]) -> Both:
+def beside_bare(folder: Path, drafted: dict[str, Any], inputs: Mapping[str, bytes] | None = None) -> Both:
     """Run a folder by its draft, here and by bare Nextflow; return how ours ended, and the files that bare made."""
     (folder / "manifest.yaml").write_text(yaml.safe_dump(drafted))
-    house = House(folder.parents[1] / "house", folder)
+    house = House(folder.parents[1] / "house", folder, inputs)
+    chosen: dict[str, list[str]] = {slot.name: [] for slot in house.manifest.slots}
+    for path in sorted(inputs or {}):
+        chosen[path.split("/")[1]].append(path)
     given = check_parameters(house.manifest, {})
+    given = resolve(house.manifest.parameters.get("properties") or {}, given, chosen, house.manifest.single(), WORK)
     ours = house.run(given)
     assert ours.code == 0, ours.log
     return ours, house.bare(given)

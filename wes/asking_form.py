@@ -49,9 +49,10 @@ def read(drawn: list[Field], given: Mapping[str, str]) -> dict[str, Any]:
     for field in drawn:
         value = given.get(field_name(field), "")
         if field.kind == "dataset":
-            if not value:
+            if value:
+                inputs[field.name] = value
+            elif field.required:
                 raise BadRequest(f"{field.label}: choose a dataset.")
-            inputs[field.name] = value
         elif value:
             place = params
             for one in field.above:
@@ -70,7 +71,7 @@ def _dataset(name: str, rule: Mapping[str, Any]) -> Field:
     files = (
         f"{least} file" if least == most == 1 else f"{least} files" if least == most else f"{least} to {most} files"
     )
-    return Field(name, _label(name), "dataset", f"{files} like {rule['pattern']}", required=True, given="")
+    return Field(name, _label(name), "dataset", f"{files} like {rule['pattern']}", required=least > 0, given="")
 
 
 def _parts(name: str, rule: Mapping[str, Any], above: tuple[str, ...]) -> list[Field]:

@@ -103,6 +103,10 @@ class Manifest:
     glimpses: Glimpses = NONE
     work: tuple[str, ...] = ()  # files of the folder that lie in the work folder as well
 
+    def single(self) -> frozenset[str]:
+        """Return the names of the slots of at most one file."""
+        return frozenset(slot.name for slot in self.slots if slot.most == 1)
+
     def free(self) -> list[str]:
         """Return the rules or processes whose commands no template binds, for vetters and stewards to see (T18)."""
         return [*self.commands.free(), *sorted(self.processes.free)]

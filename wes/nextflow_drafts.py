@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from itertools import islice, product
 from typing import Any
 
@@ -10,6 +11,7 @@ from strongroom.errors import BadRequest
 from wes import (
     nextflow_choices,
     nextflow_commands,
+    nextflow_files,
     nextflow_options,
     nextflow_parameters,
     nextflow_published,
@@ -27,6 +29,7 @@ _JOINS = re.compile(r"\bjoin\b|\btask\.ext\b")
 _WITH_UNIT = frozenset({"task.memory", "task.disk", "task.time"})  # 2 GB are two words
 _FOLDER = frozenset({"projectDir", "baseDir", "workflow.projectDir"})
 _PARAM = re.compile(r"params\.([\w.]+)")
+_ASKED = re.compile(r"\((\w+)\) \? ")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _BARE = re.compile(r"\$\{?(\w+)\}?")
 _MATCH = re.compile(r"(?:[A-Za-z0-9*][A-Za-z0-9._*-]*/)*[A-Za-z0-9*][A-Za-z0-9._*-]*")  # as airlock.contract
@@ -36,14 +39,19 @@ def draft(
     outline: NextflowOutline, said: Mapping[str, Any], *, folder: Sequence[str], version: str
 ) -> dict[str, Any]:
     """Return a manifest: what `said` says is kept, but for its commands, which are always drafted anew."""
+    files = nextflow_files.wanted(outline)
+    if said.get("inputs"):
+        known = {str(one.get("name")) for one in said["inputs"]}
+        files = [one for one in files if one.slot in known]
     drafted = head(folder, engine={"name": "nextflow", "version": version}, entry="main.nf") | {
         "images": images(outline),
-        "inputs": slots(one.name for one in outline.params),
-        "parameters": parameters(outline),
+        "inputs": slots(one.name for one in outline.params) + [slot for one in files for slot in one.slots()],
+        "parameters": parameters(outline, files),
         "targets": "full",
         "outputs": outputs(outline),
     }
-    clear = sheets.draft(outline, said.get("inputs") or drafted["inputs"], said.get("clear") or [])
+    told = nextflow_files.with_slots(outline, {one.param: one.slot for one in files})
+    clear = sheets.draft(told, said.get("inputs") or drafted["inputs"], said.get("clear") or [])
     drafted["inputs"] = sheets.narrowed(drafted["inputs"], clear)
     kept = {name: said.get(name) or value for name, value in drafted.items()} | ({"clear": clear} if clear else {})
     rest = {name: value for name, value in said.items() if name not in (*kept, "processes", "free_commands")}
@@ -80,6 +88,9 @@ def draft_templates(process: Process, said: nextflow_options.Said) -> list[str] 
     templates: dict[str, None] = {}
     for script in process.scripts:
         forms = list(islice(forms_of(script, process, said), MOST_TEMPLATES + 1))
+        if len(forms) > MOST_TEMPLATES and said.nothings:
+            said = replace(said, nothings={name: one for name, one in said.nothings.items() if one.is_always})
+            forms = list(islice(forms_of(script, process, said), MOST_TEMPLATES + 1))
         if len(forms) > MOST_TEMPLATES:  # then a parameter is its default alone, where that fits no hole
             params = {param_of(part.hole, process) for part in script.parts if part.hole is not None}
             given = {
@@ -126,6 +137,9 @@ def forms_of(
             value = None if param is None or given is None else given.get(param)
             found = _choices(part.hole, process, said) if value is None else [value]
             choices[key] = found or [f"@{{{_name(part.hole)}{_star(part.hole, process)}}}"]
+            nothing = said.nothings.get(part.hole.text)
+            if nothing is not None:
+                choices[key] = [*([] if nothing.is_always else choices[key]), *nothing.texts]
     for choice in product(*choices.values()):
         chosen = dict(zip(choices, choice, strict=True))
         text = "".join(chosen.get(key, text) for key, text in pieces).strip()
@@ -144,6 +158,12 @@ def _choices(hole: Hole, process: Process, said: nextflow_options.Said) -> list[
     if (folder := _folder(hole, process)) is not None:
         return [folder]
     one = local[0] if len(local) == 1 else hole
+    asked = _ASKED.match(one.text)
+    nothing = None if asked is None else said.nothings.get(asked[1])
+    if nothing is not None and nothing.is_always and {*nothing.texts} <= {"", "[]"}:
+        arms = nextflow_choices.arms(one.text)
+        if arms is not None and len(arms) == 2 and (last := nextflow_choices.form(arms[1], (), is_choice=True)) == "":
+            return [last]
     return nextflow_options.choices(one, said, f"@{{{_name(hole)}{_star(hole, process)}}}")
 
 
@@ -195,10 +215,11 @@ def images(outline: NextflowOutline) -> list[str]:
     return list(dict.fromkeys(name for one in said if one is not None and (name := one.image) is not None))
 
 
-def parameters(outline: NextflowOutline) -> dict[str, Any]:
-    """Return the schema of what else the workflow reads of its parameters."""
+def parameters(outline: NextflowOutline, files: Sequence[nextflow_files.Wanted] = ()) -> dict[str, Any]:
+    """Return the schema of what else the workflow reads of its parameters; `files` are those that have slots."""
     known = nextflow_parameters.defaults(outline)
     properties = {key: _schema(value) for key, value in sorted(known.items()) if key not in OURS}
+    properties |= {one.param: one.schema() for one in files}
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 

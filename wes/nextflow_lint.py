@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from wes import (
     nextflow_content,
     nextflow_contract,
+    nextflow_files,
     nextflow_options,
     nextflow_published,
     nextflow_scripts,
@@ -58,6 +59,7 @@ TRANSFORMS = re.compile(r"@(?:groovy\.transform\.)?(?:ASTTest|AnnotationCollecto
 
 def lint(outline: NextflowOutline, manifest: Manifest | None, images: Mapping[str, str]) -> list[Finding]:
     """Return every finding, by file and line; `images` are the names that this host has a digest for."""
+    outline = nextflow_files.with_slots(outline, nextflow_files.slots_of(manifest))
     config = nextflow_settings.read(outline)
     unread = {*outline.configs} - config.files
     published = nextflow_published.published(outline, config.settings)

@@ -5,11 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wes import nextflow_choices, nextflow_commands, nextflow_parameters, nextflow_published, nextflow_settings
+from wes import (
+    nextflow_calls,
+    nextflow_choices,
+    nextflow_commands,
+    nextflow_parameters,
+    nextflow_published,
+    nextflow_settings,
+)
 from wes.nextflow_choices import Word
 from wes.nextflow_outline import Hole, Local, NextflowOutline, Process, Value
 
 _EXT = re.compile(r"\(task\.ext\.(\w+)\) \? task\.ext\.(\w+) : (.*)", re.DOTALL)
+_PLACE = re.compile(r"\$\{([^}]*)\}")  # as the outline has it
+_HOLE = re.compile(r"@\{[a-z0-9_]+\*\}")
 _LIST = re.compile(r"\[([\w./-]+(?:, [\w./-]+)*)\]")
 _PLAIN_EXT = re.compile(r"task\.ext\.(\w+)")
 _CALL = re.compile(r"\bthis\.(\w+)\(")
@@ -24,13 +33,15 @@ class Known:
 
     params: Mapping[str, Any]
     functions: frozenset[str]
+    nothings: Mapping[str, Mapping[str, nextflow_calls.Nothing]]  # by a process's name, which inputs may be nothing
 
 
 def known_of(outline: NextflowOutline) -> Known:
     """Return what is known of a workflow."""
     own = {one.name for one in outline.functions}
     included = {new for one in outline.includes for old, new in one.names if old in own}
-    return Known(nextflow_parameters.defaults(outline), frozenset(own | included))
+    nothings = nextflow_calls.nothings(outline)
+    return Known(nextflow_parameters.defaults(outline), frozenset(own | included), nothings)
 
 
 @dataclass(frozen=True)
@@ -38,19 +49,22 @@ class Said:
     """What holds for a process under one of its names: `task.ext` by key (None: code makes it), and its shell."""
 
     ext: Mapping[str, tuple[str, ...] | None]
+    always: frozenset[str]  # keys of `ext` that are set, whatever else selects the process
     shebang: str | None  # None: Nextflow's own
     known: Known
+    nothings: Mapping[str, nextflow_calls.Nothing]  # inputs that are nothing in a call
 
 
 def said_of(name: str, process: Process, outline: NextflowOutline, known: Known) -> Said:
     """Return what the configuration and the process itself say of it under one of its names."""
     found: dict[str, tuple[str, ...] | None] = {}
+    always: set[str] = set()
     shell: str | None = None
 
     def note(key: str, value: Value) -> None:
         before = found.get(key, ())
-        literal = value.literal
-        found[key] = None if literal is None or before is None else (*before, literal)
+        texts = _texts(value)
+        found[key] = None if texts is None or before is None else tuple(dict.fromkeys((*before, *texts)))
 
     for said in process.all_of("shell"):
         shell = " ".join(str(one.value) for one in said.values)
@@ -58,15 +72,33 @@ def said_of(name: str, process: Process, outline: NextflowOutline, known: Known)
         if not nextflow_published.is_selected(one.selector, process, outline, name):
             continue
         if one.name.startswith("process.ext."):
-            note(one.name.removeprefix("process.ext."), one.value)
+            key = one.name.removeprefix("process.ext.")
+            note(key, one.value)
+            always |= {key} if one.selector in ("", f"withName:{name}") else set()
         elif one.name == "process.shell" and (one.selector or shell is None):
             words = _LIST.fullmatch(one.value.text)
             shell = one.value.text if words is None else words[1].replace(", ", " ")
     for said in process.all_of("ext"):
         for key, value in said.named.items():
             note(key, value)
+            always.add(key)
     shebang = None if shell is None else f"#!{shell}" if shell.startswith("/") else f"#!/usr/bin/env {shell}"
-    return Said(found, shebang, known)
+    return Said(found, frozenset(always), shebang, known, known.nothings.get(name, {}))
+
+
+def _texts(value: Value) -> list[str] | None:
+    """Return the texts that a value can be, with @{holes}; None if code makes others."""
+    if value.literal is not None:
+        return [value.literal]
+    if value.kind == "number" and (shown := nextflow_parameters.shown(value.value)) is not None:
+        return [shown]
+    if value.forms is None or any("@{" in one or "\n" in one for one in value.forms):
+        return None
+    return [_PLACE.sub(lambda found: f"@{{{_hole_of(found[1])}*}}", one) for one in value.forms]
+
+
+def _hole_of(path: str) -> str:
+    return nextflow_commands.hole_name(path.rpartition(".")[2])
 
 
 def unsure_of(process: Process, said: Said) -> str | None:
@@ -154,10 +186,12 @@ def _of_ext(key: str, otherwise: str | None, said: Said) -> list[str] | None:
     given = said.ext.get(key, ())
     last = nextflow_choices.form(otherwise, ["task"], is_choice=True) if otherwise is not None else None
     last = last if isinstance(last, str) else None
+    if last is not None and given and all(given) and key in said.always:
+        last = None
     if given is None or (not given and last is None):
         return None
     # Plain words fit a hole, whatever they are; options are known by their letters.
-    if not _is_option(otherwise) and all(map(nextflow_commands.fits_hole, given)):
+    if not _is_option(otherwise) and all(nextflow_commands.fits_hole(_HOLE.sub("x", one)) for one in given):
         return None
     return list(dict.fromkeys([*given, *([] if last is None else [last])]))
 

@@ -26,6 +26,7 @@ class Value(_Part):
     value: Scalar | None
     text: Short
     line: Line
+    forms: Annotated[list[Short], Field(max_length=20)] | None = None  # what it can be, with ${names}
 
     @property
     def literal(self) -> str | None:
@@ -234,6 +235,8 @@ class Noted(_Part):
     where: Literal["workflow", "function", "output", "process", "script", "exec", "lib", "config"]
     text: Short
     slots: Names  # the input slots that a call's words stand on
+    others: Names  # what else: parameters as params.a.b, and names that are set elsewhere, as what a workflow takes
+    empties: Annotated[list[Line], Field(max_length=20)]  # which of a call's arguments stand on an empty list
     separators: Names  # what a call says that separates columns
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import Any
 
 from wes.nextflow_outline import NextflowOutline, Param, Value
@@ -12,18 +11,10 @@ from wes.rules import WORKFLOW
 _FOLDER = re.compile(r"\$\{?(?:workflow\.)?(?:projectDir|baseDir)\}?(?![A-Za-z0-9_.])")
 _READ = re.compile(r"\$\{params\.(\w+)\}|\$params\.(\w+)(?![\w.])")
 _NULL = "null"
-_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
 
 class Unknown:
     """What only running the workflow would tell."""
-
-
-@dataclass(frozen=True)
-class Signed(Unknown):
-    """A number with a sign before it, most likely this one: the parser's text of it is without the sign."""
-
-    text: str
 
 
 UNKNOWN = Unknown()  # computed: what the workflow itself makes of it stays
@@ -46,8 +37,8 @@ def shown(value: Any) -> str | None:
     """Return what a script shows of a plain value; None where only the engine knows it."""
     if value is None or isinstance(value, bool):
         return str(value).lower() if value is not None else _NULL
-    if isinstance(value, str | Signed):
-        return value if isinstance(value, str) else value.text
+    if isinstance(value, str):
+        return value
     return repr(value) if isinstance(value, int | float) and "e" not in repr(value) else None
 
 
@@ -61,11 +52,7 @@ def part(values: Mapping[str, Any], name: str) -> Any:
 
 def is_whole(value: Any) -> bool:
     """Return whether nothing in a value is computed."""
-    return (
-        all(is_whole(one) for one in value.values())
-        if isinstance(value, dict)
-        else value is not UNKNOWN and not isinstance(value, Signed)
-    )
+    return all(is_whole(one) for one in value.values()) if isinstance(value, dict) else value is not UNKNOWN
 
 
 def settled(value: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -139,8 +126,6 @@ def _value(default: Value) -> Any:
         return default.value
     if default.text == _NULL:
         return None
-    if default.kind == "code" and _NUMBER.fullmatch(default.text):
-        return Signed(f"-{default.text}")
     if default.kind == "template":
         text = _FOLDER.sub(WORKFLOW.rstrip("/"), str(default.value))
         return text if "$" not in text else UNKNOWN

@@ -10,7 +10,9 @@ from wes.lint import Finding
 from wes.manifest import Manifest
 from wes.nextflow_commands import Commands, Template, filled, parse_commands
 from wes.nextflow_outline import Hole, NextflowOutline, Process, Script
+from wes.parameters import FILES
 from wes.parameters import texts as parameter_texts
+from wes.rules import WORK
 
 _RUNNERS = re.compile(
     r"(?:^|[\s;|&(])(?:bash|sh|python3?|perl|Rscript|source|\.|awk -f|sed -f)\s+\$\{([A-Za-z_][A-Za-z0-9_]*)"
@@ -138,4 +140,6 @@ def _named_values(manifest: Manifest, name: str) -> list[str]:
     for one in name.split("."):
         schema = (schema.get("properties") or {}).get(one) or {}
     values = [*(schema.get("enum") or []), *([schema["default"]] if "default" in schema else [])]
+    if FILES in schema:
+        values = [f"{WORK}inputs/{schema[FILES]}/{one}" for one in values]
     return list(dict.fromkeys(text for one in values if (text := nextflow_parameters.shown(one)) is not None))

@@ -1,7 +1,7 @@
 """Reads a workflow's parameter schema: objects, and hints of small tables, files of a dataset and the whole form."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jsonschema
@@ -10,7 +10,7 @@ from referencing import Registry
 from strongroom.errors import BadRequest
 from strongroom.plain_patterns import plain_pattern
 
-TABLE, FILE = "x-strongroom-table", "x-strongroom-file"
+TABLE, FILE, FILES = "x-strongroom-table", "x-strongroom-file", "x-strongroom-files"
 MOST_DEPTH = 5
 MOST_BYTES, MOST_ROWS, MOST_COLUMNS = 64 << 10, 5000, 50
 _PART = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -18,8 +18,10 @@ _ANNOTATIONS = frozenset(["title", "description", "default", "examples", "deprec
 _MAP = _ANNOTATIONS | {"type", "properties", "required", "additionalProperties"}
 _ALL = _MAP | {"$schema"}
 _NUMBER = frozenset(["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"])
-_STRING = frozenset(["enum", "const", "pattern", "minLength", "maxLength", "format", TABLE, FILE])
+_STRING = frozenset(["enum", "const", "pattern", "minLength", "maxLength", "format", TABLE, FILE, FILES])
 _PLAIN = _ANNOTATIONS | _NUMBER | _STRING | {"type"}
+# Names in one folder: no slash, no dot at first.
+_NAMES = re.compile(r"[A-Za-z0-9_*?\[{][A-Za-z0-9._+=,*?\[\]{}-]{0,199}")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -73,6 +75,9 @@ def _check_form(name: str, rule: dict[str, Any], slots: Sequence[str]) -> None:
             f"manifest.yaml: parameter {name}: a pattern is ^…$ of letters, digits, _ and -, and of sets like "
             "[A-Za-z0-9._-]{1,20}, whose ranges stay within a-z, A-Z or 0-9."
         )
+    if FILES in rule:
+        _check_files(name, rule, slots)
+        return
     if rule.get("type") in ("integer", "number", "boolean") or "enum" in rule:
         return
     if _check_hint(name, rule, slots) or (rule.get("type") == "string" and pattern):
@@ -102,7 +107,9 @@ def _check_map(name: str, rule: Mapping[str, Any]) -> None:
             "words description, default and required only."
         )
     # A dotted path names one part, and hints are read of whole parameters.
-    wrong = [key for key, part in properties.items() if not _PART.fullmatch(key) or {TABLE, FILE} & {*_words(part)}]
+    wrong = [
+        key for key, part in properties.items() if not _PART.fullmatch(key) or {TABLE, FILE, FILES} & {*_words(part)}
+    ]
     if name.count(".") >= MOST_DEPTH or wrong:
         raise BadRequest(
             f"manifest.yaml: parameter {name}: a part has a plain name and no x-strongroom hint, and there are at "
@@ -157,6 +164,19 @@ def _check_hint(name: str, rule: Mapping[str, Any], slots: Sequence[str]) -> boo
     return False
 
 
+def _check_files(name: str, rule: Mapping[str, Any], slots: Sequence[str]) -> None:
+    """Raise `BadRequest` unless a parameter is one of a few patterns of names in a slot's folder."""
+    patterns = rule.get("enum")
+    if (
+        rule[FILES] not in slots
+        or not isinstance(patterns, list)
+        or not all(isinstance(one, str) and _NAMES.fullmatch(one) for one in patterns)
+    ):
+        raise BadRequest(
+            f"manifest.yaml: parameter {name}: {FILES} names one of the inputs, beside an enum of patterns of names."
+        )
+
+
 def _check_table(name: str, rule: Mapping[str, Any]) -> None:
     hint = rule[TABLE]
     columns = hint.get("columns") if isinstance(hint, dict) else None
@@ -208,16 +228,32 @@ def path_of(name: str, value: str, rule: Mapping[str, Any], chosen: Mapping[str,
 
 
 def resolve(
-    properties: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any], chosen: Mapping[str, Sequence[str]]
+    properties: Mapping[str, Mapping[str, Any]],
+    given: Mapping[str, Any],
+    chosen: Mapping[str, Sequence[str]],
+    single: Collection[str] = (),
+    root: str = "",
 ) -> dict[str, Any]:
-    """Return checked parameters as the engine reads them: tables as rows, files as paths."""
+    """Return checked parameters as the engine reads them: tables as rows, files as paths.
+
+    `single` are slots of at most one file, which a parameter is that names none. Of a slot that was left
+    empty a parameter is what the workflow itself makes of it. `root` is where paths begin.
+    """
     found = dict(given)
+    for name, rule in properties.items():
+        if FILES in rule and name in given:
+            slot = rule[FILES]
+            found[name] = f"{root}inputs/{slot}/{given[name]}"
+            if not chosen.get(slot):
+                del found[name]
+        elif FILE in rule and name not in given and rule[FILE] in single and len(chosen.get(rule[FILE], ())) == 1:
+            found[name] = root + chosen[rule[FILE]][0]
     for name, value in given.items():
         rule = properties.get(name, {})
         if TABLE in rule:
             found[name] = rows_of(name, value, rule)
         elif FILE in rule:
-            found[name] = path_of(name, value, rule, chosen)
+            found[name] = root + path_of(name, value, rule, chosen)
     return found
 
 
@@ -239,7 +275,8 @@ def form_of(parameters: Mapping[str, Any], slots: Sequence[Any]) -> dict[str, An
         }
         for slot in slots
     }
-    whole = {"type": "object", "properties": inputs, "required": list(inputs), "additionalProperties": False}
+    required = [slot.name for slot in slots if slot.least > 0]
+    whole = {"type": "object", "properties": inputs, "required": required, "additionalProperties": False}
     properties = {"inputs": whole, **(parameters.get("properties") or {})}
     return {**parameters, "properties": properties, "required": ["inputs", *parameters.get("required", [])]}
 

@@ -49,12 +49,17 @@ def looks(outline: Outline | NextflowOutline) -> list[Look]:
         found += [(one, _by_path(one.name)) for one in outline.calls if one.where == "parse"]
     else:
         places = ("workflow", "function", "lib")
-        found += [(one, _last(one.name) in _TEXTS) for one in outline.calls if one.where in places]
+        found += [(one, opens(one.name)) for one in outline.calls if one.where in places]
     return [
         Look(one.file, one.line, tuple(one.slots), (*one.separators, *_usual(one.name, one.separators)), reads)
         for one, reads in found
         if one.slots
     ]
+
+
+def opens(name: str) -> bool:
+    """Say whether by a call of this name Nextflow opens the file that it stands on."""
+    return _last(name) in _TEXTS
 
 
 def _by_path(name: str) -> bool:

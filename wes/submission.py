@@ -26,6 +26,7 @@ from wes.options import check_options, is_whole
 from wes.parameters import resolve
 from wes.placing import check_places
 from wes.remote_jobs import site_of
+from wes.rules import WORK
 from wes.runs import RunState
 from wes.schemas import Form
 from wes.store import Run, RunFile, RunTag, open_runs
@@ -154,7 +155,14 @@ def admit(
     properties = vetted.manifest.parameters.get("properties") or {}
     policy = intake.policy_of(session, project, settings, datasets=[one.id for one in datasets])
     config = {
-        **resolve(properties, check_parameters(vetted.manifest, asked), files),
+        **resolve(
+            properties,
+            check_parameters(vetted.manifest, asked),
+            files,
+            vetted.manifest.single(),
+            # Nextflow takes a text for the path of an input if it begins at the root.
+            WORK if vetted.manifest.engine == "nextflow" else "",
+        ),
         "inputs": files,
         "policy": {"min_count": policy.min_count},
     }
@@ -221,11 +229,14 @@ def _inputs(
     session: orm.Session, project: Project, vetted: Vetted, asked: Any
 ) -> tuple[list[Chosen], list[archive_datasets.Usable]]:
     slots = {slot.name: slot for slot in vetted.manifest.slots}
-    if not isinstance(asked, dict) or set(asked) != set(slots):
+    needed = {slot.name for slot in slots.values() if slot.least > 0}
+    if not isinstance(asked, dict) or not needed <= set(asked) <= set(slots):
         raise BadRequest(f"workflow_params.inputs: name a dataset for each of: {', '.join(slots) or 'nothing'}.")
     chosen: list[Chosen] = []
     datasets: dict[str, archive_datasets.Usable] = {}
     for name, slot in slots.items():
+        if name not in asked:
+            continue
         dataset, names = _wanted(name, asked[name])
         usable = archive_datasets.usable(session, dataset, project=project.id)
         datasets[usable.id] = usable

@@ -100,3 +100,11 @@ def test_a_form_sent_as_it_was_drawn_is_what_the_shipped_workflow_takes(manifest
     read = asking_form.read(drawn, sent)
     assert set(read.pop("inputs")) == {slot.name for slot in parsed.slots}
     assert check_parameters(parsed, read) == check_parameters(parsed, {})
+
+
+def test_a_slot_of_no_files_at_least_may_be_left_empty() -> None:
+    drawn = asking_form.fields({"type": "object"}, [Slot("panel", "*", 0, 1), Slot("calls", "*", 1, 9)])
+    assert [one.required for one in drawn] == [False, True]
+    assert asking_form.read(drawn, {"input.calls": "hapmap"}) == {"inputs": {"calls": "hapmap"}}
+    with pytest.raises(BadRequest, match="Calls: choose a dataset"):
+        asking_form.read(drawn, {"input.panel": "hapmap"})

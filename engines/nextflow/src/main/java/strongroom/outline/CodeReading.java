@@ -56,7 +56,7 @@ final class CodeReading extends ClassCodeVisitorSupport {
         String method = call.getMethodAsString();
         String on = call.isImplicitThis() ? "" : Texts.cut(subject(call.getObjectExpression()), 200) + ".";
         slots.call(call);
-        call(call, on + (method == null ? "(computed)" : method), slots.said(call), Slots.separators(call));
+        call(call, on + (method == null ? "(computed)" : method), Slots.separators(call));
         super.visitMethodCallExpression(call);
     }
 
@@ -69,13 +69,13 @@ final class CodeReading extends ClassCodeVisitorSupport {
 
     @Override
     public void visitStaticMethodCallExpression(StaticMethodCallExpression call) {
-        call(call, call.getOwnerType().getName() + "." + call.getMethod(), slots.said(call), List.of());
+        call(call, call.getOwnerType().getName() + "." + call.getMethod(), List.of());
         super.visitStaticMethodCallExpression(call);
     }
 
     @Override
     public void visitConstructorCallExpression(ConstructorCallExpression call) {
-        call(call, "new " + call.getType().getName(), slots.said(call), List.of());
+        call(call, "new " + call.getType().getName(), List.of());
         super.visitConstructorCallExpression(call);
     }
 
@@ -87,7 +87,7 @@ final class CodeReading extends ClassCodeVisitorSupport {
             return;
         }
         if (READS.contains(property.getPropertyAsString())) {
-            call(property, "." + property.getPropertyAsString(), slots.said(property), List.of());
+            call(property, "." + property.getPropertyAsString(), List.of());
         }
         super.visitPropertyExpression(property);
     }
@@ -141,24 +141,26 @@ final class CodeReading extends ClassCodeVisitorSupport {
     }
 
     private void call(ASTNode node, String name) {
-        note("calls", node, name, "", List.of(), List.of());
+        note("calls", node, name, "", null, List.of());
     }
 
-    private void call(Expression node, String name, List<String> on, List<String> separators) {
-        note("calls", node, name, Texts.of(node), on, separators);
+    private void call(Expression node, String name, List<String> separators) {
+        note("calls", node, name, Texts.of(node), node, separators);
     }
 
     private void text(ASTNode node, String text) {
-        note("texts", node, text, "", List.of(), List.of());
+        note("texts", node, text, "", null, List.of());
     }
 
     private void note(
-            String section, ASTNode node, String name, String text, List<String> on, List<String> separators) {
+            String section, ASTNode node, String name, String text, Expression on, List<String> separators) {
         var one = place(node);
         one.put("name", Texts.cut(name, 390));
         one.put("where", where);
         one.put("text", text);
-        one.put("slots", on);
+        one.put("slots", on == null ? List.of() : slots.said(on));
+        one.put("others", on == null ? List.of() : slots.others(on));
+        one.put("empties", on == null ? List.of() : slots.empties(on));
         one.put("separators", separators);
         add(section, one);
     }

@@ -8,9 +8,11 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 import nextflow.script.ast.ProcessNode;
+import org.codehaus.groovy.ast.expr.BinaryExpression;
 import org.codehaus.groovy.ast.expr.DeclarationExpression;
 import org.codehaus.groovy.ast.expr.ConstantExpression;
 import org.codehaus.groovy.ast.expr.Expression;
+import org.codehaus.groovy.ast.expr.GStringExpression;
 import org.codehaus.groovy.ast.expr.MethodCallExpression;
 import org.codehaus.groovy.ast.expr.TernaryExpression;
 import org.codehaus.groovy.ast.expr.TupleExpression;
@@ -105,6 +107,12 @@ final class ProcessReading {
     }
 
     private void local(Expression expression) {
+        if (expression instanceof BinaryExpression added && added.getOperation().getText().equals("<<")) {
+            option(added.getLeftExpression(), added.getRightExpression());
+        } else if (expression instanceof MethodCallExpression call && "add".equals(call.getMethodAsString())
+                && call.getArguments() instanceof TupleExpression given && given.getExpressions().size() == 1) {
+            option(call.getObjectExpression(), given.getExpression(0));
+        }
         if (expression instanceof org.codehaus.groovy.ast.expr.BinaryExpression set
                 && set.getOperation().getText().endsWith("=") && !COMPARED.contains(set.getOperation().getText())
                 && set.getLeftExpression() instanceof VariableExpression variable) {
@@ -119,6 +127,22 @@ final class ProcessReading {
             one.put("names", words.names());
             one.put("params", words.params());
             one.put("choices", isWhole ? Texts.choices(set.getRightExpression()) : null);
+            locals.add(one);
+        }
+    }
+
+    /** Notes an option that is put into a list: what the list was before is not all of it. */
+    private void option(Expression list, Expression value) {
+        boolean isText = value instanceof ConstantExpression || value instanceof GStringExpression;
+        if (isText && value.getText().startsWith("-") && list instanceof VariableExpression variable) {
+            var words = new Words();
+            value.visit(words);
+            var one = new LinkedHashMap<String, Object>();
+            one.put("name", Texts.cut(variable.getName(), 390));
+            one.put("text", Texts.cut(variable.getName() + " << " + Texts.of(value), Texts.MOST_TEXT));
+            one.put("names", words.names());
+            one.put("params", words.params());
+            one.put("choices", null);
             locals.add(one);
         }
     }

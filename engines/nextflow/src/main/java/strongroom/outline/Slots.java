@@ -9,12 +9,14 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.codehaus.groovy.ast.ASTNode;
 import org.codehaus.groovy.ast.CodeVisitorSupport;
 import org.codehaus.groovy.ast.expr.BinaryExpression;
 import org.codehaus.groovy.ast.expr.ClosureExpression;
 import org.codehaus.groovy.ast.expr.ConstantExpression;
 import org.codehaus.groovy.ast.expr.Expression;
+import org.codehaus.groovy.ast.expr.ListExpression;
 import org.codehaus.groovy.ast.expr.MapEntryExpression;
 import org.codehaus.groovy.ast.expr.MethodCallExpression;
 import org.codehaus.groovy.ast.expr.PropertyExpression;
@@ -23,10 +25,13 @@ import org.codehaus.groovy.ast.expr.VariableExpression;
 import org.codehaus.groovy.ast.stmt.BlockStatement;
 import org.codehaus.groovy.ast.stmt.ExpressionStatement;
 
-/** Says which input slots an expression stands on, through names, pipes and what operators give to closures. */
+/** Says which slots, parameters and names an expression stands on, through pipes and what operators give to closures. */
 final class Slots {
     private static final int MOST = 20;
     private static final String OF = "inputs.";
+    private static final String PARAM = "params.";
+    private static final String NOTHING = "name.[]"; // an empty list: no file, where a path is asked for
+    private static final String NAME = "name."; // set nowhere here: what a workflow takes, or a function
     private final Map<String, Set<String>> bound = new HashMap<>();
     private final Deque<Map<String, Set<String>>> scopes = new ArrayDeque<>();
     private final Map<ASTNode, Set<String>> given = new IdentityHashMap<>();
@@ -79,7 +84,20 @@ final class Slots {
 
     /** Returns the slots that a call, or a place that reads, stands on. */
     List<String> said(Expression expression) {
-        return of(expression).stream().limit(MOST).map(one -> Texts.cut(one, 40)).toList();
+        return of(expression).stream().filter(one -> !one.contains(".")).limit(MOST).map(one -> Texts.cut(one, 40)).toList();
+    }
+
+    /** Returns what else a call, or a place that reads, stands on: parameters as params.a.b, and names that are set elsewhere. */
+    List<String> others(Expression expression) {
+        return of(expression).stream().filter(one -> one.contains(".")).limit(MOST)
+                .map(one -> Texts.cut(one.startsWith(NAME) ? one.substring(NAME.length()) : one, 390)).toList();
+    }
+
+    /** Returns the places of the arguments of a call that stand on an empty list. */
+    List<Integer> empties(Expression expression) {
+        var given = expression instanceof MethodCallExpression call && call.getArguments() instanceof TupleExpression all
+                ? all.getExpressions() : List.<Expression>of();
+        return IntStream.range(0, given.size()).filter(n -> of(given.get(n)).contains(NOTHING)).limit(MOST).boxed().toList();
     }
 
     /** Returns the texts that a call names as what separates columns. */
@@ -128,14 +146,22 @@ final class Slots {
                 String path = Words.parameter(property);
                 if (path == null) {
                     property.getObjectExpression().visit(this);
-                } else if (path.startsWith(OF)) {
-                    found.add(path.substring(OF.length()).split("\\.")[0]);
+                } else {
+                    found.add(path.startsWith(OF) ? path.substring(OF.length()).split("\\.")[0] : PARAM + path);
                 }
             }
 
             @Override
             public void visitVariableExpression(VariableExpression variable) {
                 found.addAll(named(variable.getName()));
+            }
+
+            @Override
+            public void visitListExpression(ListExpression list) {
+                if (list.getExpressions().isEmpty()) {
+                    found.add(NOTHING);
+                }
+                super.visitListExpression(list);
             }
 
             @Override
@@ -153,7 +179,7 @@ final class Slots {
                 return scope.get(name);
             }
         }
-        return bound.getOrDefault(name, Set.of());
+        return bound.getOrDefault(name, Set.of(NAME + name));
     }
 
     private void add(String name, Set<String> slots) {

@@ -16,9 +16,11 @@ import org.codehaus.groovy.ast.expr.GStringExpression;
 import org.codehaus.groovy.ast.expr.MapExpression;
 import org.codehaus.groovy.ast.expr.MethodCallExpression;
 import org.codehaus.groovy.ast.expr.TernaryExpression;
+import org.codehaus.groovy.ast.expr.UnaryMinusExpression;
 import org.codehaus.groovy.ast.stmt.BlockStatement;
 import org.codehaus.groovy.ast.stmt.ExpressionStatement;
 import org.codehaus.groovy.runtime.StringGroovyMethods;
+import org.codehaus.groovy.runtime.typehandling.NumberMath;
 
 /** Says what is known of an expression without running it: literals, and texts with holes. */
 final class Texts {
@@ -47,7 +49,7 @@ final class Texts {
     static Map<String, Object> value(Expression given) {
         var value = new LinkedHashMap<String, Object>();
         Expression expression = unwrapped(given);
-        Object known = expression instanceof ConstantExpression constant ? constant.getValue() : null;
+        Object known = literal(expression);
         var parts = parts(expression);
         boolean isNumber = known instanceof Boolean || known instanceof Integer || known instanceof Long
                 || known instanceof Double || known instanceof BigDecimal;
@@ -61,8 +63,17 @@ final class Texts {
         // Of a closure Groovy's own text has dots for its code.
         value.put("text", expression instanceof ClosureExpression closure
                 ? cut(closure.getCode().getText(), MOST_TEXT) : of(expression));
+        value.put("forms", known == null && !(expression instanceof MapExpression) ? Forms.of(expression) : null);
         value.put("line", Math.max(0, expression.getLineNumber()));
         return value;
+    }
+
+    /** Returns what a literal is, a number with its sign; null for all else. */
+    private static Object literal(Expression expression) {
+        if (expression instanceof UnaryMinusExpression signed) {
+            return literal(signed.getExpression()) instanceof Number number ? NumberMath.unaryMinus(number) : null;
+        }
+        return expression instanceof ConstantExpression constant ? constant.getValue() : null;
     }
 
     /** Returns a map's values by their path below it, as a.b; null if a key is no plain word, or there are too many. */

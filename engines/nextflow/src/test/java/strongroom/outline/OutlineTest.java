@@ -48,6 +48,30 @@ class OutlineTest {
     }
 
     @Test
+    void whatATextCanBeIsToldAndANumberKeepsItsSign() throws IOException {
+        write("main.nf", """
+                params.least = -0.5
+                workflow {
+                    ONE(params.reads.map { one -> [one, []] }, [], 1)
+                }
+                """);
+        write("nextflow.config", """
+                process.ext.a = { x ? '--one' : "--two ${meta.id}" }
+                process.ext.b = { ['--a', params.n ?: '-n', params.x ? "--x ${params.x}" : ''].join(' ').trim() }
+                process.ext.c = { made(x) }
+                """);
+        var found = new strongroom.outline.Files(folder).follow("main.nf");
+        assertEquals(List.of(List.of("--one", "--two ${meta.id}"),
+                List.of("--a ${params.n} --x ${params.x}", "--a ${params.n}", "--a -n --x ${params.x}", "--a -n")),
+                found.get("settings").stream().limit(2).map(one -> map(map(one).get("value")).get("forms")).toList());
+        assertEquals(null, map(map(found.get("settings").get(2)).get("value")).get("forms"));
+        assertEquals("-0.5", String.valueOf(map(map(found.get("params").get(0)).get("default")).get("value")));
+        var call = map(found.get("calls").stream().filter(one -> "ONE".equals(map(one).get("name"))).findFirst().orElseThrow());
+        assertEquals(List.of(0, 1), call.get("empties"));
+        assertTrue(list(call, "others").contains("params.reads"));
+    }
+
+    @Test
     void anErrorIsNoScriptAndWhatIsAddedToIsToldTwice() throws IOException {
         write("main.nf", """
                 process ONE {
