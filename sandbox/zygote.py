@@ -115,8 +115,8 @@ def _be_supervisor(control: socket.socket, line: socket.socket, zygote: int) -> 
     try:
         control.close()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        # A group of its own against a terminal's signals; a session of its own would undo our niceness: where the kernel
-        # groups processes by session (CONFIG_SCHED_AUTOGROUP), each session has as much of a processor as all services.
+        # A group of its own against a terminal's signals. A session of its own would undo our niceness: where the
+        # kernel groups processes by session (autogroup), each has as much of a processor as all services.
         os.setpgid(0, 0)
         kernel.die_with_parent(signal.SIGKILL)
         if os.getppid() == zygote:
