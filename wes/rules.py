@@ -4,6 +4,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from strongroom.canonical import digest
@@ -188,6 +189,8 @@ def _outputs(asked: Any, files: Mapping[str, Held], run: str) -> list[dict[str, 
         kind = wanted.get("type", "FILE")
         if kind not in ("FILE", "DIRECTORY"):
             raise BadRequest("outputs: type is FILE or DIRECTORY.")
+        if kind == "DIRECTORY" and any(f.is_input and path.startswith(f"{inside}/") for path, f in files.items()):
+            raise NotAllowed("outputs: a folder with inputs in it is never an output.")
         outputs.append({"path": WORK + inside, "url": f"strongroom://run/{run}/{inside}", "type": kind})
     return sorted(outputs, key=lambda output: str(output["path"]))
 
@@ -197,10 +200,10 @@ def _output_path(path: Any, field: str, files: Mapping[str, Held]) -> str:
     held = files.get(inside)
     if f"{inside}/".startswith((SCRIPTS, "inputs/")) or (held is not None and held.is_input):
         raise NotAllowed(f"{field}: inputs and the engine's own files are never outputs.")
-    # T19: in a folder that a manifest names, an input may have outputs beside it; none holds it, none is in it.
-    placed = (path for path, held in files.items() if held.is_input and not path.startswith("inputs/"))
-    if any(path.startswith(f"{inside}/") or inside.startswith(f"{path}/") for path in placed):
-        raise NotAllowed(f"{field}: a folder with inputs in it is never an output, nor what lies below an input.")
+    # T19: in a folder that a manifest names, an input may have outputs beside it, and none below it.
+    above = (files.get(str(one)) for one in PurePosixPath(inside).parents)
+    if any(held is not None and held.is_input for held in above):
+        raise NotAllowed(f"{field}: what lies below an input is never an output.")
     return inside
 
 
