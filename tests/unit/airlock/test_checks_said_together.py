@@ -50,6 +50,12 @@ def test_a_finding_below_each_other_says_where_its_share_stands(tmp_path: Path) 
     assert {(one.place.row, one.place.column) for one in findings if one.code is Code.SMALL_COUNT} == {(2, 3)}
 
 
+def test_a_share_of_genes_below_a_count_of_persons_is_none_of_them(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("metric,number\ngenes,252\nn,40\ngenes_at_5_percent,10\npercent,10\n")
+    findings = inspect(tmp_path / "x.csv", None, Policy(version=1)).findings
+    assert [(one.place.row, one.place.column) for one in findings if one.code is Code.SMALL_COUNT] == [(4, 2)]
+
+
 @pytest.mark.parametrize("kind", [Kind.NUMBER, Kind.KEY, Kind.INTEGER])
 def test_a_contract_cannot_call_a_count_something_else(tmp_path: Path, kind: Kind) -> None:
     column = Column("patients", kind, pattern="[0-9.]{1,9}" if kind is Kind.KEY else "")
