@@ -6,6 +6,8 @@ import logging
 import os
 import sys
 
+from strongroom_engine import records
+
 code = 1
 
 
@@ -20,6 +22,7 @@ def leave() -> None:
 if __name__ == "__main__":
     atexit.register(leave)
     gc.disable()
+    records.in_files()
     from snakemake.cli import main
 
     gc.freeze()
