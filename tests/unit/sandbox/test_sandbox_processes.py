@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sandbox_lab import MIB, Ended, Lab, shell, wait, zygote
+from sandbox_lab import MIB, Ended, Lab, shell, wait, wait_for, zygote
 
 from sandbox import bubblewrap, cgroups, supervisor
 from sandbox.keys import KeysError, read_private_key
@@ -70,6 +70,7 @@ def test_the_zygote_ends_with_its_owner_and_takes_tasks_along(lab: Lab) -> None:
 def test_a_supervisor_is_deaf_to_a_terminal_and_gives_way_to_the_services_of_its_session(lab: Lab) -> None:
     own = start(niceness=3)
     pid, channel = own.launch(json.dumps(lab.spec(shell("sleep 100"))).encode())
+    wait_for(channel, "started")
     seen = os.getpgid(pid), os.getsid(pid), os.getpriority(os.PRIO_PROCESS, pid)
     group, session = os.getpgid(own.process.pid), os.getsid(own.process.pid)
     channel.close()
