@@ -73,6 +73,7 @@ class Gateway:
     left: dict[str, Left] = field(default_factory=dict)  # what lists told, for engines that start again
     waiting: asyncio.Condition = field(default_factory=asyncio.Condition)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    abreast: asyncio.Event = field(default_factory=asyncio.Event)  # of what became of jobs of earlier launches
     refusals: int = 0
     refused_enough: asyncio.Event = field(default_factory=asyncio.Event)  # its run ends
 
@@ -89,6 +90,8 @@ class Gateway:
             }
             for row in tasks_of(session, self.run):
                 self._remember(row)
+        if not self.is_busy():
+            self.abreast.set()
 
     async def create(self, asked: dict[str, Any]) -> str:
         """Create the job that the engine asks for, or return the one that it asked for before."""
@@ -97,6 +100,8 @@ class Gateway:
         job = self.job_of(asked, run=self.run, images=self.images, files=self.files)
         if (away := self.remote.get(job.rule)) is not None:
             check_job(job, away)
+        # A job that was canceled while nobody listened is tried anew, and one that is done is not.
+        await self.abreast.wait()
         async with self.lock:
             row = self._known(job) or await self._create(job)
             self.asked.add(row.task)
@@ -190,6 +195,7 @@ class Gateway:
                 await self._settle(change)
             await self._write_notes()
             since = answer["seq"]
+            self.abreast.set()
 
     def made(self) -> dict[str, str]:
         """Return the files that tasks made, each with what stands for it in the tree: itself or its folder."""

@@ -254,6 +254,27 @@ def test_a_job_that_failed_is_a_new_task_when_it_is_asked_for_again(engine: sa.E
     asyncio.run(story())
 
 
+def test_a_job_that_was_canceled_while_nobody_listened_is_a_new_task(engine: sa.Engine, tmp_path: Path) -> None:
+    # A run that is canceled leaves such rows, and a resumed one asks for their jobs before it could hear of them.
+    async def story() -> None:
+        async with border(engine, tmp_path) as first:
+            task = await first.create(JOB)
+        with transaction(engine) as session:
+            row = find(session, task)
+            assert row is not None
+            append(session, move(session, row, TaskState.CANCELED, actor="test"))
+        async with border(engine, tmp_path) as second:
+            assert second.jobs[task].state == "QUEUED"
+            again = await second.create(JOB)
+            assert again != task
+            await asyncio.to_thread(complete, engine, again)
+            while "COMPLETE" not in await told(second):
+                await asyncio.sleep(0.05)
+            assert [(one["id"], one["state"]) for one in second.moved] == [(task, "CANCELED"), (again, "COMPLETE")]
+
+    asyncio.run(story())
+
+
 def test_an_engine_with_a_fresh_tree_sees_stubs_only_of_what_it_asked_for(engine: sa.Engine, tmp_path: Path) -> None:
     # Nextflow takes a folder that is there already for another task's, and would do this one again elsewhere.
     async def story() -> None:
