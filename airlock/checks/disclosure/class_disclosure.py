@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from ..findings import Code, Finding, Severity, found
 from ..subject import Subject, Table
-from .column_names import is_at_risk, is_count, is_percent, is_survival, is_total, words
+from .column_names import MEANS, is_at_risk, is_count, is_percent, is_survival, is_total, words
 from .grid import Grid, Hidden, read_grid
 from .row_level import is_public_key
 from .shares import is_share_of_all, is_total_row, numbers, whole_of
 
 _MOST_GROUPS = 500
-_MEANS, _SPREADS = frozenset({"mean", "average", "avg", "median"}), frozenset({"sd", "std", "iqr", "variance", "var"})
+_MIDDLES, _SPREADS = MEANS | {"median"}, frozenset({"sd", "std", "iqr", "variance", "var"})
 _PROPERTY = frozenset(
     {"positive", "negative", "yes", "no", "ja", "nein", "alive", "dead", "exposed", "unexposed", "affected"}
     | {"unaffected", "with", "without", "treated", "untreated", "carrier", "noncarrier"}
@@ -36,7 +36,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _alike(table: Table) -> Iterator[tuple[int, int]]:
     """Yield groups whose values do not differ at all: their mean is everybody's value."""
-    if not any(is_count(name) for name in table.header) or not any(words(name) & _MEANS for name in table.header):
+    if not any(is_count(name) for name in table.header) or not any(words(name) & _MIDDLES for name in table.header):
         return
     for column, name in enumerate(table.header):
         if words(name) & _SPREADS:

@@ -27,6 +27,7 @@ _NOT_A_COUNT = any_of(
     "ratio mean sd se median p age rank cluster stage order exon chromosome level grade score index quality qual "
     "min max sum mode iqr var variance beta or hr time"
 )
+MEANS = any_of("mean average avg")
 _BASE = any_of("population admissions screened tested enrolled denominator births inhabitants eligible")
 _PERCENT = any_of(
     "prevalence mortality incidence lethality percent pct percentage prozent anteil share proportion prop"
@@ -126,6 +127,11 @@ def is_percent(name: str) -> bool:
     if per_many(name) is not None:
         return True
     return ("%" in name or bool(words(name) & _PERCENT)) and not words(name) & _QUALITY
+
+
+def is_mean(name: str) -> bool:
+    """Return whether the name speaks of a mean."""
+    return bool(words(name) & MEANS)
 
 
 def is_quality(name: str) -> bool:

@@ -6,12 +6,11 @@ from itertools import product
 
 from ..findings import Code, Finding, found
 from ..subject import Subject, Table
-from .column_names import is_count, is_percent, words
+from .column_names import MEANS, is_count, is_mean, is_percent, words
 from .shares import numbers, whole_of
 
 _LARGEST = frozenset({"max", "maximum", "largest", "top", "top1", "top2", "biggest"})
 _TOP_TWO = frozenset({"top2", "two"})
-_MEAN = frozenset({"mean", "average", "avg"})
 _SUM = frozenset({"sum", "total"})
 
 
@@ -47,10 +46,10 @@ def check(subject: Subject) -> Iterator[Finding]:
 def _of_means(table: Table, tops: list[int], *, most: int) -> Iterator[Finding]:
     """Compare each largest with the sum that a mean and its count make; of several means, that of the same words."""
     counts = [at for at, name in enumerate(table.header) if is_count(name)]
-    means = [at for at, name in enumerate(table.header) if words(name) & _MEAN]
+    means = [at for at, name in enumerate(table.header) if is_mean(name)]
     for top_at, mean_at, count_at in product(tops, means, counts[:1]):
         topic = words(table.header[top_at]) - _LARGEST
-        if len(means) > 1 and topic != words(table.header[mean_at]) - _MEAN:
+        if len(means) > 1 and topic != words(table.header[mean_at]) - MEANS:
             continue
         for row, (top, mean, count) in enumerate(_rows(table, top_at, mean_at, count_at), start=1):
             if top is None or mean is None or count is None or not 0 < top <= mean * count:

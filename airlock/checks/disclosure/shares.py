@@ -6,10 +6,9 @@ from operator import itemgetter
 
 from ..formats.table import number
 from ..subject import Table
-from .column_names import is_base, is_count, is_total, per_many, words
+from .column_names import is_base, is_count, is_mean, is_total, per_many
 
 _LEAST_ROWS = 2
-_MEANS = frozenset({"mean", "average", "avg"})
 
 
 def numbers(table: Table, column: int) -> list[Decimal | None]:
@@ -95,7 +94,7 @@ def base_in_row(table: Table, column: int) -> int | None:
 def is_sum_over(table: Table, total: int, count: int) -> bool:
     """Return whether a column is the sum of what was measured, as another is its mean over the count of each row."""
     for at, name in enumerate(table.header):
-        if not words(name) & _MEANS:
+        if not is_mean(name):
             continue
         means = numbers(table, at)
         slack = half_step(means) * 2

@@ -202,7 +202,7 @@ def looked_up(node: ast.Call) -> str | None:
             return None
 
 
-def config_path(node: ast.expr, names: Names | None, depth: int = 0) -> str | None:
+def config_path(node: ast.expr, names: Names | None = None, depth: int = 0) -> str | None:
     """Return a.b of config["a"]["b"], and a.0 of config["a"][0]; a name may stand for what is before its brackets."""
     parts: list[str] = []
     while isinstance(node, ast.Subscript):

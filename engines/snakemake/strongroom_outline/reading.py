@@ -3,8 +3,9 @@
 import ast
 from typing import Any
 
+from strongroom_outline.constants import config_path
 from strongroom_outline.slots import Slots, separators
-from strongroom_outline.values import Globals, argument, config_path
+from strongroom_outline.values import Globals, argument
 
 # What Snakemake's parser makes of words outside of rules.
 STATEMENTS = {

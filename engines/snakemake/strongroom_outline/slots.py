@@ -4,7 +4,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
-from strongroom_outline.values import config_path
+from strongroom_outline.constants import config_path
 
 MOST, LONGEST, LONGEST_NAME = 20, 40, 200
 MOST_NODES = 2000

@@ -7,7 +7,6 @@ from strongroom_outline import constants
 
 LONGEST = 4000
 MOST_DEEP = 60
-MOST_ITEMS = 1000
 # Snakemake's words round a file's name.
 MARKS = frozenset({"temp", "temporary", "protected", "directory", "touch", "pipe", "service", "ancient", "unpack"})
 MARKS |= {"update", "before_update", "ensure", "report", "local", "nonempty", "repeat", "from_queue"}
@@ -91,7 +90,7 @@ def _kind(node: ast.expr, names: Globals, depth: int) -> tuple[str, Any]:
             return "text", text
         case bool() | int() | float() as number:
             return "number", number
-        case list() | tuple() as items if _are_texts(items):
+        case list() | tuple() as items if all(isinstance(one, str) for one in items):
             return "texts", list(items)
     match node:
         case ast.JoinedStr():
@@ -99,10 +98,6 @@ def _kind(node: ast.expr, names: Globals, depth: int) -> tuple[str, Any]:
         case ast.Call(func=ast.Name(id=name)) if name in COUNTS:
             return "count", None
     return "code", None
-
-
-def _are_texts(items: list[Any] | tuple[Any, ...]) -> bool:
-    return len(items) <= MOST_ITEMS and all(isinstance(one, str) for one in items)
 
 
 def _choice(body: ast.expr, other: ast.expr, names: Globals, depth: int) -> tuple[str, Any]:
@@ -116,11 +111,6 @@ def _choice(body: ast.expr, other: ast.expr, names: Globals, depth: int) -> tupl
         else:
             return "code", None
     return "choice", values
-
-
-def config_path(node: ast.expr) -> str | None:
-    """Return a.b of config["a"]["b"]."""
-    return constants.config_path(node, None)
 
 
 def written(text: str) -> dict[Any, Any] | None:
