@@ -36,7 +36,7 @@ help: ## Say what there is
 # The environments that tests and services stand on.
 MADE := $(addsuffix /made,.venv $(addprefix .venvs/,engine-snakemake engine-nextflow schemathesis pytes crates seaweedfs pages))
 
-setup: $(MADE) .venvs/launcher/launcher .venvs/joiner/joiner ## Debian packages, uv, and the environments of services and engines
+setup: $(MADE) sandbox/first .venvs/launcher/launcher .venvs/joiner/joiner ## Debian packages, uv, and the environments of services and engines
 
 demo: setup ## The whole path on real data: submit, compute, review, release, compare
 	$(BIN)/strongroom demo
@@ -124,6 +124,11 @@ clean: ## Remove what make made here: environments, caches, site (never strongro
 	$(call say,Making $(@D): Playwright$(comma) which drives Chromium over our pages)
 	@$(call environment,$(@D),$<)
 	@touch $@
+
+# Static, as it must run on any node; beside the modules that use it, so that a wheel takes it along.
+sandbox/first: sandbox/first.c .venvs/debian.made
+	$(call say,Making $@: what an executor becomes behind its walls)
+	@gcc -static -s -O2 -Wall -Wextra -Werror -o $@ $<
 
 # Static, as it must run in any image; `-s`, as it must fit into a ConfigMap.
 .venvs/launcher/launcher: $(wildcard images/launcher/*.[ch]) .venvs/debian.made

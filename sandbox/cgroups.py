@@ -103,10 +103,10 @@ class Group:
         if "cpu" in controllers:
             _write(group / "cpu.max", f"{quota} {_PERIOD}")
 
-    def join(self) -> None:
-        """Move the calling process in; its children follow."""
-        for folder in self.folders:
-            _write(folder / "cgroup.procs", 0)
+    @property
+    def doors(self) -> list[Path]:
+        """Files into which a process writes 0 to move in; its children follow."""
+        return [folder / "cgroup.procs" for folder in self.folders]
 
     def kill(self) -> None:
         """Kill every member at once where the kernel can (version 2)."""

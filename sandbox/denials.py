@@ -1,7 +1,6 @@
 """Names the system calls that a task was refused, for vetters: a listener in front of what bubblewrap loads."""
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import os
@@ -11,7 +10,8 @@ import struct
 import threading
 from collections.abc import Iterator
 
-from sandbox import kernel, seccomp, syscalls
+from sandbox import seccomp, syscalls
+from sandbox.plan import Plan, memory
 from sandbox.seccomp import ALLOW, JUMP_BITS, LOAD, RETURN, Instruction, refuse
 
 # Not for a researcher's run: there the kernel alone decides, without a process that is asked (docs/adr/0013).
@@ -37,13 +37,12 @@ uselib:134:- userfaultfd:323:282 ustat:136:- vhangup:153:58 vserver:236:-
 # bubblewrap itself needs these after the listener is there; a task is refused them too, but silently.
 SETUP = ("chroot", "mount", "pivot_root", "sethostname", "setns", "umount2", "unshare")
 _ASK = 0x7FC00000  # SECCOMP_RET_USER_NOTIF
-_SET_FILTER, _NEW_LISTENER = 1, 8
+_NEW_LISTENER = 8
 _RECEIVE, _ANSWER = 0xC0502100, 0xC0182101  # ioctls of seccomp_unotify(2)
 _QUESTION = struct.Struct("<QIIiIQ6Q")  # id, process, flags, call, machine, instruction pointer, arguments
 _REPLY = struct.Struct("<QqiI")  # id, value, error, flags; no flag is ever set: nothing refused goes on
 _HEADER = 6  # instructions that kill other machines' calls and leave the number loaded
 _SECCOMP = (317, 277)
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def numbers(machine: str) -> dict[int, str]:
@@ -90,25 +89,11 @@ class Witness:
         self._ours, self._theirs = socket.socketpair()
         threading.Thread(target=self._take_listeners, daemon=True).start()
 
-    def install(self) -> bytes:
-        """In the child: filter this process and all that it starts; return the program for bubblewrap to load."""
+    def listen(self, plan: Plan) -> bytes:
+        """Add the step that filters a process and all that it starts; return the program for bubblewrap to load."""
         machine = platform.machine()
-        code = _packed(listening(machine))
-        buffer = ctypes.create_string_buffer(code, len(code))
-        header = struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(buffer))
-        kernel.gain_no_privileges()
-        number = ctypes.c_long(_SECCOMP[seccomp.MACHINES.index(machine)])
-        listener = int(_libc.syscall(number, _SET_FILTER, ctypes.c_uint(_NEW_LISTENER), header))
-        if listener < 0:
-            failed = ctypes.get_errno()
-            raise OSError(failed, os.strerror(failed))
-        socket.send_fds(self._theirs, [b"l"], [listener])
-        os.close(listener)
+        plan.add(("listen", plan.take(memory(_packed(listening(machine)))), plan.give(self._theirs.fileno())))
         return _packed(rest(machine))
-
-    def fileno(self) -> int:
-        """Return what a child needs to have kept open for `install`."""
-        return self._theirs.fileno()
 
     def _take_listeners(self) -> None:
         while True:

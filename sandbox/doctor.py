@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sandbox import bubblewrap, cgroups, landlock, scratch_trials, seccomp, walls_bubblewrap, walls_oci
+from sandbox import bubblewrap, cgroups, landlock, plan, scratch_trials, seccomp, walls_bubblewrap, walls_oci
 from sandbox.spec import Driver
 
 OLDEST_KERNEL, NO_SWAP_KERNEL = (5, 12), (6, 4)
@@ -48,6 +48,7 @@ def examine() -> list[Item]:
         _kernel(),
         _uids(),
         _bubblewrap(),
+        _first(),
         _namespaces(),
         _seccomp(),
         _landlock(),
@@ -110,6 +111,16 @@ def _bubblewrap() -> Item:
         return Item("bubblewrap", Health.GOOD, f"{version} at {found.path}: not open to CVE-2026-87766, not setuid.")
     says = f"{version}, the pinned wheel: mount points that cross links of an image (CVE-2026-87766) are refused."
     return Item("bubblewrap", Health.GOOD, says)
+
+
+def _first() -> Item:
+    try:
+        done = subprocess.run([str(plan.find_first())], capture_output=True, check=False, env={}, timeout=10)
+    except (OSError, plan.WallsError) as error:
+        return Item("first process", Health.MISSING, str(error))
+    if done.returncode != plan.FAILED:  # without words it does nothing, and says so
+        return Item("first process", Health.MISSING, f"{plan.PROGRAM} does not run here; compile it on this machine.")
+    return Item("first process", Health.GOOD, f"{plan.PROGRAM} starts executors.")
 
 
 def _namespaces() -> Item:

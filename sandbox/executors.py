@@ -7,22 +7,21 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
-from sandbox import kernel, processes, rehearsal, seccomp, wire
+from sandbox import processes, wire
 from sandbox.cgroups import Group
 from sandbox.denials import Witness
 from sandbox.mounts import Stage, Work
+from sandbox.plan import Plan
 from sandbox.processes import FirstProcess
 from sandbox.results import Cause
 from sandbox.spec import Executor, Limits, WallsName
-from sandbox.steps import Means, Orders, Trace, memory, orders_of, plain_file
+from sandbox.steps import Means, Orders, Trace, plain_file
 from sandbox.walls import open_walls
 
 _CHUNK = 1 << 16
-_FAILED = 98
 _FIRST_WORDS = 300  # of what an executor complained, where it is the walls that speak
 
 
@@ -59,13 +58,11 @@ class Ended:
     reason: str | None = None  # what the task did wrong, where its exit code alone would not tell
 
 
-def first_process(group: Group, witness: Witness | None) -> FirstProcess:
-    """Fork what an executor will come from, in the cgroups already; `run` tells it the rest."""
-    return FirstProcess(lambda line, parent: _wait(line, group, witness, parent=parent))
+def run(room: Room, executor: Executor, first: FirstProcess, *, joined: bool) -> Ended:
+    """Run one executor to its end and return how it ended; raises `DispatcherGone`.
 
-
-def run(room: Room, executor: Executor, first: FirstProcess) -> Ended:
-    """Run one executor to its end and return how it ended; raises `DispatcherGone`."""
+    `joined`: an executor before it has joined the work folder already.
+    """
     start = time.time()
     status_fd = os.memfd_create("status")
     pipes = [os.pipe2(os.O_CLOEXEC) for _ in ("stdout", "stderr")]
@@ -73,8 +70,7 @@ def run(room: Room, executor: Executor, first: FirstProcess) -> Ended:
         os.fchown(write_end, room.stage.uid, -1)  # so that a task may open /dev/stdout
         os.set_blocking(read_end, False)
     logs = {pipes[n][0]: io.FileIO(os.memfd_create(name), "r+") for n, name in enumerate(("stdout", "stderr"))}
-    orders = Orders(room.walls, room.stage, room.work, executor, room.limits, room.loopback)
-    first.tell(orders.message(), [status_fd, *(write_end for _, write_end in pipes)])
+    _tell(first, room, executor, [status_fd, *(write_end for _, write_end in pipes)], joined=joined)
     for _, write_end in pipes:
         os.close(write_end)
     try:
@@ -101,12 +97,22 @@ def run(room: Room, executor: Executor, first: FirstProcess) -> Ended:
     return Ended(cause, exit_code, start, time.time(), stdout, stderr, reason)
 
 
+def _tell(first: FirstProcess, room: Room, executor: Executor, fds: Sequence[int], *, joined: bool) -> None:
+    plan = Plan()
+    status, stdout, stderr = map(plan.give, fds)
+    plan.add(("complain", stderr))
+    orders = Orders(room.stage, room.work, executor, room.limits, room.loopback, joined)
+    open_walls(room.walls).enter(orders, Means(plan, status, (stdout, stderr), room.witness))
+    first.tell(plan)
+    plan.close()
+
+
 def _first_words(room: Room, executor: Executor) -> bytes:
     """Return what stands first in the file that is its standard error: perhaps the walls' words, perhaps data."""
     if executor.stderr is None:
         return b""
     try:
-        with open(plain_file(room.stage.fixed, executor.stderr, os.O_RDONLY), "rb") as file:
+        with open(plain_file(room.stage.fixed, executor.stderr), "rb") as file:
             return file.read(_FIRST_WORDS)
     except OSError:
         return b""
@@ -159,26 +165,3 @@ def _cause(room: Room, outcome: int, exit_code: int | None) -> Cause:
         if room_left.f_bavail == 0 or room_left.f_favail == 0:
             return "disk_full"
     return "exited"
-
-
-def _wait(line: socket.socket, group: Group, witness: Witness | None, *, parent: int) -> NoReturn:
-    """In the child: join the cgroups, wait for orders, and obey; `parent` is a pidfd."""
-    stderr = -1
-    try:
-        # Above all the view's device: who holds it and waits for a dead server's answer waits for ever.
-        kernel.close_all_but({0, 1, 2, line.fileno(), parent, *([witness.fileno()] if witness else [])})
-        kernel.die_with_parent(signal.SIGKILL)
-        group.join()
-        rehearsal.of_a_first_process()
-        strict = memory(seccomp.program())
-        _, (status, stdout, stderr), _, _ = socket.recv_fds(line, 1, 3, socket.MSG_CMSG_CLOEXEC)
-        message = wire.recv(line)
-        if message is not None:
-            orders = orders_of(message)
-            open_walls(orders.walls).enter(
-                orders, Means(status, (stdout, stderr), parent, line.fileno(), strict, witness)
-            )
-    except BaseException as error:  # nothing may return from this child
-        if stderr >= 0:
-            os.write(stderr, f"The walls could not be built ({type(error).__name__}).\n".encode())
-    os._exit(_FAILED)

@@ -3,18 +3,19 @@
 import contextlib
 import ctypes
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_SLAVE = 4096, 16384, 1 << 19
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
 _OPENAT2, _CLOSE_RANGE = 437, 436  # the same on every machine
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
 _MNT_DETACH, _AT_EMPTY_PATH, _MOVE_FROM_EMPTY_PATH, _MOUNT_ATTR_IDMAP = 2, 0x1000, 4, 0x100000
 _CLOSE_RANGE_CLOEXEC = 4
 _RESOLVE = 0x01 | 0x02 | 0x04 | 0x08  # NO_XDEV, NO_MAGICLINKS, NO_SYMLINKS, BENEATH
+_PR_CAP_AMBIENT, _RAISE, _CAPABILITY_VERSION = 47, 2, 0x20080522
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -75,30 +76,26 @@ def die_with_parent(signal: int) -> None:
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, int(signal), 0, 0, 0))
 
 
-def gain_no_privileges() -> None:
-    """Let no program that we start gain anything by its file's bits; seccomp and Landlock ask for it."""
-    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-
-
 def adopt_orphans() -> None:
     """Become the parent of every descendant whose own parent died, so that none is lost from sight."""
     _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+
+
+def hand_on_capabilities() -> None:
+    """Let a program that this thread starts do in our user namespace what we may, though its uid is not 0 there."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted and inheritable, of the first 32 and of the others
+    _checked(_libc.capget(header, sets))
+    sets[2], sets[5] = permitted = sets[1], sets[4]
+    _checked(_libc.capset(header, sets))
+    for number in (n for n in range(64) if permitted[n // 32] >> n % 32 & 1):
+        _checked(_libc.prctl(_PR_CAP_AMBIENT, _RAISE, number, 0, 0))
 
 
 def keep_from_exec(first: int) -> None:
     """Let no descriptor from `first` on survive exec, wherever it came from."""
     last = ctypes.c_uint(0xFFFFFFFF)
     _checked(int(_libc.syscall(_CLOSE_RANGE, ctypes.c_uint(first), last, ctypes.c_uint(_CLOSE_RANGE_CLOEXEC))))
-
-
-def close_all_but(keep: Iterable[int]) -> None:
-    """Close every descriptor that is not in `keep`, wherever it came from."""
-    first = 0
-    for fd in [*sorted(keep), 0xFFFFFFFF]:
-        if fd > first:
-            last = ctypes.c_uint(fd - 1 if fd < 0xFFFFFFFF else fd)
-            _checked(int(_libc.syscall(_CLOSE_RANGE, ctypes.c_uint(first), last, ctypes.c_uint(0))))
-        first = fd + 1
 
 
 def open_beneath(folder: int, path: str, flags: int, *, mode: int = 0) -> int:

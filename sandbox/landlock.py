@@ -1,14 +1,13 @@
 """Holds a task apart a second time where the kernel has Landlock: no TCP, no socket or signal to the outside."""
 
 import ctypes
-import os
 import struct
 from functools import cache
 
-from sandbox import kernel
+from sandbox.plan import Plan, memory
 
 # Rules on files are left out: they would forbid bubblewrap to mount, and nothing of ours runs after it.
-_CREATE_RULESET, _RESTRICT_SELF = 444, 446  # the same on every machine
+_CREATE_RULESET = 444  # the same on every machine
 _ASK_VERSION = 1
 _BIND_TCP, _CONNECT_TCP = 1, 2
 _ABSTRACT_UNIX_SOCKET, _SIGNAL = 1, 2
@@ -32,14 +31,8 @@ def rules(of_version: int, *, loopback: bool) -> bytes:
     return b""
 
 
-def restrict(*, loopback: bool) -> None:
-    """Restrict this process and all that it will start, for ever; `loopback` leaves TCP to the network namespace."""
+def restrict(plan: Plan, *, loopback: bool) -> None:
+    """Add the step that restricts a process and all that it will start; `loopback` leaves TCP to its namespace."""
     attributes = rules(version(), loopback=loopback)
-    if not attributes:
-        return
-    kernel.gain_no_privileges()
-    ruleset = _libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
-    if ruleset < 0 or _libc.syscall(_RESTRICT_SELF, ruleset, 0) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    os.close(ruleset)
+    if attributes:
+        plan.add(("landlock", plan.take(memory(attributes))))

@@ -12,6 +12,7 @@ from sandbox import kernel
 from sandbox.bubblewrap import Bubblewrap
 from sandbox.fields import WORK, is_below
 from sandbox.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_SLAVE
+from sandbox.plan import Step
 from sandbox.scratch import Scratch
 from sandbox.scratch_tmpfs import mount_memory
 from sandbox.spec import Inline, Spec
@@ -215,17 +216,17 @@ def work_of(stage: Stage, *, with_view: bool, with_inline: bool) -> Work:
     return Work(stage.work if lower else stage.upper, lower)
 
 
-def join_work(stage: Stage, work: Work) -> None:
-    """Lay inputs and what the task writes over each other, once; the view's server must answer by now.
+def join_work(stage: Stage, work: Work) -> list[Step]:
+    """Return the step that lays inputs and what the task writes over each other; a view's server must answer by then.
 
     Not for the process that serves the view: killed in mid-mount, it would wait for its own answer for ever.
     """
-    if not work.lower or os.path.ismount(work.path):
-        return
+    if not work.lower:
+        return []
     options = f"lowerdir={':'.join(work.lower)},upperdir={stage.upper},workdir={stage.place}/scratch/overlay"
     # An input that the task moves is copied whole; in a user namespace that is so by itself.
     options += ",metacopy=off,redirect_dir=off" if os.geteuid() == 0 else ",userxattr"
-    kernel.mount("work", work.path, kind="overlay", flags=_CLOSED, data=options)
+    return [("mount", "work", work.path, "overlay", _CLOSED, options)]
 
 
 def _folders(top: str, parts: Sequence[str], uid: int) -> str:

@@ -1,18 +1,17 @@
-"""Forks the one process that everything of an executor comes from, and leaves none of it alive."""
+"""Starts the one process that everything of an executor comes from, and leaves none of it alive."""
 
 import contextlib
 import os
 import queue
-import select
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from sandbox import kernel, wire
+from sandbox import kernel
+from sandbox.plan import Plan, WallsError, find_first, memory
 
 
 class FirstProcess:
@@ -20,28 +19,32 @@ class FirstProcess:
 
     bubblewrap's own bond to its parent has a gap: whoever is killed while it starts leaves what it started. And a
     process that joins its cgroups waits for all other processors for some ten milliseconds: so it is born before it
-    is needed. A thread forks it, as the namespace that children are born into is a thread's own; the thread lives as
-    long as the child may, because to PDEATHSIG the thread is the parent.
+    is needed. A thread starts it, as the namespace that children are born into is a thread's own; the thread lives as
+    long as the child may, because to PDEATHSIG the thread is the parent. It is a small program and no fork of ours:
+    whoever forks pays for each page that either touches afterwards.
     """
 
-    def __init__(self, become: Callable[[socket.socket, int], NoReturn]) -> None:
-        """Fork; `become` runs in the child, with its end of a socket and a descriptor for `is_dead`."""
-        self._born: queue.SimpleQueue[int | OSError] = queue.SimpleQueue()
+    def __init__(self, doors: Sequence[Path] = ()) -> None:
+        """Start it; it joins the cgroups of these doors (files cgroup.procs)."""
+        self._born: queue.SimpleQueue[int | Exception] = queue.SimpleQueue()
         self._over = threading.Event()
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._parent = os.pidfd_open(os.getpid())
-        threading.Thread(target=self._fork, args=(become,), daemon=True).start()
+        threading.Thread(target=self._start, args=(doors,), daemon=True).start()
         born = self._born.get()
         self._theirs.close()
-        if isinstance(born, OSError):
+        if isinstance(born, Exception):
+            self._ours.close()
+            os.close(self._parent)
             raise born
         self.pid, self._told = born, False
 
-    def tell(self, message: wire.Message, fds: Sequence[int]) -> None:
-        """Tell the child what to become, with descriptors that it needs for it."""
+    def tell(self, plan: Plan) -> None:
+        """Tell the child what to become."""
         self._told = True
-        socket.send_fds(self._ours, [b"f"], fds)
-        wire.send(self._ours, message)
+        words = memory(plan.words())
+        socket.send_fds(self._ours, [b"p"], [words, *plan.descriptors])
+        os.close(words)
 
     def close(self) -> None:
         """Let go of a child that is dead, or that was never told anything and dies of it."""
@@ -54,29 +57,24 @@ class FirstProcess:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
 
-    def _fork(self, become: Callable[[socket.socket, int], NoReturn]) -> None:
+    def _start(self, doors: Sequence[Path]) -> None:
+        given = (self._theirs.fileno(), self._parent)
         try:
             kernel.unshare(kernel.CLONE_NEWPID)
-            pid = os.fork()
-        except OSError as error:
+            if os.geteuid() != 0:
+                kernel.hand_on_capabilities()  # for the mount of the work folder; `first` hands on none of them
+            pid = os.posix_spawn(
+                find_first(),
+                ["first", *map(str, given), *map(str, doors)],
+                {},
+                file_actions=[(os.POSIX_SPAWN_DUP2, fd, fd) for fd in given],  # onto itself: it survives
+                setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores
+            )
+        except (OSError, WallsError) as error:
             self._born.put(error)
             return
-        if pid == 0:
-            become(self._theirs, self._parent)
         self._born.put(pid)
         self._over.wait()
-
-
-def is_dead(process: int, line: int) -> bool:
-    """Say whether the process of this pidfd, with its end of `line`, dies or is dead; getppid cannot tell it here.
-
-    Its last thread closes the line before the kernel looks for whom to send PDEATHSIG to: without the line, a child
-    that asks for the signal just then would get none, and live on.
-    """
-    poll = select.poll()
-    poll.register(process, select.POLLIN)
-    poll.register(line, select.POLLIN)  # nothing more is ever said on it, so it is readable at its end alone
-    return bool(poll.poll(0))
 
 
 def kill_all(pid: int, *, at_once: Callable[[], None], spared: frozenset[int] = frozenset()) -> int:

@@ -7,10 +7,9 @@ import codecs
 import json
 from dataclasses import asdict
 
-from sandbox import crypt4gh, landlock, walls_bubblewrap
-from sandbox.mounts import Stage, Work
+from sandbox import crypt4gh, landlock
 from sandbox.signing import AttemptKey
-from sandbox.spec import Executor, parse_spec
+from sandbox.spec import parse_spec
 
 _KEY = "A" * 43 + "="
 _LIMITS = dict.fromkeys(("cpu_cores", "pids", "wall_seconds", "output_bytes", "output_files", "log_bytes"), 8)
@@ -41,17 +40,9 @@ def of_the_zygote() -> None:
     codecs.lookup("ascii")
     landlock.version()
     of_a_supervisor(AttemptKey())
-    of_a_first_process()
 
 
 def of_a_supervisor(own: AttemptKey) -> None:
     """Read a spec and sign a result."""
     spec = parse_spec(json.dumps(_SPEC).encode())
     own.signed({"type": "result", "outputs": [], "limits": asdict(spec.limits)})
-
-
-def of_a_first_process() -> None:
-    """Write bubblewrap's options."""
-    executor = Executor(("a",), "/run/work", (("A", "a"),), None, None, None)
-    stage = Stage("/a", 1, "/a", (("/a", "/run/a"),))
-    walls_bubblewrap.arguments(stage, Work("/a", ()).path, executor, filter_fd=3, status_fd=4)

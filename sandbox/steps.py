@@ -1,19 +1,17 @@
-"""Takes a first process into any walls, from its orders to what is told of its end."""
+"""Says what all walls have in common, from the steps into them to what is told of their end."""
 
 import os
 import resource
-import signal
 import stat
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
 
-from sandbox import cgroups, kernel, processes, wire
+from sandbox import cgroups, kernel, mounts
 from sandbox.denials import Witness
 from sandbox.fields import WORK
 from sandbox.mounts import Stage, Work
-from sandbox.spec import Executor, Limits, WallsName
+from sandbox.plan import Plan, Step
+from sandbox.spec import Executor, Limits
 
 IN_SANDBOX_UID = 1000
 RUN_SIZE = 1 << 20
@@ -24,10 +22,6 @@ _DEFAULTS = {
 }
 _NO_DUMP = 1  # a limit of 0 would still feed a core handler behind a pipe
 _OPEN_FILES = 4096
-
-
-class WallsError(Exception):
-    """This node cannot put up these walls; the sentence says what the operator can do."""
 
 
 @dataclass(frozen=True)
@@ -56,45 +50,33 @@ NO_COMMAND = Verdict(127, "The command of this executor is not there.")
 
 @dataclass(frozen=True)
 class Orders:
-    """What a first process is told: which walls to put round which command."""
+    """Which walls to put round which command."""
 
-    walls: WallsName
     stage: Stage
     work: Work
     executor: Executor
     limits: Limits
     loopback: bool
-
-    def message(self) -> wire.Message:
-        """Return the orders as they travel."""
-        parts = {name: vars(getattr(self, name)) for name in ("stage", "work", "executor", "limits")}
-        return {"walls": self.walls, "loopback": self.loopback, **parts}
+    joined: bool  # whether an executor before joined the work folder already
 
 
 @dataclass(frozen=True)
 class Means:
-    """What a first process holds: descriptors that it was born with or given, and a witness if there is one."""
+    """What the walls' steps go into, and the numbers of descriptors there."""
 
+    plan: Plan
     status: int  # where walls write how the command ended
     streams: tuple[int, int]
-    parent: int  # pidfd of the supervisor
-    line: int  # our end of the socket that its orders came by
-    strict: int  # our seccomp program, to be read by whoever loads it
     witness: Witness | None
 
 
-def orders_of(message: wire.Message) -> Orders:
-    """Return the orders in a message of our own supervisor."""
-    pairs = {name: tuple(map(tuple, message["stage"][name])) for name in ("code", "volumes")}
-    stage = Stage(**{**message["stage"], **pairs})
-    parts: dict[str, Any] = {"work": Work(**message["work"]), "limits": Limits(**message["limits"])}
-    return Orders(
-        message["walls"], stage, executor=Executor(**message["executor"]), loopback=message["loopback"], **parts
-    )
+def join_work(orders: Orders) -> list[Step]:
+    """Return the step that makes the work folder, once for all executors."""
+    return [] if orders.joined else mounts.join_work(orders.stage, orders.work)
 
 
-def limit(limits: Limits, *, largest_file: int) -> None:
-    """Set the limits of this process and all that it starts; where the node has no cgroups, theirs too."""
+def limit(limits: Limits, *, largest_file: int) -> list[Step]:
+    """Return the steps that limit a process and all that it starts; where the node has no cgroups, theirs too."""
     found = cgroups.hierarchies()
     wanted = {
         resource.RLIMIT_CORE: _NO_DUMP,
@@ -106,64 +88,47 @@ def limit(limits: Limits, *, largest_file: int) -> None:
         wanted[resource.RLIMIT_NPROC] = limits.pids  # one kernel uid a task, or this counts others too
     if not found.limits("memory"):
         wanted[resource.RLIMIT_AS] = limits.memory_bytes
-    for name, value in wanted.items():
-        _, hard = resource.getrlimit(name)
-        allowed = value if hard == resource.RLIM_INFINITY or os.geteuid() == 0 else min(value, hard)
-        resource.setrlimit(name, (allowed, allowed))
+    steps: list[Step] = [("limit", name, _allowed(name, value)) for name, value in wanted.items()]
     if os.geteuid() == 0:
-        _write("/proc/self/oom_score_adj", b"500")
+        steps.append(("write", "/proc/self/oom_score_adj", 500))
+    return steps
 
 
-def connect(orders: Orders, streams: tuple[int, int]) -> None:
-    """Put the executor's streams at 0, 1 and 2; ends this process when one of them cannot be opened."""
-    try:
-        _connect({**orders.stage.fixed, WORK: orders.work.path}, orders.executor, streams)
-    except OSError:
-        os.write(streams[1], f"{NO_STREAM.reason}\n".encode())
-        os._exit(NO_STREAM.exit_code or 1)
+def _allowed(name: int, value: int) -> int:
+    _, hard = resource.getrlimit(name)  # what a first process is born with too
+    return value if hard == resource.RLIM_INFINITY or os.geteuid() == 0 else min(value, hard)
 
 
-def memory(content: bytes) -> int:
-    """Return a descriptor to read `content` from."""
-    fd = os.memfd_create("walls")
-    os.write(fd, content)
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
+def connect(orders: Orders, streams: tuple[int, int]) -> list[Step]:
+    """Return the steps that put the executor's streams at 0, 1 and 2; they end the process when one cannot be opened.
 
-
-def become(program: str, command: Sequence[str], *, keep: Sequence[int], means: Means) -> NoReturn:
-    """Become `program` with an empty environment and no descriptor but the streams and those to keep."""
-    kernel.keep_from_exec(3)
-    for fd in keep:
-        os.set_inheritable(fd, True)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    kernel.die_with_parent(signal.SIGKILL)  # last: a change of credentials forgets it
-    if processes.is_dead(means.parent, means.line):
-        sys.exit(1)
-    os.execve(program, list(command), {})  # noqa: S606 - no shell is what we want
-
-
-def _connect(folders: Mapping[str, str], executor: Executor, streams: tuple[int, int]) -> None:
-    writing = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    for number, path, flags, otherwise in (
-        (0, executor.stdin, os.O_RDONLY, os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)),
-        (1, executor.stdout, writing, streams[0]),
-        (2, executor.stderr, writing, streams[1]),
+    Nobody but the first process opens what a task made: below a view, a supervisor would wait for itself.
+    """
+    folders = {**orders.stage.fixed, WORK: orders.work.path}
+    executor, writing = orders.executor, os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    steps: list[Step] = []
+    for number, path, flags in (
+        (0, executor.stdin, os.O_RDONLY),
+        (1, executor.stdout, writing),
+        (2, executor.stderr, writing),
     ):
-        os.dup2(otherwise if path is None else plain_file(folders, path, flags), number)
+        if path is not None:
+            folder, below = _split(folders, path)
+            steps.append(("stream", number, folder, below, flags, NO_STREAM.exit_code, NO_STREAM.reason))
+        elif number:
+            steps.append(("place", streams[number - 1], number))
+        else:
+            steps.append(("null",))
+    return steps
 
 
-def plain_file(folders: Mapping[str, str], path: str, flags: int) -> int:
+def plain_file(folders: Mapping[str, str], path: str) -> int:
     """Open a plain file, and nothing else, below one of `folders` (by their path in the task); raises OSError."""
-    # An earlier executor may have put a link or a FIFO there.
-    mode = 0o644 if flags & os.O_CREAT else 0
-    top = next(top for top in folders if path.startswith(f"{top}/"))
-    folder = os.open(folders[top], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    # An executor may have put a link or a FIFO there.
+    top, below = _split(folders, path)
+    folder = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fd = kernel.open_beneath(
-            folder, path.removeprefix(f"{top}/"), flags | os.O_NONBLOCK | os.O_NOFOLLOW, mode=mode
-        )
+        fd = kernel.open_beneath(folder, below, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     finally:
         os.close(folder)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -171,10 +136,9 @@ def plain_file(folders: Mapping[str, str], path: str, flags: int) -> int:
     return fd
 
 
-def _write(path: str, content: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    os.write(fd, content)
-    os.close(fd)
+def _split(folders: Mapping[str, str], path: str) -> tuple[str, str]:
+    top = next(top for top in folders if path.startswith(f"{top}/"))
+    return folders[top], path.removeprefix(f"{top}/")
 
 
 def environment(executor: Executor) -> Mapping[str, str]:

@@ -28,13 +28,13 @@ from sandbox.inputs import Bodies
 from sandbox.keys import Canceled, Keys, KeysError
 from sandbox.loopdisk import ScratchError
 from sandbox.mounts import MountError, Stage, Work
+from sandbox.plan import WallsError
 from sandbox.processes import FirstProcess
 from sandbox.results import LOGS, REASONS, TOO_MUCH, Result, refusals
 from sandbox.scratch import open_scratch
 from sandbox.seal import Plain, SealedOutput
 from sandbox.signing import AttemptKey
 from sandbox.spec import Executor, Inline, KeyFile, ObjectStore, Spec, parse_spec, spec_digest
-from sandbox.steps import WallsError
 from sandbox.telling import Told, told
 from sandbox.walls import open_walls
 
@@ -80,7 +80,7 @@ def _prepare(witness: Witness | None) -> Ready:
     mounts.enter_namespace()
     _close_to_others()
     group = cgroups.Group()
-    return Ready(group, executors.first_process(group, witness), witness)
+    return Ready(group, FirstProcess(group.doors), witness)
 
 
 def sweep() -> None:
@@ -209,10 +209,10 @@ def _run(room: Room, spec: Spec, first: FirstProcess) -> list[Ended]:
     for executor in spec.executors:
         if ended:
             first.close()
-            first = executors.first_process(room.group, room.witness)
+            first = FirstProcess(room.group.doors)
         stage = replace(room.stage, root=executor.root)
         mounts.check_mount_points(stage)
-        ended.append(executors.run(replace(room, stage=stage), executor, first))
+        ended.append(executors.run(replace(room, stage=stage), executor, first, joined=bool(ended)))
         if not _went_on(ended[-1], executor):
             break  # TES 1.1: executors run in order until one fails
     return ended

@@ -1,6 +1,6 @@
 """Says what walls are, and opens those that a spec names."""
 
-from typing import NoReturn, Protocol, assert_never
+from typing import Protocol, assert_never
 
 from sandbox.spec import Spec, WallsName
 from sandbox.steps import Means, Orders, Trace, Verdict
@@ -12,8 +12,8 @@ class Walls(Protocol):
     def check(self, spec: Spec) -> None:
         """Raise `WallsError` when this node cannot do it, or not what the spec asks for."""
 
-    def enter(self, orders: Orders, means: Means) -> NoReturn:
-        """In the first process: become the program."""
+    def enter(self, orders: Orders, means: Means) -> None:
+        """Add the steps by which a first process becomes the program."""
 
     def verdict(self, trace: Trace) -> Verdict:
         """Return how the command ended."""

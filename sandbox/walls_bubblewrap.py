@@ -2,11 +2,11 @@
 
 import json
 import os
-from typing import NoReturn
 
-from sandbox import landlock
+from sandbox import landlock, seccomp
 from sandbox.fields import RUN, WORK
-from sandbox.mounts import Stage, join_work
+from sandbox.mounts import Stage
+from sandbox.plan import memory
 from sandbox.spec import Executor, Spec
 from sandbox.steps import (
     IN_SANDBOX_UID,
@@ -18,11 +18,10 @@ from sandbox.steps import (
     Orders,
     Trace,
     Verdict,
-    become,
     connect,
     environment,
+    join_work,
     limit,
-    memory,
 )
 
 _LONGEST_STATUS = 1 << 16
@@ -55,23 +54,21 @@ def check(spec: Spec) -> None:
     """Everything that a spec can ask for is possible."""
 
 
-def enter(orders: Orders, means: Means) -> NoReturn:
-    """In the child: give everything up, and become bubblewrap."""
-    stage, work = orders.stage, orders.work
-    join_work(stage, work)
-    limit(orders.limits, largest_file=orders.limits.scratch_bytes)
+def enter(orders: Orders, means: Means) -> None:
+    """Add the steps: give everything up, and become bubblewrap."""
+    stage, work, plan = orders.stage, orders.work, means.plan
+    plan.add(*join_work(orders), *limit(orders.limits, largest_file=orders.limits.scratch_bytes))
     if os.geteuid() == 0:
-        os.setgroups([])
-        os.setresgid(stage.uid, stage.uid, stage.uid)
-        os.setresuid(stage.uid, stage.uid, stage.uid)
-    connect(orders, means.streams)
-    landlock.restrict(loopback=orders.loopback)
-    filter_fd = memory(means.witness.install()) if means.witness else means.strict
+        ids = (stage.uid,) * 3
+        plan.add(("no-groups",), ("group", *ids), ("user", *ids))
+    plan.add(*connect(orders, means.streams))
+    landlock.restrict(plan, loopback=orders.loopback)
+    filter_fd = plan.take(memory(means.witness.listen(plan) if means.witness else seccomp.program()))
     options = arguments(stage, work.path, orders.executor, filter_fd=filter_fd, status_fd=means.status)
-    options_fd = memory(b"".join(option.encode() + b"\0" for option in options))
+    options_fd = plan.take(memory(b"".join(option.encode() + b"\0" for option in options)))
     # Options by descriptor and an empty environment: /proc/1 of the task tells nothing of the host.
     command = ["bwrap", "--args", str(options_fd), "--", *orders.executor.command]
-    become(stage.program, command, keep=(filter_fd, options_fd, means.status), means=means)
+    plan.become(stage.program, command, keep=(filter_fd, options_fd, means.status))
 
 
 def verdict(trace: Trace) -> Verdict:

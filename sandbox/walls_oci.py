@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from sandbox import cgroups, kernel, landlock, seccomp
 from sandbox.fields import RUN, WORK
-from sandbox.mounts import Stage, join_work
+from sandbox.mounts import Stage
+from sandbox.plan import WallsError
 from sandbox.spec import Limits, Spec, WallsName
 from sandbox.steps import (
     IN_SANDBOX_UID,
@@ -26,10 +27,9 @@ from sandbox.steps import (
     Orders,
     Trace,
     Verdict,
-    WallsError,
-    become,
     connect,
     environment,
+    join_work,
     limit,
 )
 
@@ -68,30 +68,25 @@ class Runtime:
         if self.own_kernel and not cgroups.hierarchies().limits("memory"):
             raise WallsError(f"{self.name} needs a memory cgroup on the node; use bubblewrap.")
 
-    def enter(self, orders: Orders, means: Means) -> NoReturn:
-        """In the child: write the bundle, and become the runtime."""
-        stage = orders.stage
-        join_work(stage, orders.work)
-        kernel.unshare(kernel.CLONE_NEWNS)
-        kernel.mount("proc", "/proc", kind="proc", flags=_PROC)  # of our own PID namespace: runtimes look there
+    def enter(self, orders: Orders, means: Means) -> None:
+        """Write the bundle, and add the steps by which a process becomes the runtime."""
+        stage, plan = orders.stage, means.plan
+        plan.add(*join_work(orders), ("unshare", kernel.CLONE_NEWNS))
+        plan.add(("mount", "proc", "/proc", "proc", _PROC, ""))  # of its own PID namespace: runtimes look there
         if not self.own_kernel:  # crun refuses a node that mounts both versions; its cgroups are ours anyway
-            kernel.mount("none", "/sys/fs/cgroup", kind="cgroup2")
-        limit(orders.limits, largest_file=self._largest_file(orders.limits))
-        os.setgroups([])
-        os.setegid(stage.uid)
-        os.seteuid(stage.uid)
-        connect(orders, means.streams)
-        os.seteuid(0)
-        os.setegid(0)
+            plan.add(("mount", "none", "/sys/fs/cgroup", "cgroup2", 0, ""))
+        plan.add(*limit(orders.limits, largest_file=self._largest_file(orders.limits)), ("no-groups",))
+        plan.add(("group", -1, stage.uid, -1), ("user", -1, stage.uid, -1))
+        plan.add(*connect(orders, means.streams), ("user", -1, 0, -1), ("group", -1, 0, -1))
         bundle = Path(_bundle(stage))
         shutil.rmtree(bundle, ignore_errors=True)
         bundle.mkdir(mode=0o700)
         (bundle / "config.json").write_text(json.dumps(configuration(orders, filtered=not self.own_kernel)))
         places = ("--root", f"{bundle}/state", "--log", f"{bundle}/log", "--log-format", "json")
         if not self.own_kernel:
-            landlock.restrict(loopback=orders.loopback)
+            landlock.restrict(plan, loopback=orders.loopback)
         command = [self.name, *places, *self.options, "run", "--bundle", str(bundle), "task"]
-        become(str(find(self.name)), command, keep=(), means=means)
+        plan.become(str(find(self.name)), command)
 
     def _largest_file(self, limits: Limits) -> int:
         # A kernel of its own keeps all of the task's memory in one file, and holds the task to the limit by itself.

@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox_lab import Ended, Lab, wait
 
-from sandbox import cgroups, kernel, landlock, processes, scratch_fscrypt, seccomp, supervisor, wire
+from sandbox import cgroups, kernel, landlock, plan, processes, scratch_fscrypt, seccomp, supervisor, wire
 from sandbox import walls_bubblewrap as walls
 
 Weakening = Callable[[], None]
@@ -59,13 +59,12 @@ def no_encryption_of_files() -> None:
 
 def no_landlock() -> None:
     """Leave out the second layer."""
-    landlock.restrict = lambda *, loopback: None
+    landlock.restrict = lambda plan, *, loopback: None
 
 
 def no_empty_environment() -> None:
     """Start bubblewrap with the environment of its starter, as a careless launcher does."""
-    execve = os.execve
-    os.execve = lambda path, command, _: execve(path, command, {"SECRET": "of the supervisor"})  # type: ignore[assignment]
+    plan.environment = lambda: {"SECRET": "of the supervisor"}
 
 
 def open_secret() -> None:
@@ -77,8 +76,7 @@ def open_secret() -> None:
 
 def no_closing_of_descriptors() -> None:
     """Let what is inheritable be inherited."""
-    kernel.keep_from_exec = lambda first: None
-    kernel.close_all_but = lambda keep: None
+    plan.shut = lambda: ("write", "/dev/null", "")
 
 
 def no_cgroups() -> None:

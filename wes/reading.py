@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import bubblewrap, seccomp
-from sandbox.steps import memory
+from sandbox.plan import memory
 from strongroom.errors import StrongroomError
 from strongroom.folders import listing
 from strongroom.settings import Settings

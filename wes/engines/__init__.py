@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sandbox import bubblewrap
-from sandbox.steps import memory as memory_file
+from sandbox.plan import memory as memory_file
 from strongroom.errors import BadRequest
 from strongroom.settings import Settings
 from wes import engine_calls, engine_limits

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import bubblewrap, cgroups, doctor, landlock, loopdisk, scratch_trials
+from sandbox import bubblewrap, cgroups, doctor, landlock, loopdisk, plan, scratch_trials
 from sandbox.bubblewrap import Bubblewrap, NoBubblewrap
 from sandbox.cgroups import Hierarchies
 from sandbox.doctor import Health, Item, examine, exit_code, kernel_version
@@ -18,6 +18,7 @@ NAMES = {
     "kernel",
     "task users",
     "bubblewrap",
+    "first process",
     "namespaces",
     "seccomp",
     "landlock",
@@ -89,6 +90,19 @@ def test_the_version_and_the_state_of_the_cve_are_told(monkeypatch: pytest.Monke
     monkeypatch.setattr(doctor.bubblewrap, "find_bubblewrap", lambda: new)
     assert "0.12.1" in item("bubblewrap").says
     assert "CVE-2026-87766" in item("bubblewrap").says
+
+
+def test_a_node_where_the_first_process_does_not_run_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert item("first process").health is Health.GOOD
+    program = tmp_path / "first"
+    monkeypatch.setattr(plan, "PROGRAM", program)
+    assert item("first process").health is Health.MISSING
+    assert "make setup" in item("first process").says
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert "does not run" in item("first process").says
+    program.write_bytes(b"\x7fELF of another machine")
+    assert item("first process").health is Health.MISSING
 
 
 def test_a_setuid_bubblewrap_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,14 @@
 """What is asked of Landlock is what its version knows; rules on files are never among it."""
 
-import contextlib
-import os
-import socket
 import struct
 
 import pytest
+from first_lab import become, python
 
 from sandbox import landlock
+from sandbox.plan import Plan
+
+BIND = "import socket; socket.create_server(('127.0.0.1', 0))"
 
 
 @pytest.mark.parametrize(
@@ -30,20 +31,17 @@ def test_only_what_a_version_knows_is_asked(version: int, loopback: bool, asked:
 
 def test_it_holds_a_process_for_ever() -> None:
     assert landlock.version() >= landlock.NETWORK_SINCE, "this test needs a kernel with Landlock: Linux 6.7"
-    pid = os.fork()
-    if pid == 0:
-        try:
-            landlock.restrict(loopback=False)
-            landlock.restrict(loopback=True)  # a second set of rules loosens nothing
-            with contextlib.suppress(PermissionError):
-                socket.create_server(("127.0.0.1", 0))
-                os._exit(1)
-            os._exit(0)
-        finally:
-            os._exit(2)
-    assert os.waitpid(pid, 0)[1] == 0
+
+    def restricted(plan: Plan) -> None:
+        landlock.restrict(plan, loopback=False)
+        landlock.restrict(plan, loopback=True)  # a second set of rules loosens nothing
+
+    assert "PermissionError" in become(python(BIND), restricted).said
+    assert become(python(BIND)).said == ""
 
 
 def test_a_kernel_without_it_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(landlock, "version", lambda: 0)
-    landlock.restrict(loopback=False)
+    plan = Plan()
+    landlock.restrict(plan, loopback=False)
+    assert not plan.steps
