@@ -5,7 +5,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -182,7 +182,10 @@ def reading(engine: sa.Engine) -> Iterator[orm.Session]:
         yield session
 
 
-def plainly(session: orm.Session, statement: sa.Executable, facts: Mapping[str, Any]) -> sa.CursorResult[Any]:
+Facts = Mapping[str, Any]
+
+
+def plainly(session: orm.Session, statement: sa.Executable, facts: Facts | Sequence[Facts]) -> sa.CursorResult[Any]:
     """Run a statement that was made once, for rows and not for objects: what each task asks costs half as much so.
 
     What the session has in hand is written first, as it is before it asks for objects.

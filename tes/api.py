@@ -91,7 +91,7 @@ def create_task(
         ring(state.settings.sockets / "dispatcher.bell")
         return told(CreatedTask(id=made_for_client))
     with transaction(state.engine) as session:
-        made = submission.create(
+        identifier = submission.create(
             session,
             task,
             who=who,
@@ -100,7 +100,6 @@ def create_task(
             coarse=strongroom_coarse != "no",
             settings=state.settings,
         )
-        identifier = made.id
     ring(state.settings.sockets / "dispatcher.bell")
     return told(CreatedTask(id=identifier))
 

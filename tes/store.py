@@ -10,7 +10,7 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from sandbox.fields import WORK
 from strongroom.audit import Entry, Event
-from strongroom.database import Base, Json, UtcTime, letters, now
+from strongroom.database import Base, Json, UtcTime, letters, now, plainly
 from strongroom.states import step
 from tes.tasks import STEPS, TERMINAL, TaskState
 
@@ -119,7 +119,9 @@ class FederatedTask(Base):
     trouble: orm.Mapped[str | None] = orm.mapped_column(sa.String(300))
 
 
+# Made once: each move of a task asks for it.
 _LAST_SEQ = sa.select(sa.func.max(Base.metadata.tables["tasks"].c.seq))
+_ADD_OUTPUTS = sa.insert(Base.metadata.tables["task_outputs"])
 
 
 def move(session: orm.Session, task: Task, to: TaskState, *, actor: str) -> Entry:
@@ -151,7 +153,7 @@ def record_outputs(session: orm.Session, task: Task, report: dict[str, Any]) -> 
         if one.get("role", "output") == "output"
     ]
     if rows:
-        session.execute(sa.insert(TaskOutput), rows)
+        plainly(session, _ADD_OUTPUTS, rows)
 
 
 def find(session: orm.Session, task: str, *options: ExecutableOption) -> Task | None:

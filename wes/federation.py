@@ -114,7 +114,14 @@ def create(
     profile = f"{vetted.statement.workflow}/{vetted.statement.version}"
     signed = vetted.statement.digest
     tasks.remember(
-        session, made, person=person, profile=profile, digest=signed, datasets=names, deliveries=found.outputs
+        session,
+        made,
+        run=run,
+        person=person,
+        profile=profile,
+        digest=signed,
+        datasets=names,
+        deliveries=found.outputs,
     )
     facts = {
         "profile": profile,
@@ -131,8 +138,8 @@ def create(
             if one is None
         },
     }
-    audit.append(session, Entry(Event.TASK_FEDERATED, person.id, made.id, client.project, facts), *recorded)
-    return made.id
+    audit.append(session, Entry(Event.TASK_FEDERATED, person.id, made, client.project, facts), *recorded)
+    return made
 
 
 def _asked(
