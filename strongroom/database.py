@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import orm
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.types import TypeDecorator
 
 from strongroom.persons import NOBODY, Joined
@@ -121,6 +122,34 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that knows whether its next transaction only reads."""
+
+    reading = False
+
+
+class _Sqlite(SQLiteDialect_pysqlite):
+    """SQLite whose transactions say at their beginning whether they write.
+
+    An engine with a listener for that would look for listeners at every statement.
+    """
+
+    supports_statement_cache = True
+
+    def set_connection_execution_options(self, connection: sa.Connection, opts: Mapping[str, Any]) -> None:
+        """Take note of `reading` for the transaction to come."""
+        super().set_connection_execution_options(connection, opts)
+        connection.connection.dbapi_connection.reading = opts.get("reading", False)  # type: ignore[union-attr]
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        """Begin; a transaction that reads and only then writes would fail at once with "database is locked"."""
+        reading, dbapi_connection.reading = dbapi_connection.reading, False
+        dbapi_connection.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+sa.dialects.registry.register("sqlite.strongroom", __name__, _Sqlite.__name__)
+
+
 def open_database(url: str, *, joined: Joined = NOBODY) -> sa.Engine:
     """Return the engine for `url`; the schema is `migrate`'s business.
 
@@ -130,22 +159,15 @@ def open_database(url: str, *, joined: Joined = NOBODY) -> sa.Engine:
     options: dict[str, Any] = {"execution_options": {"joined": joined}, "hide_parameters": True}
     if not url.startswith("sqlite"):
         return sa.create_engine(url, pool_pre_ping=True, **options)
-    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=8, **options)
+    kept = {"timeout": 30, "check_same_thread": False, "factory": _Connection}
+    ours = sa.make_url(url).set(drivername="sqlite+strongroom")
+    engine = sa.create_engine(ours, connect_args=kept, pool_size=8, **options)
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        # A deferred transaction that reads and then writes fails at once with "database is locked".
-        word = "BEGIN" if connection.get_execution_options().get("reading", False) else "BEGIN IMMEDIATE"
-        try:  # the driver's own: the long way to a statement costs as much as all that a short transaction does
-            connection.connection.driver_connection.execute(word)  # type: ignore[union-attr]
-        except sqlite3.OperationalError as error:
-            raise sa.exc.OperationalError(word, None, error) from error
 
     return engine
 

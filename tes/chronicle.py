@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ from strongroom.database import now, plainly
 from tes.backends import Backend, Launch
 from tes.preparation import Prepared
 from tes.reports import UNLIKE, Report, report
-from tes.store import Task, move, record_outputs
+from tes.store import Moving, Task, move, record_outputs
 from tes.tasks import Cause, TaskState, after
 
 ACTOR = "tes.dispatcher"
@@ -24,8 +24,7 @@ log = structlog.get_logger()
 # Made once, and plain: each task comes by here twice, and the ORM would cost it several times as much.
 _TASKS, _ATTEMPTS = (Task.metadata.tables[name] for name in ("tasks", "attempts"))
 _IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
-_KEPT, _MOVING = ("number", "id", "run", "project"), ("seq", "state", "started", "ended", "attempts")
-_NAMED = sa.select(*(_TASKS.c[name] for name in _KEPT + _MOVING)).where(_TASKS.c.id.in_(_IDS))
+_NAMED = sa.select(*(_TASKS.c[one.name] for one in fields(Moving))).where(_TASKS.c.id.in_(_IDS))
 _MOVE = sa.update(_TASKS).where(_TASKS.c.number == sa.bindparam("of"))
 _ENDING = sa.select(_ATTEMPTS.c.id, _ATTEMPTS.c.task).where(_ATTEMPTS.c.id.in_(_IDS), _ATTEMPTS.c.ended.is_(None))
 _BEGIN = sa.insert(_ATTEMPTS)
@@ -67,21 +66,20 @@ def write(session: orm.Session, news: News, backend: Backend, *, attempts: int) 
     return frozenset(entry.subject for entry in entries if entry.event is Event.ATTEMPT_STARTED)
 
 
-class _Tasks(dict[str, Task]):
-    """The tasks that the news are about, without what no move needs: no session holds them, `write` keeps them."""
+class _Tasks(dict[str, Moving]):
+    """The tasks that the news are about."""
 
     def __init__(self, session: orm.Session, ids: Collection[str]) -> None:
-        super().__init__((row.id, Task(**row)) for row in plainly(session, _NAMED, {"ids": list(ids)}).mappings())
+        super().__init__((row.id, Moving(**row)) for row in plainly(session, _NAMED, {"ids": list(ids)}).mappings())
         self._seen = {task.id: task.seq for task in self.values()}
 
     def write(self, session: orm.Session) -> None:
         """Write down all that moved."""
         moved = [task for task in self.values() if task.seq != self._seen[task.id]]
         if moved:
-            changed = [{"of": task.number, **{name: getattr(task, name) for name in _MOVING}} for task in moved]
-            plainly(session, _MOVE, changed)
+            plainly(session, _MOVE, [{"of": task.number, **task.changed()} for task in moved])
 
-    def now_in(self, state: TaskState, wanted: Collection[str]) -> list[Task]:
+    def now_in(self, state: TaskState, wanted: Collection[str]) -> list[Moving]:
         """Return those of the wanted tasks that are in `state` now."""
         return [self[one] for one in wanted if one in self and self[one].state == state.value]
 
@@ -104,7 +102,7 @@ def _ends(
         again = task.attempts < attempts
         states = after(TaskState(task.state), cause, said.get("exit_code"), again=again)
         if TaskState.COMPLETE in states:
-            record_outputs(session, task, said)
+            record_outputs(session, task.run, said)
         for state in states:
             yield move(session, task, state, actor=ACTOR)
 
@@ -126,7 +124,7 @@ def _own_only(session: orm.Session, reports: Mapping[str, Report]) -> Mapping[st
     return {one: report(Cause.SYSTEM, UNLIKE) if one in foreign else said for one, said in reports.items()}
 
 
-def _moves(session: orm.Session, tasks: Collection[Task], to: TaskState) -> Iterator[Entry]:
+def _moves(session: orm.Session, tasks: Collection[Moving], to: TaskState) -> Iterator[Entry]:
     for task in tasks:
         yield move(session, task, to, actor=ACTOR)
 
@@ -153,7 +151,7 @@ def _refusals(session: orm.Session, tasks: _Tasks, reasons: Mapping[str, str], b
         yield move(session, task, TaskState.SYSTEM_ERROR, actor=ACTOR)
 
 
-def _attempt(task: Task, identifier: str, backend: Backend) -> dict[str, Any]:
+def _attempt(task: Moving, identifier: str, backend: Backend) -> dict[str, Any]:
     task.attempts += 1
     return {
         "id": identifier,

@@ -1,6 +1,7 @@
 """Remembers tasks and their attempts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -124,7 +125,26 @@ _LAST_SEQ = sa.select(sa.func.max(Base.metadata.tables["tasks"].c.seq))
 _ADD_OUTPUTS = sa.insert(Base.metadata.tables["task_outputs"])
 
 
-def move(session: orm.Session, task: Task, to: TaskState, *, actor: str) -> Entry:
+@dataclass
+class Moving:
+    """What of a task its moves need, and what they change; no session holds it."""
+
+    number: int
+    id: str
+    run: str
+    project: str
+    seq: int
+    state: str
+    started: datetime | None
+    ended: datetime | None
+    attempts: int
+
+    def changed(self) -> dict[str, Any]:
+        """Return the columns that moves change."""
+        return {name: getattr(self, name) for name in ("seq", "state", "started", "ended", "attempts")}
+
+
+def move(session: orm.Session, task: Task | Moving, to: TaskState, *, actor: str) -> Entry:
     """Move `task` if the table allows it; return the audit entry that the caller appends."""
     before = TaskState(task.state)
     after = step(STEPS, before, to)
@@ -145,10 +165,10 @@ def next_seq(session: orm.Session) -> int:
     return int(last) + 1
 
 
-def record_outputs(session: orm.Session, task: Task, report: dict[str, Any]) -> None:
-    """Remember what a COMPLETE task left, for inputs of its run that name it."""
+def record_outputs(session: orm.Session, run: str, report: dict[str, Any]) -> None:
+    """Remember what a COMPLETE task of a run left, for inputs of it that name it."""
     rows = [
-        {"run": task.run, "path": one["path"].removeprefix(WORK).removeprefix("/"), "object": one["object"]}
+        {"run": run, "path": one["path"].removeprefix(WORK).removeprefix("/"), "object": one["object"]}
         for one in report.get("outputs", [])
         if one.get("role", "output") == "output"
     ]
