@@ -123,6 +123,11 @@ class FederatedTask(Base):
 # Made once: each move of a task asks for it.
 _LAST_SEQ = sa.select(sa.func.max(Base.metadata.tables["tasks"].c.seq))
 _ADD_OUTPUTS = sa.insert(Base.metadata.tables["task_outputs"])
+_REPORTS = (
+    sa.select(Attempt.task, Attempt.report)
+    .where(Attempt.task.in_(sa.bindparam("tasks", expanding=True)))
+    .order_by(Attempt.number)
+)
 
 
 @dataclass
@@ -193,4 +198,13 @@ def attempts_of(session: orm.Session, tasks: Sequence[str]) -> dict[str, list[At
         of_some = Attempt.task.in_(tasks[first : first + AT_ONCE])
         for attempt in session.scalars(sa.select(Attempt).where(of_some).order_by(Attempt.number)):
             found[attempt.task].append(attempt)
+    return found
+
+
+def last_reports(session: orm.Session, tasks: Sequence[str]) -> dict[str, dict[str, Any] | None]:
+    """Return what the newest attempt at each of these tasks reported, as far as there is one."""
+    found: dict[str, dict[str, Any] | None] = {}
+    for first in range(0, len(tasks), AT_ONCE):
+        some = plainly(session, _REPORTS, {"tasks": list(tasks[first : first + AT_ONCE])})
+        found.update((row.task, row.report) for row in some)  # the last one counts
     return found
