@@ -34,6 +34,7 @@ _STANDING = (
     .outerjoin(projects.Membership, projects.HELD)
     .where(DecisionRecord.run == sa.bindparam("run"))
 )
+_OBJECTS = sa.select(StoredObject).where(StoredObject.id.in_(sa.bindparam("ids", expanding=True)))
 _DATASETS = sa.select(Dataset.id, Dataset.deleted_at, Dataset.ancestors, _SHARED.label("shared")).where(
     Dataset.id.in_(sa.bindparam("names", expanding=True))
 )
@@ -83,6 +84,5 @@ def stored_objects(session: orm.Session, ids: Collection[str]) -> list[StoredObj
     """Return the rows of these objects that exist."""
     wanted, rows = list(ids), list[StoredObject]()
     for start in range(0, len(wanted), AT_ONCE):
-        part = wanted[start : start + AT_ONCE]
-        rows += session.scalars(sa.select(StoredObject).where(StoredObject.id.in_(part)))
+        rows += session.scalars(_OBJECTS, {"ids": wanted[start : start + AT_ONCE]})
     return rows
