@@ -12,8 +12,14 @@ from sqlalchemy import orm
 from archive.keys.standing import AT_ONCE, stored_objects
 from archive.keys.trust import Trust, load_public
 from archive.store import DatasetFile, StoredObject
+from strongroom.database import plainly
 from strongroom.objects import open_store
 from strongroom.settings import Settings
+
+# Made once: each task that left anything comes by here.
+_LEFT = sa.select(StoredObject.id, StoredObject.attempt).where(
+    StoredObject.id.in_(sa.bindparam("ids", expanding=True))
+)
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,8 @@ def attempts_of(session: orm.Session, objects: Sequence[str]) -> Mapping[str, st
     """Return which attempt left each of these objects, as far as the broker has signed any; None: it was uploaded."""
     found = dict[str, str | None]()
     for start in range(0, len(objects), AT_ONCE):
-        query = sa.select(StoredObject.id, StoredObject.attempt).where(
-            StoredObject.id.in_(objects[start : start + AT_ONCE])
-        )
-        found.update((one, attempt) for one, attempt in session.execute(query))
+        some = plainly(session, _LEFT, {"ids": list(objects[start : start + AT_ONCE])})
+        found.update((row.id, row.attempt) for row in some)
     return found
 
 

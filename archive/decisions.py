@@ -1,6 +1,7 @@
 """The door for wes: records what was decided for a run, and closes it at the run's end (decision 12)."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,14 +12,16 @@ from archive.facts import COMPLETE, Decision
 from archive.labels import hashed
 from archive.store import Dataset, DecisionRecord, Query, StoredObject
 from strongroom.audit import Entry, Event
-from strongroom.database import now
+from strongroom.database import now, plainly
 from strongroom.errors import Conflict, NotAllowed
 
 __all__ = [
+    "COLUMNS",
     "COMPLETE",
     "Decision",
     "called_for",
     "close",
+    "decision_in",
     "decision_of",
     "expired",
     "follow_data",
@@ -32,7 +35,8 @@ __all__ = [
 ]
 ACTOR = "wes"
 # Made once: each task asks for them.
-_RECORD = sa.select(DecisionRecord).where(DecisionRecord.run == sa.bindparam("run"))
+COLUMNS = tuple(DecisionRecord.metadata.tables["decisions"].c[one.name] for one in fields(Decision))
+_RECORD = sa.select(*COLUMNS).where(DecisionRecord.run == sa.bindparam("run"))
 _SENSITIVITY = sa.select(Dataset.sensitivity).where(Dataset.id.in_(sa.bindparam("datasets", expanding=True)))
 _LIVE = (DecisionRecord.closed_at.is_(None), DecisionRecord.follows_data.is_not(None))
 _Run = orm.InstrumentedAttribute[str]
@@ -186,7 +190,7 @@ def sensitivity(session: orm.Session, decision: Decision) -> str:
     """Return the highest sensitivity of what a run may use; a dataset that nobody knows any more counts as high."""
     if not decision.datasets:
         return "standard"
-    rows = session.execute(_SENSITIVITY, {"datasets": decision.datasets}).scalars().all()
+    rows = plainly(session, _SENSITIVITY, {"datasets": decision.datasets}).scalars().all()
     known = len(rows) == len(decision.datasets)
     return "standard" if known and all(row == "standard" for row in rows) else "high"
 
@@ -201,5 +205,11 @@ def open_decision(session: orm.Session, run: str) -> Decision:
 
 def decision_of(session: orm.Session, run: str) -> Decision | None:
     """Return the decision of a run, open or not."""
-    found = session.scalar(_RECORD, {"run": run})
-    return None if found is None else found.facts()
+    found = plainly(session, _RECORD, {"run": run}).one_or_none()
+    return None if found is None else decision_in(found)
+
+
+def decision_in(row: Sequence[Any]) -> Decision:
+    """Return the decision that a row begins with, of which `COLUMNS` were asked first."""
+    said = {column.name: value for column, value in zip(COLUMNS, row, strict=False)}
+    return Decision(**{**said, "datasets": tuple(said["datasets"])})

@@ -1,7 +1,7 @@
 """The facts that the archive's rules decide on, without any database."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ class ObjectFacts:
 
     def statement(self) -> dict[str, Any]:
         """Return the JSON that is signed; of what is not clear it is what it was before there were marks."""
-        said = {**asdict(self), "persons": list(self.persons), "ancestors": list(self.ancestors)}
+        said = {**vars(self), "persons": list(self.persons), "ancestors": list(self.ancestors)}
         if not self.clear:
             del said["clear"]
         return said
@@ -89,7 +89,7 @@ class GrantFacts:
 
     def statement(self) -> dict[str, Any]:
         """Return the JSON that is signed."""
-        return {**asdict(self), "persons": list(self.persons), "ancestors": list(self.ancestors)}
+        return {**vars(self), "persons": list(self.persons), "ancestors": list(self.ancestors)}
 
 
 @dataclass(frozen=True)

@@ -368,10 +368,12 @@ def _blob(digest: str) -> str:
     return f"blobs/sha256/{_hexadecimal(digest)}"
 
 
+@lru_cache(maxsize=256)  # each task asks several times
 def _home(store: Store, digest: str) -> Path:
     return store.folder / "sha256" / _hexadecimal(digest)
 
 
+@lru_cache(maxsize=256)
 def _trusted(store: Store, digest: str) -> Path:
     return store.trust / _hexadecimal(digest)
 

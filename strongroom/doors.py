@@ -4,7 +4,6 @@ import contextlib
 import json
 import socket
 import struct
-import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import structlog
 
 from strongroom.bells import share
 from strongroom.errors import StrongroomError, Unavailable
+from strongroom.threads import Threads
 
 LARGEST = 64 << 20
 Message = dict[str, Any]
@@ -85,9 +85,10 @@ def listen(path: Path, *, mode: int = 0o660) -> socket.socket:
 
 def serve(door: socket.socket, *, allowed: Collection[int], answer: Callable[[Message, Caller], Message]) -> None:
     """Answer callers whose uid is `allowed`, one thread a connection, until the process ends."""
+    threads, known = Threads(), frozenset(allowed)
     while True:
         sock, _ = door.accept()
-        threading.Thread(target=_converse, args=(sock, frozenset(allowed), answer), daemon=True).start()
+        threads.run(_converse, sock, known, answer)
 
 
 def _converse(sock: socket.socket, allowed: frozenset[int], answer: Callable[[Message, Caller], Message]) -> None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from strongroom.database import Base, UtcTime, joined_in, now
+from strongroom.database import Base, UtcTime, joined_in, now, plainly
 from strongroom.errors import NotAllowed, NotFound
 from strongroom.signed import SignedThresholds, newest_signed
 
@@ -110,13 +110,17 @@ def counting_at(moment: sa.ColumnElement[datetime] | datetime) -> sa.ColumnEleme
     return sa.and_(Membership.since <= moment, ends)
 
 
-# Made once: every task of every run is asked for twice.
-_PROJECT = sa.select(Project).where(Project.id == sa.bindparam("project"))
-_ROLES = sa.select(Membership.role).where(
+# Of statements that are made once: who asks, for which project, and when.
+_PROJECT_ASKED: sa.BindParameter[str] = sa.bindparam("project")
+_MOMENT: sa.BindParameter[datetime] = sa.bindparam("moment", type_=UtcTime)
+IN_FORCE = sa.and_(Project.id == _PROJECT_ASKED, sa.or_(Project.ends.is_(None), Project.ends > _MOMENT))
+HELD = sa.and_(
     Membership.person == sa.bindparam("person"),
-    sa.or_(Membership.project == sa.bindparam("project"), Membership.project == PLATFORM),
-    counting_at(sa.bindparam("moment", type_=UtcTime)),
+    sa.or_(Membership.project == _PROJECT_ASKED, Membership.project == PLATFORM),
+    counting_at(_MOMENT),
 )
+_PROJECT = sa.select(Project).where(IN_FORCE)
+_ROLES = sa.select(Membership.role).where(HELD)
 _POLICIES = (
     sa.select(ProjectPolicy)
     .where(ProjectPolicy.project == sa.bindparam("project"))
@@ -126,8 +130,8 @@ _POLICIES = (
 
 def open_project(session: orm.Session, project: str) -> Project:
     """Return a project that is in force; unknown and ended ones are refused alike."""
-    row = session.scalar(_PROJECT, {"project": project})
-    if row is None or (row.ends is not None and row.ends <= now()):
+    row = session.scalar(_PROJECT, {"project": project, "moment": now()})
+    if row is None:
         raise NotFound("There is no open project of this name.")
     return row
 
@@ -145,7 +149,7 @@ def policy_in_force(session: orm.Session, project: str) -> ProjectPolicy | None:
 def roles_of(session: orm.Session, person: str, project: str) -> frozenset[Role]:
     """Return the roles that a person holds now in a project, or on the platform."""
     asked = {"person": person, "project": project, "moment": now()}
-    return frozenset(Role(role) for role in session.execute(_ROLES, asked).scalars())
+    return frozenset(Role(role) for role in plainly(session, _ROLES, asked).scalars())
 
 
 def projects_of(session: orm.Session, person: str, role: Role) -> list[str]:

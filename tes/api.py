@@ -1,7 +1,7 @@
 """Speaks GA4GH TES 1.1 over HTTP, and the few private verbs of a run's gateway."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ import strongroom
 from strongroom import paging
 from strongroom.bells import Bell, ring
 from strongroom.clients import WhoOrClient
-from strongroom.database import reading, transaction
+from strongroom.database import plainly, reading, transaction
 from strongroom.errors import NotAllowed, NotFound
 from strongroom.http import Who, told
 from strongroom.identity import Person, ServicePerson
@@ -25,7 +25,7 @@ from tes.admission import PARAMETERS, STREAMS
 from tes.backends.slurm.options import of_tasks
 from tes.listing import Wanted, page, zipped
 from tes.schemas import Change, Changes, CreatedTask, NewTask, Text, View
-from tes.store import Attempt, Task, attempts_of, find
+from tes.store import Task, attempts_of, find, last_reports
 from tes.tasks import TERMINAL, TaskState
 from tes.views import shown
 
@@ -36,7 +36,7 @@ MOST_PER_PAGE = 2048
 PLACE = (orm.load_only(Task.id, Task.number, Task.state, Task.name, Task.person, Task.run, Task.coarse, Task.ended),)
 # Made once: each move of a task is asked for.
 _MOVED = (
-    sa.select(Task)
+    sa.select(Task.id, Task.seq, Task.state, Task.started, Task.ended)
     .where(
         Task.run == sa.bindparam("run"),
         Task.seq > sa.bindparam("since"),
@@ -44,7 +44,6 @@ _MOVED = (
         sa.or_(Task.state != TaskState.QUEUED.value, Task.attempts > 0),
     )
     .order_by(Task.seq)
-    .options(orm.load_only(Task.id, Task.seq, Task.state, Task.started, Task.ended))
 )
 router = APIRouter(prefix=PREFIX)
 
@@ -91,7 +90,7 @@ def create_task(
         ring(state.settings.sockets / "dispatcher.bell")
         return told(CreatedTask(id=made_for_client))
     with transaction(state.engine) as session:
-        made = submission.create(
+        identifier = submission.create(
             session,
             task,
             who=who,
@@ -100,7 +99,6 @@ def create_task(
             coarse=strongroom_coarse != "no",
             settings=state.settings,
         )
-        identifier = made.id
     ring(state.settings.sockets / "dispatcher.bell")
     return told(CreatedTask(id=identifier))
 
@@ -206,14 +204,13 @@ async def watch_bell(app: FastAPI) -> AsyncIterator[None]:
 
 def _changes(engine: sa.Engine, run: str, since: int) -> Changes:
     with reading(engine) as session:
-        rows = list(session.scalars(_MOVED, {"run": run, "since": since}))
-        tried = attempts_of(session, [row.id for row in rows if TaskState(row.state) in TERMINAL])
-    told = [_change(row, tried.get(row.id, [])) for row in rows]
+        rows = plainly(session, _MOVED, {"run": run, "since": since}).all()
+        said = last_reports(session, [row.id for row in rows if TaskState(row.state) in TERMINAL])
+    told = [_change(row, said.get(row.id) or {}) for row in rows]
     return Changes(seq=rows[-1].seq if rows else since, tasks=told)
 
 
-def _change(task: Task, attempts: Sequence[Attempt]) -> Change:
-    report = (attempts[-1].report if attempts else None) or {}
+def _change(task: sa.Row[Any], report: Mapping[str, Any]) -> Change:
     return Change(
         id=task.id,
         state=TaskState(task.state),

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,23 +12,23 @@ from sqlalchemy import orm
 from archive import bodies
 from strongroom import audit
 from strongroom.audit import Entry, Event
-from strongroom.database import now
+from strongroom.database import now, plainly
 from tes.backends import Backend, Launch
 from tes.preparation import Prepared
 from tes.reports import UNLIKE, Report, report
-from tes.store import Attempt, Task, move, record_outputs
+from tes.store import Moving, Task, move, record_outputs
 from tes.tasks import Cause, TaskState, after
 
 ACTOR = "tes.dispatcher"
 log = structlog.get_logger()
-# Made once. Requests and plans are long, and no move needs them.
+# Made once, and plain: each task comes by here twice, and the ORM would cost it several times as much.
+_TASKS, _ATTEMPTS = (Task.metadata.tables[name] for name in ("tasks", "attempts"))
 _IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
-_TASKS = sa.select(Task).where(Task.id.in_(_IDS)).options(orm.defer(Task.request), orm.defer(Task.plan))
-_ENDING = (
-    sa.select(Attempt)
-    .where(Attempt.id.in_(_IDS), Attempt.ended.is_(None))
-    .options(orm.load_only(Attempt.id, Attempt.task, Attempt.ended))
-)
+_NAMED = sa.select(*(_TASKS.c[one.name] for one in fields(Moving))).where(_TASKS.c.id.in_(_IDS))
+_MOVE = sa.update(_TASKS).where(_TASKS.c.number == sa.bindparam("of"))
+_ENDING = sa.select(_ATTEMPTS.c.id, _ATTEMPTS.c.task).where(_ATTEMPTS.c.id.in_(_IDS), _ATTEMPTS.c.ended.is_(None))
+_BEGIN = sa.insert(_ATTEMPTS)
+_END = sa.update(_ATTEMPTS).where(_ATTEMPTS.c.id == sa.bindparam("of"))
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def write(session: orm.Session, news: News, backend: Backend, *, attempts: int) 
 
     Of what is news no more nothing is written: an attempt that ended before, a task that waits no more.
     """
-    ended = session.scalars(_ENDING, {"ids": list(news.over)}).all() if news.over else ()
-    ids = {row.task for row in ended} | {one.task for one in news.prepared}
+    ended = dict(map(tuple, plainly(session, _ENDING, {"ids": list(news.over)}))) if news.over else {}
+    ids = {*ended.values(), *(one.task for one in news.prepared)}
     tasks = _Tasks(session, ids.union(news.up, news.refused, news.dead))
     entries = [
         *_ends(session, tasks, ended, news.over, attempts=attempts),
@@ -61,40 +61,48 @@ def write(session: orm.Session, news: News, backend: Backend, *, attempts: int) 
         *_refusals(session, tasks, news.refused, backend),
         *_moves(session, tasks.now_in(TaskState.CANCELING, news.dead), TaskState.CANCELED),
     ]
+    tasks.write(session)
     audit.append(session, *entries)
     return frozenset(entry.subject for entry in entries if entry.event is Event.ATTEMPT_STARTED)
 
 
-class _Tasks(dict[str, Task]):
+class _Tasks(dict[str, Moving]):
     """The tasks that the news are about."""
 
     def __init__(self, session: orm.Session, ids: Collection[str]) -> None:
-        super().__init__((task.id, task) for task in session.scalars(_TASKS, {"ids": list(ids)}))
+        super().__init__((row.id, Moving(**row)) for row in plainly(session, _NAMED, {"ids": list(ids)}).mappings())
+        self._seen = {task.id: task.seq for task in self.values()}
 
-    def now_in(self, state: TaskState, wanted: Collection[str]) -> list[Task]:
+    def write(self, session: orm.Session) -> None:
+        """Write down all that moved."""
+        moved = [task for task in self.values() if task.seq != self._seen[task.id]]
+        if moved:
+            plainly(session, _MOVE, [{"of": task.number, **task.changed()} for task in moved])
+
+    def now_in(self, state: TaskState, wanted: Collection[str]) -> list[Moving]:
         """Return those of the wanted tasks that are in `state` now."""
         return [self[one] for one in wanted if one in self and self[one].state == state.value]
 
 
 def _ends(
-    session: orm.Session, tasks: _Tasks, rows: Sequence[Attempt], reports: Mapping[str, Report], *, attempts: int
+    session: orm.Session, tasks: _Tasks, ended: Mapping[str, str], reports: Mapping[str, Report], *, attempts: int
 ) -> Iterator[Entry]:
-    reports = _own_only(session, {row.id: reports[row.id] for row in rows})
-    for row in rows:
-        task, said = tasks[row.task], reports[row.id]
-        row.ended, row.report = now(), said
-        cause = Cause(said["cause"])
+    reports = _own_only(session, {one: reports[one] for one in ended})
+    if ended:
+        plainly(session, _END, [{"of": one, "ended": now(), "report": said} for one, said in reports.items()])
+    for one, said in reports.items():
+        task, cause = tasks[ended[one]], Cause(said["cause"])
         facts = {
             "task": task.id,
             "cause": cause.value,
             "exit_code": said.get("exit_code"),
             "outputs": sorted(output["object"] for output in said.get("outputs", [])),
         }
-        yield Entry(Event.ATTEMPT_ENDED, ACTOR, row.id, task.project, facts)
+        yield Entry(Event.ATTEMPT_ENDED, ACTOR, one, task.project, facts)
         again = task.attempts < attempts
         states = after(TaskState(task.state), cause, said.get("exit_code"), again=again)
         if TaskState.COMPLETE in states:
-            record_outputs(session, task, said)
+            record_outputs(session, task.run, said)
         for state in states:
             yield move(session, task, state, actor=ACTOR)
 
@@ -116,43 +124,44 @@ def _own_only(session: orm.Session, reports: Mapping[str, Report]) -> Mapping[st
     return {one: report(Cause.SYSTEM, UNLIKE) if one in foreign else said for one, said in reports.items()}
 
 
-def _moves(session: orm.Session, tasks: Collection[Task], to: TaskState) -> Iterator[Entry]:
+def _moves(session: orm.Session, tasks: Collection[Moving], to: TaskState) -> Iterator[Entry]:
     for task in tasks:
         yield move(session, task, to, actor=ACTOR)
 
 
 def _begins(session: orm.Session, tasks: _Tasks, prepared: Sequence[Prepared], backend: Backend) -> Iterator[Entry]:
     ready = {one.task: one for one in prepared}
+    rows = list[dict[str, Any]]()
     for task in tasks.now_in(TaskState.QUEUED, ready):
         one = ready[task.id]
         yield move(session, task, TaskState.INITIALIZING, actor=ACTOR)
-        attempt = _attempt(task, one.launch.attempt, backend)
-        attempt.spec_sha256 = one.spec_sha256
-        attempt.launch = _kept(one.launch) if backend.keeps else None
-        session.add(attempt)
-        facts = {"task": task.id, "number": attempt.number, "spec_sha256": one.spec_sha256}
-        yield Entry(Event.ATTEMPT_STARTED, ACTOR, attempt.id, task.project, facts)
+        kept = {"launch": _kept(one.launch)} if backend.keeps else {}
+        row = {**_attempt(task, one.launch.attempt, backend), "spec_sha256": one.spec_sha256, **kept}
+        rows.append(row)
+        facts = {"task": task.id, "number": row["number"], "spec_sha256": one.spec_sha256}
+        yield Entry(Event.ATTEMPT_STARTED, ACTOR, row["id"], task.project, facts)
+    if rows:
+        plainly(session, _BEGIN, rows)
 
 
 def _refusals(session: orm.Session, tasks: _Tasks, reasons: Mapping[str, str], backend: Backend) -> Iterator[Entry]:
     for task in tasks.now_in(TaskState.QUEUED, reasons):
-        attempt = _attempt(task, uuid.uuid4().hex, backend)
-        attempt.ended, attempt.report = now(), report(Cause.SYSTEM, reasons[task.id])
-        session.add(attempt)
+        row = _attempt(task, uuid.uuid4().hex, backend)
+        plainly(session, _BEGIN, {**row, "ended": now(), "report": report(Cause.SYSTEM, reasons[task.id])})
         yield move(session, task, TaskState.SYSTEM_ERROR, actor=ACTOR)
 
 
-def _attempt(task: Task, identifier: str, backend: Backend) -> Attempt:
+def _attempt(task: Moving, identifier: str, backend: Backend) -> dict[str, Any]:
     task.attempts += 1
-    return Attempt(
-        id=identifier,
-        task=task.id,
-        number=task.attempts,
-        decision=task.run,
-        project=task.project,
-        backend=backend.name,
-        started=now(),
-    )
+    return {
+        "id": identifier,
+        "task": task.id,
+        "number": task.attempts,
+        "decision": task.run,
+        "project": task.project,
+        "backend": backend.name,
+        "started": now(),
+    }
 
 
 def _kept(launch: Launch) -> dict[str, Any]:

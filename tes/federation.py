@@ -114,8 +114,11 @@ def open_tasks(session: orm.Session, client: str) -> int:
     return session.scalar(query) or 0
 
 
-def admit(session: orm.Session, task: NewTask, admitted: Admitted, *, client: FederatedClient, limits: Tes) -> Task:
-    """Record a task that fits its profile, as what it is inside: objects for URLs, digests for names of images."""
+def admit(session: orm.Session, task: NewTask, admitted: Admitted, *, client: FederatedClient, limits: Tes) -> str:
+    """Record a task that fits its profile, as what it is inside: objects for URLs, digests for names of images.
+
+    Return its id.
+    """
     caps = Ceiling(max(1, int(client.cores)), client.ram_gb, client.disk_gb, client.seconds)
     inside = task.model_copy(
         update={
@@ -150,8 +153,9 @@ def admit(session: orm.Session, task: NewTask, admitted: Admitted, *, client: Fe
 
 def remember(
     session: orm.Session,
-    task: Task,
+    task: str,
     *,
+    run: str,
     person: Person,
     profile: str,
     digest: str,
@@ -160,8 +164,8 @@ def remember(
 ) -> FederatedTask:
     """Write down whose task this is, by which profile, and where its outputs shall go once released."""
     row = FederatedTask(
-        task=task.id,
-        run=task.run,
+        task=task,
+        run=run,
         client=person.client,
         issuer=person.issuer,
         profile=profile,

@@ -1,6 +1,7 @@
 """Remembers tasks and their attempts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from sandbox.fields import WORK
 from strongroom.audit import Entry, Event
-from strongroom.database import Base, Json, UtcTime, letters, now
+from strongroom.database import Base, Json, UtcTime, letters, now, plainly
 from strongroom.states import step
 from tes.tasks import STEPS, TERMINAL, TaskState
 
@@ -119,10 +120,36 @@ class FederatedTask(Base):
     trouble: orm.Mapped[str | None] = orm.mapped_column(sa.String(300))
 
 
+# Made once: each move of a task asks for it.
 _LAST_SEQ = sa.select(sa.func.max(Base.metadata.tables["tasks"].c.seq))
+_ADD_OUTPUTS = sa.insert(Base.metadata.tables["task_outputs"])
+_REPORTS = (
+    sa.select(Attempt.task, Attempt.report)
+    .where(Attempt.task.in_(sa.bindparam("tasks", expanding=True)))
+    .order_by(Attempt.number)
+)
 
 
-def move(session: orm.Session, task: Task, to: TaskState, *, actor: str) -> Entry:
+@dataclass
+class Moving:
+    """What of a task its moves need, and what they change; no session holds it."""
+
+    number: int
+    id: str
+    run: str
+    project: str
+    seq: int
+    state: str
+    started: datetime | None
+    ended: datetime | None
+    attempts: int
+
+    def changed(self) -> dict[str, Any]:
+        """Return the columns that moves change."""
+        return {name: getattr(self, name) for name in ("seq", "state", "started", "ended", "attempts")}
+
+
+def move(session: orm.Session, task: Task | Moving, to: TaskState, *, actor: str) -> Entry:
     """Move `task` if the table allows it; return the audit entry that the caller appends."""
     before = TaskState(task.state)
     after = step(STEPS, before, to)
@@ -143,15 +170,15 @@ def next_seq(session: orm.Session) -> int:
     return int(last) + 1
 
 
-def record_outputs(session: orm.Session, task: Task, report: dict[str, Any]) -> None:
-    """Remember what a COMPLETE task left, for inputs of its run that name it."""
+def record_outputs(session: orm.Session, run: str, report: dict[str, Any]) -> None:
+    """Remember what a COMPLETE task of a run left, for inputs of it that name it."""
     rows = [
-        {"run": task.run, "path": one["path"].removeprefix(WORK).removeprefix("/"), "object": one["object"]}
+        {"run": run, "path": one["path"].removeprefix(WORK).removeprefix("/"), "object": one["object"]}
         for one in report.get("outputs", [])
         if one.get("role", "output") == "output"
     ]
     if rows:
-        session.execute(sa.insert(TaskOutput), rows)
+        plainly(session, _ADD_OUTPUTS, rows)
 
 
 def find(session: orm.Session, task: str, *options: ExecutableOption) -> Task | None:
@@ -171,4 +198,13 @@ def attempts_of(session: orm.Session, tasks: Sequence[str]) -> dict[str, list[At
         of_some = Attempt.task.in_(tasks[first : first + AT_ONCE])
         for attempt in session.scalars(sa.select(Attempt).where(of_some).order_by(Attempt.number)):
             found[attempt.task].append(attempt)
+    return found
+
+
+def last_reports(session: orm.Session, tasks: Sequence[str]) -> dict[str, dict[str, Any] | None]:
+    """Return what the newest attempt at each of these tasks reported, as far as there is one."""
+    found: dict[str, dict[str, Any] | None] = {}
+    for first in range(0, len(tasks), AT_ONCE):
+        some = plainly(session, _REPORTS, {"tasks": list(tasks[first : first + AT_ONCE])})
+        found.update((row.task, row.report) for row in some)  # the last one counts
     return found

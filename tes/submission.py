@@ -11,18 +11,24 @@ from archive import decisions
 from strongroom import audit
 from strongroom.audit import Entry, Event
 from strongroom.canonical import digest
-from strongroom.database import now
+from strongroom.database import now, plainly
 from strongroom.errors import BadRequest, Conflict, NotAllowed
 from strongroom.identity import Person, ServicePerson
 from strongroom.settings import Settings
 from tes import admission
 from tes.backends.slurm.options import of_tasks
 from tes.schemas import NewTask
-from tes.store import Task, TaskTag, move, next_seq
+from tes.store import Task, move, next_seq
 from tes.tasks import TERMINAL, TaskState
 
 GATEWAY = "wes.gateway"
 _KEY = re.compile(r"[!-~]{0,67}")
+# Made once: each task comes by here.
+_TASKS, _TAGS = (Task.metadata.tables[name] for name in ("tasks", "task_tags"))
+_SAME = sa.select(_TASKS.c.id, _TASKS.c.body_digest).where(
+    _TASKS.c.client == GATEWAY, _TASKS.c.idempotency_key == sa.bindparam("key")
+)
+_ADD, _TAG = sa.insert(_TASKS).returning(_TASKS.c.number), sa.insert(_TAGS)
 
 
 def create(
@@ -34,8 +40,11 @@ def create(
     key: str,
     coarse: bool,
     settings: Settings,
-) -> Task:
-    """Record `task` for its run, or return the task that this key made before; only gateways create (decision 1)."""
+) -> str:
+    """Record `task` for its run and return its id, or that of the task that this key made before.
+
+    Only gateways create (decision 1).
+    """
     if not isinstance(who, ServicePerson):
         raise NotAllowed("Tasks are created by runs; submit a vetted workflow through WES instead.")
     if not _KEY.fullmatch(key):
@@ -54,12 +63,11 @@ def create(
     # part of what is the same.
     meant = {field: value for field, value in request.items() if field != "name"}
     body = digest({"request": meant, "run": run} | ({"tells": tells} if tells else {}))
-    same = sa.select(Task).where(Task.client == GATEWAY, Task.idempotency_key == f"{run}:{key}")
-    known = session.scalar(same) if key else None
+    known = plainly(session, _SAME, {"key": f"{run}:{key}"}).one_or_none() if key else None
     if known is not None:
         if known.body_digest != body:  # T19: keys are scoped to client and body
             raise Conflict("This Idempotency-Key was used for another task.")
-        return known
+        return str(known.id)
     given = {
         "request": request,
         "plan": plan,
@@ -70,33 +78,32 @@ def create(
     return record(session, decision, given, client=GATEWAY)
 
 
-def record(session: orm.Session, decision: decisions.Decision, given: dict[str, Any], *, client: str) -> Task:
+def record(session: orm.Session, decision: decisions.Decision, given: dict[str, Any], *, client: str) -> str:
     """Record a task that was admitted on `decision`: its request, plan, body's digest, key and coarseness."""
-    request = given["request"]
-    task = Task(
-        id=uuid.uuid4().hex,
-        seq=next_seq(session),
-        state=TaskState.QUEUED.value,
-        client=client,
-        idempotency_key=given["key"],
-        body_digest=given["body"],
-        run=decision.run,
-        project=decision.project,
-        person=decision.person,
-        coarse=given["coarse"],
-        name=request.get("name", "task")[:200],
-        request=request,
-        plan=given["plan"],
-        policy_version=decision.policy_version,
-        created=now(),
-        attempts=0,
-    )
-    session.add(task)
-    session.flush()
-    tags = request.get("tags", {}).items()
-    session.add_all(TaskTag(number=task.number, key=key, value=value, person=task.person) for key, value in tags)
-    facts = {"run": task.run, "images": admission.images_of(task.plan), "body": given["body"]}
-    audit.append(session, Entry(Event.TASK_CREATED, client, task.id, task.project, facts))
+    request, task = given["request"], uuid.uuid4().hex
+    row = {
+        "id": task,
+        "seq": next_seq(session),
+        "state": TaskState.QUEUED.value,
+        "client": client,
+        "idempotency_key": given["key"],
+        "body_digest": given["body"],
+        "run": decision.run,
+        "project": decision.project,
+        "person": decision.person,
+        "coarse": given["coarse"],
+        "name": request.get("name", "task")[:200],
+        "request": request,
+        "plan": given["plan"],
+        "policy_version": decision.policy_version,
+        "created": now(),
+        "attempts": 0,
+    }
+    of = {"number": plainly(session, _ADD, row).scalar_one(), "person": decision.person}
+    if tags := request.get("tags", {}).items():
+        plainly(session, _TAG, [{**of, "key": key, "value": value} for key, value in tags])
+    facts = {"run": decision.run, "images": admission.images_of(given["plan"]), "body": given["body"]}
+    audit.append(session, Entry(Event.TASK_CREATED, client, task, decision.project, facts))
     return task
 
 

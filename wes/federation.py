@@ -103,9 +103,9 @@ def create(
     vetted, found = chosen(task, profiles)
     granted = inputs(session, client, found.inputs, template=vetted.profile.template, settings=settings)
     check_outputs(vetted, found, client=client, settings=settings)
-    names = sorted({one.dataset for one in granted if one is not None})
+    used = sorted({one.dataset for one in granted if one is not None})
     asked = _asked(session, client, granted, settings=settings)
-    run, recorded = _decide(session, person, client, vetted=vetted, datasets=names, settings=settings)
+    run, recorded = _decide(session, person, client, vetted=vetted, datasets=used, settings=settings)
     _note_query(session, person, client, vetted, found, run=run, asked=asked)
     admitted = Admitted(
         run, kept_key, body, vetted.profile.template, tuple(None if one is None else one.object for one in granted)
@@ -114,12 +114,12 @@ def create(
     profile = f"{vetted.statement.workflow}/{vetted.statement.version}"
     signed = vetted.statement.digest
     tasks.remember(
-        session, made, person=person, profile=profile, digest=signed, datasets=names, deliveries=found.outputs
+        session, made, run=run, person=person, profile=profile, digest=signed, datasets=used, deliveries=found.outputs
     )
     facts = {
         "profile": profile,
         "digest": signed,
-        "datasets": names,
+        "datasets": used,
         "client": client.name,
         "issuer": person.issuer,
         "run": run,
@@ -131,8 +131,8 @@ def create(
             if one is None
         },
     }
-    audit.append(session, Entry(Event.TASK_FEDERATED, person.id, made.id, client.project, facts), *recorded)
-    return made.id
+    audit.append(session, Entry(Event.TASK_FEDERATED, person.id, made, client.project, facts), *recorded)
+    return made
 
 
 def _asked(

@@ -1,6 +1,6 @@
 """Writes down what became of a run's jobs: rows first, then stubs, and only then may the engine hear of it."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import orm
 
 from archive import decisions
 from strongroom.audit import Entry, Event, append
-from strongroom.database import now, transaction
+from strongroom.database import now, plainly, transaction
 from wes.glimpses import NONE, Glimpses, Left, text_of, within
 from wes.rules import WORK, Held, Job
 from wes.store import Run, RunFile, RunTask, files_of
@@ -20,35 +20,46 @@ ACTOR = "wes.gateway"
 TICK = 1_000_000  # the run's own clock: one millisecond a file, no matter when it was made (T4)
 NOBODY = ""  # the rule of an input that a task passes on: no contract names it, so it never leaves by that path
 KNOWN_EXITS = frozenset({0, 1, 130, 137, 143})
+# Made once, and plain: each job comes by here twice, and the ORM would read each row before it wrote it.
+_JOBS, _FILES = (Run.metadata.tables[name] for name in ("run_tasks", "run_files"))
+_KNOWN = sa.select(_JOBS.c.number).where(_JOBS.c.task == sa.bindparam("task"))
+_ADD = sa.insert(_JOBS).returning(_JOBS.c.number)
+_MOVE = sa.update(_JOBS).where(_JOBS.c.number == sa.bindparam("of"))
+_LATEST = sa.select(sa.func.max(_FILES.c.mtime_ns)).where(_FILES.c.run == sa.bindparam("run"))
+_REPLACE = sa.delete(_FILES).where(_FILES.c.run == sa.bindparam("of"), _FILES.c.path == sa.bindparam("at"))
+_KEEP = sa.insert(_FILES)
 
 
 def record(engine: sa.Engine, run: str, job: Job, *, task: str, repeat: int, index: int) -> RunTask:
     """Write down a job that became a task; a job that is known already is returned as it is."""
     with transaction(engine) as session:
-        row = session.scalar(sa.select(RunTask).where(RunTask.task == task))
-        if row is None:
-            row = RunTask(
-                run=run,
-                key=job.key,
-                repeat=repeat,
-                rule=job.rule,
-                index=index,
-                task=task,
-                state="QUEUED",
-                directories=list(job.directories),
-                created=now(),
-            )
-            session.add(row)
-            for path in job.touches:
-                session.merge(_file(path, object_id=None, size=0, row=row, mtime_ns=_next_moment(session, row)))
+        number = plainly(session, _KNOWN, {"task": task}).scalar_one_or_none()
+        if number is not None:
+            return session.get_one(RunTask, number)
+        facts = {
+            "run": run,
+            "key": job.key,
+            "repeat": repeat,
+            "rule": job.rule,
+            "index": index,
+            "task": task,
+            "state": "QUEUED",
+            "directories": list(job.directories),
+            "printed": {},
+            "created": now(),
+        }
+        row = RunTask(**facts, number=plainly(session, _ADD, facts).scalar_one())
+        if job.touches:
+            first = _next_moment(session, row)
+            touched = enumerate(job.touches)
+            _keep(session, [_file(p, object_id=None, size=0, row=row, mtime_ns=first + n * TICK) for n, p in touched])
     return row
 
 
 def note(engine: sa.Engine, rows: Collection[RunTask]) -> None:
     """Write down that jobs moved without ending."""
     with transaction(engine) as session:
-        for row in rows:
-            session.merge(row)
+        plainly(session, _MOVE, [_moved(row) for row in rows])
 
 
 def settle(
@@ -64,15 +75,14 @@ def settle(
             if not told:  # its files stay sealed, unnamed: the job failed, as far as its engine may know
                 row.state, row.exit_code, change = "EXECUTOR_ERROR", 1, {**change, "state": "EXECUTOR_ERROR"}
         row.printed = dict(change.get("printed") or {}) if change["state"] == "COMPLETE" else {}
-        session.merge(row)
+        plainly(session, _MOVE, {**_moved(row), "printed": row.printed})
         outputs = change["outputs"] if change["state"] == "COMPLETE" else []
         first = _next_moment(session, row) if outputs else 0
         files = [
             _file(_inside(one), object_id=one["object"], size=one["size"], row=row, mtime_ns=first + n * TICK)
             for n, one in enumerate(outputs)
         ]
-        for file in files:
-            session.merge(file)
+        _keep(session, files)
     if tree is not None:
         show(tree, files, glimpses, {one.path: one for one in left})
     return {file.path: Held(file.object, is_input=False, directory=file.directory) for file in files}
@@ -190,8 +200,21 @@ def _directory(row: RunTask, path: str) -> str | None:
 
 def _next_moment(session: orm.Session, row: RunTask) -> int:
     """Return when the next file of a run was made, by the run's own clock."""
-    latest = session.scalar(sa.select(sa.func.max(RunFile.mtime_ns)).where(RunFile.run == row.run))
+    latest: int | None = plainly(session, _LATEST, {"run": row.run}).scalar()
     return (latest or int(row.created.timestamp()) * 1_000_000_000) + TICK
+
+
+def _moved(row: RunTask) -> dict[str, Any]:
+    said = {name: getattr(row, name) for name in ("state", "exit_code", "started", "ended")}
+    return {"of": row.number, **said}
+
+
+def _keep(session: orm.Session, files: Sequence[RunFile]) -> None:
+    """Write down files of a run; of one path the last counts."""
+    rows = {one.path: {column.name: getattr(one, column.name) for column in _FILES.c} for one in files}
+    if rows:
+        plainly(session, _REPLACE, [{"of": row["run"], "at": path} for path, row in rows.items()])
+        plainly(session, _KEEP, list(rows.values()))
 
 
 def _file(path: str, *, object_id: str | None, size: int, row: RunTask, mtime_ns: int) -> RunFile:

@@ -16,7 +16,7 @@ from archive.keys.rights import Standing, check_images, check_objects, check_rig
 from archive.keys.standing import standing_of, stored_objects
 from archive.store import Claim, Grant, SpentOrder
 from strongroom.audit import Entry, Event, append
-from strongroom.database import now, reading, transaction
+from strongroom.database import now, plainly, reading, transaction
 from strongroom.doors import Message
 from strongroom.dsse import verify
 from strongroom.errors import BadRequest
@@ -49,8 +49,8 @@ def grant(desk: Desk, message: Message) -> Message:
         # A revocation that was committed before this line is obeyed; a later one finds the grant in the log.
         check_rights(asking, standing_of(session, asking, rows), now())
         _check_unspent(session, order)
-        session.execute(_SPEND, {"jti": order.jti, "attempt": asking.attempt, "spent": now()})
-        session.execute(_ADD_GRANT, {**row, "granted": now(), "registered_digest": None})
+        plainly(session, _SPEND, {"jti": order.jti, "attempt": asking.attempt, "spent": now()})
+        plainly(session, _ADD_GRANT, {**row, "granted": now(), "registered_digest": None})
         append(session, _entry(order, facts))
     return {"grant": envelope}
 
@@ -68,7 +68,7 @@ def _redeemable(desk: Desk, message: Message) -> Order:
 
 
 def _check_unspent(session: orm.Session, order: Order) -> None:
-    claim = session.execute(_CLAIM, {"jti": order.jti, "attempt": order.asking.attempt}).one_or_none()
+    claim = plainly(session, _CLAIM, {"jti": order.jti, "attempt": order.asking.attempt}).one_or_none()
     if claim is None or claim.jti != order.jti:
         raise OrderRefused("This attempt was not claimed with this work order.")
     if claim.spent:

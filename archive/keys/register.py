@@ -32,7 +32,7 @@ from sandbox.signing import FIELD as SIGNATURE
 from sandbox.signing import NotSigned, check_signed
 from strongroom.audit import Entry, Event, append
 from strongroom.canonical import digest
-from strongroom.database import now, reading, transaction
+from strongroom.database import now, plainly, reading, transaction
 from strongroom.doors import Message
 from strongroom.errors import BadRequest, Conflict, NotAllowed, NotFound
 
@@ -46,9 +46,14 @@ LONGEST_NOTE = 1 << 10
 _OBJECTS, _MARKS, _GRANTS, _DECISIONS = (
     one.metadata.tables[one.__tablename__] for one in (StoredObject, UsedDataKey, Grant, DecisionRecord)
 )
-_REGISTERED = sa.select(_GRANTS.c.registered_digest).where(_GRANTS.c.attempt == sa.bindparam("attempt"))
+_GRANT = sa.select(_GRANTS).where(_GRANTS.c.attempt == sa.bindparam("attempt"))
+_STANDS = (
+    sa.select(_GRANTS.c.registered_digest, _DECISIONS.c.run, _DECISIONS.c.closed_at)
+    .outerjoin(_DECISIONS, _DECISIONS.c.run == sa.bindparam("run"))
+    .where(_GRANTS.c.attempt == sa.bindparam("attempt"))
+)
 _REGISTER = sa.update(_GRANTS).where(_GRANTS.c.attempt == sa.bindparam("of"))
-_CLOSED = sa.select(_DECISIONS.c.closed_at).where(_DECISIONS.c.run == sa.bindparam("run"))
+_ADD_OBJECTS, _ADD_MARKS = sa.insert(_OBJECTS), sa.insert(_MARKS)
 _KNOWN = {
     column: sa.select(column).where(column.in_(sa.bindparam("values", expanding=True))).limit(1)
     for column in (_MARKS.c.mark, _OBJECTS.c.id)
@@ -79,24 +84,26 @@ def register_attempt(desk: Desk, message: Message) -> Message:
     outputs = parse_outputs(message["outputs"])
     attempt = object_id(message["attempt"], "attempt")
     with reading(desk.engine) as session:
-        found = session.get(Grant, attempt)
-        if found is None:
-            raise NotAllowed("No keys were given to this attempt.")
-        facts = found.facts()
-        desk.seals.check_grant(facts, found.signature)
+        found = plainly(session, _GRANT, {"attempt": attempt}).mappings().one_or_none()
+    if found is None:
+        raise NotAllowed("No keys were given to this attempt.")
+    granted = Grant(**found)  # which no session holds
+    facts = granted.facts()
+    desk.seals.check_grant(facts, granted.signature)
     _check_own(message, facts)
     check_may_register(facts, outputs, moment=time.time())
     key = desk.keyring.opened(KeyName(Purpose(facts.recipient_purpose), facts.recipient_owner), facts.key_version)
     made = [_output(desk, key, facts, one) for one in outputs]
     said = digest({"attempt": attempt, "outputs": message["outputs"]})
     with transaction(desk.engine) as session:
-        before = session.execute(_REGISTERED, {"attempt": attempt}).scalar_one()
-        if before == said:
+        stands = plainly(session, _STANDS, {"attempt": attempt, "run": facts.decision}).one()
+        if stands.registered_digest == said:
             return {}  # the same words again, because the answer was lost
-        if before is not None:
+        if stands.registered_digest is not None:
             raise Conflict("This attempt has registered its outputs already.")
-        _check_run(session, facts)
-        session.execute(_REGISTER, {"of": attempt, "registered_digest": said})
+        if stands.run is None or (facts.kind == Kind.TASK and stands.closed_at is not None):
+            raise NotAllowed("The run has ended; what its tasks write now is not kept.")
+        plainly(session, _REGISTER, {"of": attempt, "registered_digest": said})
         _add(session, made)
         append(session, Entry(Event.OBJECT_REGISTERED, ACTOR, attempt, facts.project, _said(facts.decision, made)))
     return {}
@@ -234,12 +241,6 @@ def _columns(facts: ObjectFacts) -> dict[str, Any]:
     return columns
 
 
-def _check_run(session: orm.Session, grant: GrantFacts) -> None:
-    decision = session.execute(_CLOSED, {"run": grant.decision}).one_or_none()
-    if decision is None or (grant.kind == Kind.TASK and decision.closed_at is not None):
-        raise NotAllowed("The run has ended; what its tasks write now is not kept.")
-
-
 def _add(session: orm.Session, made: Sequence[Made]) -> None:
     marks, ids = [one.mark for one in made], [one.row["id"] for one in made]
     if len(set(marks)) != len(marks) or _any(session, _MARKS.c.mark, marks):
@@ -248,13 +249,13 @@ def _add(session: orm.Session, made: Sequence[Made]) -> None:
     if _any(session, _OBJECTS.c.id, ids):
         raise Conflict("object: there is an object of this id; objects never change.")
     if made:
-        session.execute(sa.insert(_OBJECTS), [one.row for one in made])
-        session.execute(sa.insert(_MARKS), [{"mark": one.mark, "object": one.row["id"]} for one in made])
+        plainly(session, _ADD_OBJECTS, [one.row for one in made])
+        plainly(session, _ADD_MARKS, [{"mark": one.mark, "object": one.row["id"]} for one in made])
 
 
 def _any(session: orm.Session, column: sa.Column[str], values: Sequence[str]) -> bool:
     parts = (values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE))
-    return any(session.execute(_KNOWN[column], {"values": part}).first() is not None for part in parts)
+    return any(plainly(session, _KNOWN[column], {"values": part}).first() is not None for part in parts)
 
 
 def _said(decision: str | None, made: Sequence[Made]) -> dict[str, Any]:

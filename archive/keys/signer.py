@@ -15,7 +15,7 @@ from archive.keys.trust import load_private
 from archive.store import Claim
 from strongroom.audit import Entry, Event, SignedHead, append, head
 from strongroom.audit_heads import sign_head
-from strongroom.database import now, open_database, reading, transaction
+from strongroom.database import now, open_database, plainly, reading, transaction
 from strongroom.doors import Caller, Message, listen, serve
 from strongroom.dsse import sign
 from strongroom.errors import BadRequest
@@ -42,12 +42,12 @@ def order(engine: sa.Engine, key: Ed25519PrivateKey, message: Message) -> Messag
     made = Order(asking, secrets.token_hex(16), issued, issued + LIFE_SECONDS)
     envelope = sign(ORDER_TYPE, made.statement(), key)
     with transaction(engine) as session:
-        refused = session.scalar(_CLAIMED, {"attempt": asking.attempt}) is not None
+        refused = plainly(session, _CLAIMED, {"attempt": asking.attempt}).first() is not None
         if refused:
             said = {"kind": asking.kind.value, "spec_sha256": asking.spec_sha256}
             append(session, Entry(Event.CLAIM_REFUSED, ACTOR, asking.attempt, asking.project, said))
         else:
-            session.execute(_CLAIM, _claim(made))
+            plainly(session, _CLAIM, _claim(made))
             append(session, _issued(asking, made))
     if refused:
         log.error("claim.refused", attempt=asking.attempt, alarm=True)

@@ -10,9 +10,9 @@ from archive.facts import DatasetFacts
 from archive.keys.orders import Asking
 from archive.keys.purposes import Kind
 from archive.keys.rights import Standing
-from archive.store import Dataset, DatasetProject, StoredObject
+from archive.store import Dataset, DatasetProject, DecisionRecord, StoredObject
 from strongroom import projects
-from strongroom.database import now
+from strongroom.database import now, plainly
 from strongroom.errors import NotFound
 
 AT_ONCE = 500
@@ -26,7 +26,15 @@ _SHARED = (
     )
     .exists()
 )
-# Made once: the broker asks it twice for each attempt.
+# Made once: the broker asks them twice for each attempt.
+_STANDING = (
+    sa.select(*decisions.COLUMNS, projects.Project.id.label("project_open"), projects.Membership.role)
+    .select_from(DecisionRecord)
+    .outerjoin(projects.Project, projects.IN_FORCE)
+    .outerjoin(projects.Membership, projects.HELD)
+    .where(DecisionRecord.run == sa.bindparam("run"))
+)
+_OBJECTS = sa.select(StoredObject).where(StoredObject.id.in_(sa.bindparam("ids", expanding=True)))
 _DATASETS = sa.select(Dataset.id, Dataset.deleted_at, Dataset.ancestors, _SHARED.label("shared")).where(
     Dataset.id.in_(sa.bindparam("names", expanding=True))
 )
@@ -34,14 +42,16 @@ _DATASETS = sa.select(Dataset.id, Dataset.deleted_at, Dataset.ancestors, _SHARED
 
 def standing_of(session: orm.Session, asking: Asking, rows: Collection[StoredObject]) -> Standing:
     """Return how an order's persons, project and datasets stand at this moment."""
-    decision = decisions.decision_of(session, asking.decision)
-    names = {name for row in rows for name in row.ancestors}
-    if decision is not None:
-        names |= set(decision.datasets)
+    asked = {"run": asking.decision, "project": asking.project, "person": asking.person, "moment": now()}
+    held = plainly(session, _STANDING, asked).all()  # one for each role
+    if not held:
+        return Standing(None, project_open=False, roles=frozenset(), ever_researcher=False, datasets={})
+    decision = decisions.decision_in(held[0])
+    names = {name for row in rows for name in row.ancestors} | set(decision.datasets)
     return Standing(
         decision=decision,
-        project_open=is_open(session, asking.project),
-        roles=projects.roles_of(session, asking.person, asking.project),
+        project_open=held[0].project_open is not None,
+        roles=frozenset(projects.Role(row.role) for row in held if row.role is not None),
         ever_researcher=asking.kind is Kind.VIEW
         and projects.was_ever_researcher(session, asking.person, asking.project),
         datasets=dataset_facts(session, names, project=asking.project),
@@ -63,7 +73,7 @@ def dataset_facts(session: orm.Session, names: Iterable[str], *, project: str) -
     waiting = set(names)
     while waiting:
         asked = {"names": sorted(waiting), "project": project, "moment": now()}
-        for row in session.execute(_DATASETS, asked):
+        for row in plainly(session, _DATASETS, asked):
             known[row.id] = DatasetFacts(row.id, row.deleted_at is not None, row.shared, tuple(row.ancestors))
         found = {name for one in waiting if one in known for name in known[one].ancestors}
         waiting = found - set(known)
@@ -74,6 +84,5 @@ def stored_objects(session: orm.Session, ids: Collection[str]) -> list[StoredObj
     """Return the rows of these objects that exist."""
     wanted, rows = list(ids), list[StoredObject]()
     for start in range(0, len(wanted), AT_ONCE):
-        part = wanted[start : start + AT_ONCE]
-        rows += session.scalars(sa.select(StoredObject).where(StoredObject.id.in_(part)))
+        rows += session.scalars(_OBJECTS, {"ids": wanted[start : start + AT_ONCE]})
     return rows

@@ -11,6 +11,7 @@ import structlog
 from sandbox import supervisor, wire
 from sandbox.conversation import converse
 from sandbox.zygote import Zygote, start
+from strongroom.threads import Threads
 from tes.backends import Launch, Tell
 from tes.claims import order
 from tes.reports import Report, own_words, report
@@ -31,13 +32,14 @@ class Local:
         self._signer = signer
         self._afar = afar
         self._zygote: Zygote = start(niceness=BEHIND, afar=afar)
+        self._threads = Threads()
         self._lock = threading.Lock()
         self._channels: dict[str, socket.socket] = {}
         self._launches: dict[int, Launch] = {}  # by the supervisor's pid
 
     def submit(self, launch: Launch, tell: Tell) -> None:
         """Start the attempt in a supervisor of its own and talk with it in a thread."""
-        threading.Thread(target=self._conduct, args=(launch, tell), daemon=True).start()
+        self._threads.run(self._conduct, launch, tell)
 
     def resume(self, launch: Launch, tell: Tell) -> None:  # noqa: ARG002
         """End it: it died with the dispatcher whose child it was."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from typing import Any
 
 import pytest
 import rfc8785
@@ -37,6 +38,35 @@ def test_order_makes_no_difference_and_reading_gives_the_same_bytes(facts: dict[
     assert canonical(turned) == canonical(facts)
     assert canonical(json.loads(canonical(facts))) == canonical(facts)
     assert digest(facts) == hashlib.sha256(canonical(facts)).hexdigest()
+
+
+# Anything that Python calls JSON, with what is no JSON among it: fractions, half characters, numbers too long.
+LETTERS = st.text(st.characters(exclude_categories=()), max_size=8)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | LETTERS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(LETTERS | st.integers(), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(FACTS | ANYTHING)
+def test_the_short_way_gives_the_bytes_of_the_long_one_or_its_refusal(facts: Any) -> None:
+    try:
+        wanted = rfc8785.dumps(facts)
+    except (ValueError, UnicodeEncodeError) as refused:
+        with pytest.raises(type(refused)):
+            canonical(facts)
+    else:
+        assert canonical(facts) == wanted
+
+
+@pytest.mark.parametrize("number", range(0x180))
+def test_each_letter_is_escaped_alike(number: int) -> None:
+    assert canonical({"x": chr(number), chr(number): "x"}) == rfc8785.dumps({"x": chr(number), chr(number): "x"})
 
 
 @pytest.mark.parametrize("facts", [math.nan, math.inf, {1: "x"}, 2**60, {"x": object()}, b"bytes"])

@@ -11,16 +11,21 @@ from sqlalchemy import orm
 from airlock import delivery, emptying, figures, submission
 from airlock.cohorts import ReleasedCohort
 from airlock.store import ReleasedFile
+from archive.keys.orders import Asking
+from archive.keys.purposes import Kind
+from archive.keys.standing import standing_of
 from strongroom.database import migrate, open_database, reading
 from strongroom.identity import Person
 from strongroom.queue import Context
 from strongroom.settings import Settings
+from tes import api as tasks_api
 from tes.measures import Meter
-from tes.store import Attempt
+from tes.store import Attempt, last_reports
 from wes import api, retention
 from wes.store import open_runs
 
 RUTH = "ruth@development"
+ASKING = Asking("a" * 32, Kind.TASK, "r" * 32, "cohort", RUTH, (), (), "5" * 64, "", "")
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +60,11 @@ QUESTIONS: dict[str, Callable[[orm.Session, Context], Any]] = {
     "ix_released_cohorts_run": lambda s, _: s.scalars(
         sa.select(ReleasedCohort.dataset).where(ReleasedCohort.run == "r" * 32)
     ).all(),
+    "sqlite_autoindex_decisions_1 sqlite_autoindex_projects_1 sqlite_autoindex_memberships_1": lambda s, _: (
+        standing_of(s, ASKING, [])
+    ),
+    "ix_tasks_run_seq": lambda _, context: tasks_api._changes(context.engine, "r" * 32, 0),
+    "sqlite_autoindex_attempts_2": lambda s, _: last_reports(s, ["t" * 32]),
     "ix_audit_events_project_event": lambda s, _: figures.turnaround_in(s, "cohort"),
 }
 

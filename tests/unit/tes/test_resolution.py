@@ -12,7 +12,7 @@ from archive.store import DatasetFile
 from strongroom.database import Base, now, open_database, transaction
 from strongroom.errors import NotFound
 from tes.resolution import resolved
-from tes.store import Task, TaskOutput, record_outputs
+from tes.store import TaskOutput, record_outputs
 
 RUN, OTHER = "a" * 32, "b" * 32
 DECISION = Decision(
@@ -40,8 +40,8 @@ def session() -> Iterator[orm.Session]:
         session.execute(sa.text("PRAGMA defer_foreign_keys = ON"))
         outputs = [{"path": f"/run/work/{path}", "object": one, "role": "output"} for path, one in OUTPUTS.items()]
         logs = [{"path": "/run/work/.strongroom/stdout.0", "object": "log", "role": "stdout"}]
-        record_outputs(session, Task(run=RUN), {"outputs": outputs + logs})
-        record_outputs(session, Task(run=OTHER), {"outputs": [{"path": "/run/work/d/foreign", "object": "f"}]})
+        record_outputs(session, RUN, {"outputs": outputs + logs})
+        record_outputs(session, OTHER, {"outputs": [{"path": "/run/work/d/foreign", "object": "f"}]})
         for dataset, name in (
             ("hapmap", "x.vcf"),
             ("hapmap", "2020/y.vcf"),
