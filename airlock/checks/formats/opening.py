@@ -26,6 +26,7 @@ from . import (
     prose,
     svg,
     table,
+    tar,
     vcf,
     weights,
 )
@@ -226,7 +227,7 @@ def _read_json(text: str, frame: _Frame, *, depth: int) -> tuple[Format, Model]:
 def _read_archive(content: bytes, frame: _Frame, *, depth: int) -> tuple[Format, Model]:
     nest = _nest(frame, depth=depth)
     if not content.startswith(b"PK"):
-        return Format.ARCHIVE, archive.read_tar(content, budget=frame.budget, nest=nest)
+        return Format.ARCHIVE, tar.read(content, policy=frame.policy, budget=frame.budget, nest=nest)
     names = frozenset(archive.directory(content).namelist())
     if any(name.rpartition("/")[2].endswith(".pkl") for name in names):
         return Format.SERIALISED, None
