@@ -20,6 +20,15 @@ _UNSEEN = re.compile(
     r"|color\s*:\s*(?:#fff(?:fff)?\b|white\b|transparent\b)|(?:left|top|text-indent)\s*:\s*-\d{3,}",
     re.IGNORECASE,
 )
+# What says how to show something, as long as it is a short word without a long number.
+_LAYOUT_KEYS = (
+    "abbr accept align async bgcolor border cellpadding cellspacing charset checked class color cols colspan defer "
+    "dir disabled draggable for frame headers height hidden href hreflang http-equiv id lang loading maxlength "
+    "enctype media method multiple name nowrap open placeholder property readonly rel role rows rowspan rules scope "
+    "selected size sizes span src start summary tabindex target type valign width xml:lang xmlns"
+)
+_LAYOUT = frozenset(_LAYOUT_KEYS.split())
+_SHORT = re.compile(r"(?!.*\d{4})[\w%#.,:;/ -]{0,80}")
 _FAR = re.compile(r"(?:https?|ftp|wss?|file):|//", re.IGNORECASE)
 _FETCH = re.compile(r"@import|url\(\s*['\"]?\s*(?:https?:|//)", re.IGNORECASE)
 _DATA = re.compile(r"data:([\w/+.-]{0,80})((?:;[\w=.-]{1,40}){0,4}),", re.IGNORECASE)
@@ -125,7 +134,9 @@ class _Reader(HTMLParser):
             self.tables.append([])
         elif tag == "tr" and self.tables:
             self.tables[-1].append([])
-        elif tag in ("td", "th") and self.tables and self.tables[-1]:
+        elif tag in ("td", "th") and self.tables:
+            if not self.tables[-1]:  # a browser starts the row by itself
+                self.tables[-1].append([])
             self.tables[-1][-1].append("")
         if tag in ("p", "br", "div", "tr", "li", "dt", "dd", "option", "h1", "h2", "h3", "h4", "td", "th"):
             self._words.append("\n" if tag not in ("td", "th") else "  ")
@@ -137,9 +148,11 @@ class _Reader(HTMLParser):
             self._see(Code.HIDDEN_TEXT)
         elif key in _LOADS and (content := data_uri(value)) is not None:
             self.data.append(content)
+        elif key == "style":
+            self.scripts.append(value)
         elif key in _LOADS and tag not in ("a", "area") and loads_far(value):
             self._see(Code.ACTIVE_CONTENT)
-        elif key in ("alt", "title", "value", "content", "summary") or key.startswith(("data-", "aria-")):
+        if not (key in _LAYOUT and _SHORT.fullmatch(value)) and not _DATA.match(value.strip()) and key != "style":
             self._words.append(f"\n{value}\n")
 
     def handle_endtag(self, tag: str) -> None:

@@ -221,7 +221,9 @@ def _read_json(text: str, frame: _Frame, *, depth: int) -> tuple[Format, Model]:
         nest = _nest(frame, depth=depth)
         return Format.NOTEBOOK, notebook.read(value, policy=frame.policy, nest=nest)
     bundle = json_file.read(value, policy=frame.policy)
-    return Format.JSON, replace(bundle, source=text.encode("utf-8", "replace"))
+    odd = json_file.spacing(text)
+    seen = bundle.seen if odd is None else (*bundle.seen, odd)
+    return Format.JSON, replace(bundle, seen=seen, source=text.encode("utf-8", "replace"))
 
 
 def _read_archive(content: bytes, frame: _Frame, *, depth: int) -> tuple[Format, Model]:

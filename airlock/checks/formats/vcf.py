@@ -16,6 +16,18 @@ _MAX_ALTS = 20
 _FREQUENCY_DIGITS = 6
 _BASES = re.compile(r"[ACGTN]+")
 _RSID = re.compile(r"rs[1-9]\d{0,10}(?:;rs[1-9]\d{0,10}){0,4}")
+# What may stand in a record at all (VCF 4.3, section 1.6.1): words of anything else are nobody's variant.
+# No key of a person, though accessions of assemblies look alike.
+_CONTIG = re.compile(
+    r"(?!(?!N[CGTWZ]_|GL|K[A-Z]|CM)[A-Z]{1,5}[-_]?\d{5,9}(?:[-_]|$))[A-Za-z0-9][A-Za-z0-9_.*:-]{0,40}"
+)
+_ID = re.compile(r"[A-Za-z0-9_.:;,<>*/|-]{1,400}")
+_REF = re.compile(r"[ACGTURYKMSWBDHVNacgturykmswbdhvn]+")
+_ALT = re.compile(
+    r"[ACGTURYKMSWBDHVNacgturykmswbdhvn]+|[.*]|<(?:[A-Z_*]{1,12}\d{0,3})(?::[A-Z_]{1,12}\d{0,3}){0,3}>"
+    r"|[ACGTNacgtn.]*[\[\]](?![A-Z]\d{5})[A-Za-z0-9<][\w.*>-]{0,40}:\d{1,10}[\[\]][ACGTNacgtn.]*"
+)
+_QUALITY = re.compile(r"\.|(?:\d{1,12}(?:\.\d{1,12})?|inf)(?:[eE][+-]?\d{1,3})?")
 _FILTER = re.compile(r"[!-~]{1,200}")
 _COUNT = re.compile(r"\d{1,12}")
 _FREQUENCY = re.compile(r"\d(?:\.\d{1,18})?(?:[eE]-?\d{1,3})?")
@@ -55,9 +67,14 @@ def _site(line: str, row: int) -> Site:
     cells = line.split("\t", len(COLUMNS))
     if len(cells) < len(COLUMNS) or len(line) > _MAX_LINE or not cells[1].isascii() or not cells[1].isdigit():
         raise refuse(Code.UNMODELLED_RECORD, row=row)
-    chrom, position, rsid, ref, alts, _quality, filtered, info = cells[: len(COLUMNS)]
+    chrom, position, rsid, ref, alts, quality, filtered, info = cells[: len(COLUMNS)]
     if len(position) > 10:
         raise refuse(Code.UNMODELLED_RECORD, row=row, column=2)
+    for column, cell, form in ((1, chrom, _CONTIG), (3, rsid, _ID), (4, ref, _REF), (6, quality, _QUALITY)):
+        if not form.fullmatch(cell):
+            raise refuse(Code.UNMODELLED_RECORD, row=row, column=column)
+    if not all(map(_ALT.fullmatch, alts.split(","))):
+        raise refuse(Code.UNMODELLED_RECORD, row=row, column=5)
     counts: tuple[int, ...] | None = None
     total: int | None = None
     frequencies: tuple[float, ...] | None = None
