@@ -53,8 +53,15 @@ _ODF_PARTS: tuple[tuple[re.Pattern[str], Code | None], ...] = tuple(
 )
 # Office programs write these unasked; their words are judged, pictures of pages are seen by stewards.
 _USUAL = re.compile(r"docProps/thumbnail\..*|Thumbnails/.*|customXml/.*|.*/printerSettings\d*\.bin")
-_LINK = re.compile(r'TargetMode\s*=\s*"External"')
-_PLAIN_LINK = re.compile(r'/relationships/hyperlink"')
+# What the readers of bodies take from these parts: what stands there under another name, they do not see.
+_BODIES = re.compile(r"xl/(?:worksheets|charts|drawings)/.*|xl/sharedStrings\.xml|word/.*|ppt/slides/.*|content\.xml")
+_READ = frozenset({"v", "t", "delText", "instrText", "p", "h", "span", "a", "f"})
+# Values of layout: numbers, colours, keys of styles and parts, places in sheets; anything else is judged as words.
+_LAYOUT = re.compile(
+    r"-?\d{1,10}(?:\.\d{1,17})?(?:[eE][+-]?\d{1,3})?(?:pt|in|cm|mm|%)?|[0-9A-Fa-f]{6,8}|\{?[0-9A-Fa-f-]{36}\}?"
+    r"|(?!.*\d{4})[\w.:;/#+-]{0,120}|(?:https?://|urn:)(?:schemas|www\.w3\.org|purl\.o)[\w./:#-]{1,100}"
+    r"|(?:\$?[A-Z]{1,3}\$?\d{1,7}[: ]?){1,60}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ def kind_of(names: frozenset[str], first: bytes) -> Format | None:
 def read(content: bytes, *, policy: Policy, budget: Budget, nest: Nest) -> Bundle:
     """Return tables, texts and embedded parts of a workbook, text document or presentation."""
     opened = archive.directory(content)
-    seen = [one for one in archive.zip_outline(opened, content) if one.code is not Code.HIDDEN_METADATA]
+    seen = list(archive.zip_outline(opened, content))
     named, broken = _unpack(opened, budget=budget)
     seen += broken
     parts = Parts(named)
@@ -92,7 +99,7 @@ def read(content: bytes, *, policy: Policy, budget: Budget, nest: Nest) -> Bundl
         code = _code_of(name, _ODF_PARTS if is_odf else _PARTS)
         if code is not None:
             seen.append(found(code, Severity.WARN if _USUAL.fullmatch(name) else None, member=row))
-        if name.endswith(".rels") and _outside(named[name]):
+        if name.endswith(".rels") and _outside(xmltree.read(named[name])):
             seen.append(found(Code.ACTIVE_CONTENT, member=row))
         if code is Code.EMBEDDED_FILE or "/media/" in name or name.startswith(_PICTURES):
             nested.append(name)
@@ -109,6 +116,7 @@ def read(content: bytes, *, policy: Policy, budget: Budget, nest: Nest) -> Bundl
         if name in named:
             members.append(_words(parts, name, policy=policy))
     members += told.members
+    members.append(_text("parts", _left(parts), policy=policy))
     members += [nest(name.rpartition("/")[2], named[name]) for name in nested]
     shown = [one for one in members if not isinstance(one.model, Prose) or one.model.lines]
     return Bundle(tuple(shown), (*seen, *told.seen), finished=not broken)
@@ -131,12 +139,29 @@ def _code_of(name: str, table: tuple[tuple[re.Pattern[str], Code | None], ...]) 
     return next((code for pattern, code in table if pattern.fullmatch(name)), Code.EMBEDDED_FILE)
 
 
-def _outside(rels: bytes) -> bool:
+def _outside(rels: xmltree.Document) -> bool:
     """Return whether a relationship loads something from elsewhere; a plain hyperlink loads nothing."""
-    text = rels.decode("utf-8", "replace")
     return any(
-        _LINK.search(piece) and not _PLAIN_LINK.search(piece) for piece in text.split("<") if "Relationship " in piece
+        node.attributes.get("TargetMode") == "External"
+        and not node.attributes.get("Type", "").endswith("/relationships/hyperlink")
+        for node in rels.root.named("Relationship")
     )
+
+
+def _left(parts: Parts) -> list[str]:
+    """Return the words of all parts that no other reader takes: of styles, themes, links, and under odd names."""
+    words: dict[str, None] = {}
+    for name in parts.named:
+        document = parts.xml(name) if name.endswith((".xml", ".rels", ".rdf")) else None
+        if document is None:
+            continue
+        words |= dict.fromkeys(document.comments)
+        read = _READ if _BODIES.fullmatch(name) else frozenset[str]()
+        for node in document.root.walk():
+            words |= dict.fromkeys(value for value in node.attributes.values() if not _LAYOUT.fullmatch(value))
+            said = (node.tail,) if node.name in read else (node.text, node.tail)
+            words |= dict.fromkeys(piece for piece in said if piece.strip())
+    return [word for word in words if len(word.strip()) > 1]  # one letter is a bullet of a list
 
 
 def _words(parts: Parts, name: str, *, policy: Policy) -> Subject:
