@@ -143,6 +143,9 @@ class _Walk:
         scalars = [(key, _cell(one)) for key, one in value.items() if not isinstance(one, (dict, list))]
         if scalars:
             self._add(_table(("key", name), scalars))
+        if any(map(_is_number, value.values())) and any(isinstance(one, dict) for one in value.values()):
+            beside = {key: one for key, one in _flat(value).items() if _is_number(one)}
+            self._add(_table(tuple(beside), [tuple(map(_cell, beside.values()))]))  # a size, and shares of it below
         self._keys(value)
         for key, one in value.items():
             if isinstance(one, (dict, list)) or (isinstance(one, str) and _is_prose(one)):
@@ -193,6 +196,10 @@ class _Walk:
         if len(self.tables) >= _MAX_TABLES or self.cells > _MAX_CELLS:
             raise refuse(Code.TOO_MANY_MEMBERS)
         self.tables.append(table)
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _flat(value: dict[str, Value], depth: int = 0) -> dict[str, Value]:
