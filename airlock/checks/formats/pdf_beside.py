@@ -21,9 +21,10 @@ _COMMENT = re.compile(rb"%(?!.*\d{4})[ -~\x80-\xff]{0,100}")
 _UNPRINTED = re.compile(rb"[^ -~]")
 _MOST_COMMENTS = 3
 _LONGEST_MARK = 16  # the second line of a file: some bytes that say it is not text
-_TABLE = re.compile(rb"\bxref\b(?:(?!\bobj\b).)*?\bstartxref\s+\d+|\bstartxref\s+\d+", re.DOTALL)
-_OBJECT = re.compile(rb"\b(\d{1,10})\s+(\d{1,5})\s+obj\b.*?\bendobj\b", re.DOTALL)
-_STARTS = re.compile(rb"\b\d{1,10}\s+\d{1,5}\s+obj\b")
+_TABLE = re.compile(rb"(?:xref[\d\snf]*trailer\s*<<.*>>\s*)?startxref\s+\d{1,12}", re.DOTALL)
+_STARTS = re.compile(rb"\b(\d{1,10})\s{1,9}\d{1,5}\s{1,9}obj\b")
+_BLANK = b"\0\t\n\f\r "
+_MOST_TOKENS, _DEEPEST = 1_000_000, 100
 # Where a stream may hang, by the key that leads to it, or to what holds it.
 _KEYS = (
     "/Contents /CharProcs /ToUnicode /FontFile /FontFile2 /FontFile3 /CIDToGIDMap /CIDSet /Metadata /F /UF /XObject "
@@ -41,7 +42,7 @@ _LONGEST_BYTES = 64
 _FEW_FIGURES = 8  # of an object that nothing leads to
 _MARKS = (b"\xfe\xff", b"\xff\xfe")
 _COMPONENTS = {"/DeviceGray": 1, "/DeviceRGB": 3, "/DeviceCMYK": 4, "/CalGray": 1, "/CalRGB": 3}
-_INLINE = re.compile(rb"\bBI\b.*?\bID\s", re.DOTALL)
+_INLINE = re.compile(rb"\bID\s")
 
 
 class Walked:
@@ -121,18 +122,24 @@ def _bytes(content: bytes, reader: PdfReader, walked: Walked) -> Iterator[Findin
     walked.words += [_UNPRINTED.sub(b"", one).decode("ascii") for one in said]
     if len(said) > _MOST_COMMENTS or not all(map(_COMMENT.fullmatch, said)):
         yield found(Code.HIDDEN_TEXT)
-    body = _TABLE.sub(b" ", bare)
-    at, numbers = 0, []
-    for match in _OBJECT.finditer(body):
-        if body[at : match.start()].strip(b"\0\t\n\f\r "):
-            yield found(Code.HIDDEN_TEXT)
-        at = match.end()
+    at, numbers = 0, list[int]()
+    while (match := _STARTS.search(bare, at)) is not None and _is_between(bare[at : match.start()]):
+        end = bare.find(b"endobj", match.end())
+        if end < 0 or _STARTS.search(bare, match.end(), end) is not None:
+            break
+        at = end + len(b"endobj")
         numbers.append(int(match[1]))
     known = {number for table in reader.xref.values() for number in table}
-    if body[at:].strip(b"\0\t\n\f\r ") or len(numbers) != len(_STARTS.findall(body)):
-        yield found(Code.HIDDEN_TEXT)
+    if not _is_between(bare[at:]):
+        yield found(Code.HIDDEN_TEXT)  # what is neither an object nor a table of them
     if len(set(numbers)) < len(numbers) or set(numbers) - known:
         yield found(Code.HIDDEN_TEXT)  # an object that was replaced, or one that no table names
+
+
+def _is_between(part: bytes) -> bool:
+    """Return whether bytes between objects are blank, or a table of objects up to where it says that it stands."""
+    plain = part.strip(_BLANK)
+    return not plain or _TABLE.fullmatch(plain) is not None
 
 
 def _scanned(content: bytes) -> tuple[list[bytes], bytes]:
@@ -141,6 +148,8 @@ def _scanned(content: bytes) -> tuple[list[bytes], bytes]:
     at = 0
     while (match := _TOKEN.search(content, at)) is not None:
         bare += [content[at : match.start()], b" () " if match[0] == b"(" else b" "]
+        if len(bare) > _MOST_TOKENS:
+            raise refuse(Code.TOO_LARGE)
         if match[0] == b"(":
             at = _string_end(content, match.end())
         elif match[0] == b"%":
@@ -158,7 +167,7 @@ def _string_end(content: bytes, at: int) -> int:
     depth = 1
     while depth:
         match = _IN_STRING.search(content, at)
-        if match is None:
+        if match is None or depth > _DEEPEST:
             raise refuse(Code.BROKEN_FILE)
         at = match.end() + (match[0] == b"\\")
         depth += (match[0] == b"(") - (match[0] == b")")
@@ -215,7 +224,8 @@ def _stream(key: str, one: StreamObject, *, limit: int) -> Iterator[Finding]:
         yield from _image(one)
     elif key in _DRAWS or one.get("/Subtype") == "/Form":
         data = one.get_data()
-        if _INLINE.search(data) is None and _scanned(data)[0]:
+        start = data.find(b"BI")  # of a picture in the stream itself, whose bytes may be anything
+        if (start < 0 or _INLINE.search(data, start) is None) and _scanned(data)[0]:
             yield found(Code.HIDDEN_TEXT)
 
 

@@ -35,7 +35,7 @@ _MAX_PATH = 200_000
 _SPOT = 12  # units across and high, and closed: how a drawing without circles shows a point
 _LONGEST_SPOT = 600
 _STYLE_SHEET = "xml-stylesheet "
-_PATH = re.compile(r"(?:[MmLlHhVvCcSsQqTtAaZz\d\s,.eE+()-]|matrix|translate|scale|rotate|skew[XY])*")
+_PATH = re.compile(r"(?:[MmLlHhVvCcSsQqTtAaZz\d\s,.eE+()-]|matrix|translate|rotate|skew[XY])*")
 _PLAIN = re.compile(r"[-+\d.,eE%\s]*(?:px|pt|em|in|cm|mm|deg)?|#[0-9A-Fa-f]{3,8}|url\(#[\w-]{1,40}\)")
 _NUMBER = re.compile(r"-?\d{0,9}\.?\d{1,9}")
 

@@ -71,9 +71,9 @@ def _site(line: str, row: int) -> Site:
     if len(position) > 10:
         raise refuse(Code.UNMODELLED_RECORD, row=row, column=2)
     for column, cell, form in ((1, chrom, _CONTIG), (3, rsid, _ID), (4, ref, _REF), (6, quality, _QUALITY)):
-        if not form.fullmatch(cell):
+        if cell != "." and not form.fullmatch(cell):
             raise refuse(Code.UNMODELLED_RECORD, row=row, column=column)
-    if not all(map(_ALT.fullmatch, alts.split(","))):
+    if not _REF.fullmatch(alts) and not all(map(_ALT.fullmatch, alts.split(","))):
         raise refuse(Code.UNMODELLED_RECORD, row=row, column=5)
     counts: tuple[int, ...] | None = None
     total: int | None = None

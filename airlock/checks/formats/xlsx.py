@@ -32,6 +32,7 @@ def read(part: Part, names: list[str], *, policy: Policy, text: Text) -> Bundle:
     words = [node.attributes.get("name", "") for node in workbook.root.named("sheet", "definedName")]
     words += [node.text for node in workbook.root.named("definedName")]
     members: list[Subject] = []
+    used: set[int | None] = set()
     for number, name in enumerate((one for one in names if _SHEET.fullmatch(one)), start=1):
         sheet = part(name)
         if sheet is None:
@@ -42,13 +43,13 @@ def read(part: Part, names: list[str], *, policy: Policy, text: Text) -> Bundle:
         ]
         written = list(_cells(sheet.root, strings))
         cells = dict(written)
+        used |= set(_strings(sheet.root))
         if len(cells) < len(written):
             seen.append(found(Code.HIDDEN_CELLS, member=number))  # of two in one place only one is shown
         words += [node.words() for node in sheet.root.named("oddHeader", "oddFooter", "evenHeader", "evenFooter")]
         words += list(sheet.comments)
         if cells:
             members.append(Subject(f"sheet-{number}", Format.TABLE, grid(cells), policy))
-    used = {raw for node in _string_cells(part, names) if (raw := _number(node)) is not None}
     if left := [one for at, one in enumerate(strings) if at not in used and one.strip()]:
         seen.append(found(Code.HIDDEN_CELLS))
         words += left
@@ -62,13 +63,11 @@ def read(part: Part, names: list[str], *, policy: Policy, text: Text) -> Bundle:
     return Bundle((*members, text("words", words)), tuple(seen))
 
 
-def _string_cells(part: Part, names: list[str]) -> Iterator[str]:
+def _strings(sheet: Node) -> Iterator[int | None]:
     """Yield the numbers of all strings that cells show."""
-    for name in names:
-        sheet = part(name) if _SHEET.fullmatch(name) else None
-        for node in [] if sheet is None else sheet.root.named("c"):
-            if node.attributes.get("t") == "s":
-                yield from (one.words() for one in node.children if one.name == "v")
+    for node in sheet.named("c"):
+        if node.attributes.get("t") == "s":
+            yield from (_number(one.words()) for one in node.children if one.name == "v")
 
 
 def series(drawing: Node, *, policy: Policy) -> list[Subject]:
