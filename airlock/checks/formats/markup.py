@@ -3,10 +3,11 @@
 import base64
 import binascii
 import re
+from collections.abc import Container, Iterator
 from html.parser import HTMLParser
 from urllib.parse import unquote_to_bytes
 
-from ..findings import Code, Finding, found, refuse
+from ..findings import Code, Finding, Severity, found, refuse
 from ..subject import Bundle, Format, Nest, Prose, Subject, Table
 from ..thresholds import Policy
 
@@ -29,6 +30,8 @@ _LAYOUT_KEYS = (
 )
 _LAYOUT = frozenset(_LAYOUT_KEYS.split())
 _SHORT = re.compile(r"(?!.*\d{4})[\w%#.,:;/ -]{0,80}")
+MANY_POINTS, SOME_POINTS = 100, 40
+_PLACED = re.compile(r"(?:^|[;\s])(?:left|top|bottom|right)\s*:\s*-?\d+(?:\.\d+)?(?:px|%)", re.IGNORECASE)
 _FAR = re.compile(r"(?:https?|ftp|wss?|file):|//", re.IGNORECASE)
 _FETCH = re.compile(r"@import|url\(\s*['\"]?\s*(?:https?:|//)", re.IGNORECASE)
 _DATA = re.compile(r"data:([\w/+.-]{0,80})((?:;[\w=.-]{1,40}){0,4}),", re.IGNORECASE)
@@ -66,7 +69,26 @@ def read(text: str, *, policy: Policy, nest: Nest) -> Bundle:
         *(nest("data", content) for content in reader.data),
     ]
     shown = tuple(one for one in members if not isinstance(one.model, Prose) or one.model.lines)
-    return Bundle(shown, tuple(dict.fromkeys(reader.seen if shown else [*reader.seen, found(Code.EMPTY)])))
+    seen = [*reader.seen, *cloud(reader.points), *_placed(reader.placed), *([] if shown else [found(Code.EMPTY)])]
+    return Bundle(shown, tuple(dict.fromkeys(seen)))
+
+
+def cloud(points: int) -> Iterator[Finding]:
+    """Judge how many points are drawn: as many as persons, one by one, and no curve, grid or axis."""
+    if points >= MANY_POINTS:
+        yield found(Code.ROW_LEVEL)
+    elif points >= SOME_POINTS:
+        yield found(Code.ROW_LEVEL, Severity.WARN)
+
+
+def _placed(many: int) -> Iterator[Finding]:
+    if many >= MANY_POINTS:
+        yield found(Code.ROW_LEVEL, Severity.WARN)  # pages are laid out so, too
+
+
+def is_mark(tag: str, facts: Container[str]) -> bool:
+    """Return whether this draws a point: a letter drawn by `use` has no height of its own, a marker has x and y."""
+    return tag in ("circle", "ellipse") or (tag == "use" and "x" in facts and "y" in facts)
 
 
 def data_uri(uri: str) -> bytes | None:
@@ -107,6 +129,7 @@ class _Reader(HTMLParser):
         self.data: list[bytes] = []
         self.marked: list[dict[str, str]] = []
         self.open: list[str] = []
+        self.points = self.placed = 0
         self._words: list[str] = []
         self._tags = 0
 
@@ -126,6 +149,8 @@ class _Reader(HTMLParser):
             self._attribute(tag, key, value)
         if marks := {key: value for key, value in named.items() if key.startswith("data-")}:
             self.marked.append(marks)
+        self.points += is_mark(tag, named)
+        self.placed += _PLACED.search(named.get("style", "")) is not None
         if tag == "meta" and "refresh" in named.get("http-equiv", "").lower():
             self._see(Code.ACTIVE_CONTENT)
         if "hidden" in named or (tag == "input" and named.get("type") == "hidden"):

@@ -51,6 +51,7 @@ _ODF_PARTS: tuple[tuple[re.Pattern[str], Code | None], ...] = tuple(
         (r"Pictures/.*|media/.*", None),
     )
 )
+_TYPE = re.compile(rb"application/vnd\.oasis\.opendocument\.[a-z]{4,20}(?:-template)?")
 # Office programs write these unasked; their words are judged, pictures of pages are seen by stewards.
 _USUAL = re.compile(r"docProps/thumbnail\..*|Thumbnails/.*|customXml/.*|.*/printerSettings\d*\.bin")
 # What the readers of bodies take from these parts: what stands there under another name, they do not see.
@@ -97,6 +98,8 @@ def read(content: bytes, *, policy: Policy, budget: Budget, nest: Nest) -> Bundl
     nested: list[str] = []
     for row, name in enumerate(named, start=1):
         code = _code_of(name, _ODF_PARTS if is_odf else _PARTS)
+        if code is None and not _is_read(name, named[name]):
+            seen.append(found(Code.EMBEDDED_FILE, member=row))
         if code is not None:
             seen.append(found(code, Severity.WARN if _USUAL.fullmatch(name) else None, member=row))
         if name.endswith(".rels") and _outside(xmltree.read(named[name])):
@@ -137,6 +140,13 @@ def _unpack(opened: zipfile.ZipFile, *, budget: Budget) -> tuple[dict[str, bytes
 
 def _code_of(name: str, table: tuple[tuple[re.Pattern[str], Code | None], ...]) -> Code | None:
     return next((code for pattern, code in table if pattern.fullmatch(name)), Code.EMBEDDED_FILE)
+
+
+def _is_read(name: str, content: bytes) -> bool:
+    """Return whether a harmless part is XML, which is read, or a picture, or says no more than what the file is."""
+    if name == "mimetype":
+        return _TYPE.fullmatch(content) is not None
+    return not content or name.endswith((".xml", ".rels", ".rdf")) or "media/" in name or name.startswith(_PICTURES)
 
 
 def _outside(rels: xmltree.Document) -> bool:

@@ -27,10 +27,6 @@ _RUNS = frozenset(
         "video",
     }
 )
-_POINTS = frozenset({"circle", "ellipse"})
-# A cloud of points draws persons one by one; a curve, grid or axis has fewer marks.
-_MANY_POINTS = 100
-_SOME_POINTS = 40
 _MAX_PATH = 200_000
 _SPOT = 12  # units across and high, and closed: how a drawing without circles shows a point
 _LONGEST_SPOT = 600
@@ -73,18 +69,14 @@ def _outline(document: Document, nodes: list[Node]) -> Iterator[Finding]:
         yield found(Code.HIDDEN_TEXT)
     if any(node.words().strip() for node in nodes if node.name in ("metadata", "desc")):
         yield found(Code.HIDDEN_METADATA, Severity.WARN)
-    marks = sum(1 for node in nodes if _is_mark(node))
+    marks = sum(1 for node in nodes if markup.is_mark(node.name, node.attributes))
     titles = sum(1 for node in nodes if node.name == "title")
-    if marks >= _MANY_POINTS or titles >= _SOME_POINTS:
+    if titles >= markup.SOME_POINTS and marks < markup.MANY_POINTS:
         yield found(Code.ROW_LEVEL)
-    elif marks >= _SOME_POINTS or sum(map(_is_spot, nodes)) >= _MANY_POINTS:
+    yield from markup.cloud(marks)
+    if marks < markup.SOME_POINTS and sum(map(_is_spot, nodes)) >= markup.MANY_POINTS:
         yield found(Code.ROW_LEVEL, Severity.WARN)
     yield found(Code.PICTURE_ALONE)
-
-
-def _is_mark(node: Node) -> bool:
-    """A letter that is drawn by `use` has no height of its own; a marker stands at x and y."""
-    return node.name in _POINTS or (node.name == "use" and {"x", "y"} <= set(node.attributes))
 
 
 def _is_spot(node: Node) -> bool:

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from samples import COUNTS, ROWS, codes, look, opendocument, sheet, word, workbook
+from samples import COUNTS, ROWS, codes, look, opendocument, sheet, word, workbook, zipped
 
 from airlock.checks.findings import Severity
 
@@ -84,6 +84,11 @@ DOUBLED = "".join(f'<c r="A2" t="inlineStr"><is><t>{line}</t></is></c>' for line
             ),
             "identifier",
         ),
+        (
+            zipped({"mimetype": f"application/vnd.oasis.opendocument.text{ROWS}", "content.xml": "<a/>"}, method=0),
+            "embedded-file",
+        ),
+        (opendocument("<a/>", kind="text", more={"Configurations2/rows": ROWS}), "embedded-file"),
     ],
 )
 def test_no_part_of_an_office_file_goes_unread(tmp_path: Path, content: bytes, code: str) -> None:

@@ -123,6 +123,20 @@ def test_every_part_of_a_page_is_read(tmp_path: Path, content: str | bytes, code
     assert code in codes(answer)
 
 
+@pytest.mark.parametrize(
+    ("mark", "verdict"),
+    [
+        ("<circle cx='{0}.5' cy='{0}.25' r='2'/>", Severity.BLOCK),
+        ("<use xlink:href='#m' x='{0}.5' y='{0}.25'/>", Severity.BLOCK),
+        ("<i style='position:absolute;left:{0}px;top:{0}px'></i>", Severity.WARN),
+        ("<i style='color:red'></i>", Severity.PASS),
+    ],
+)
+def test_points_that_a_page_draws_itself_are_counted(tmp_path: Path, mark: str, verdict: Severity) -> None:
+    drawn = "".join(mark.format(n) for n in range(300))
+    assert look(tmp_path, PAGE.format(f"<p>n = 4210</p><svg>{drawn}</svg>"), "a.html").verdict is verdict
+
+
 def test_a_page_with_layout_and_links_passes(tmp_path: Path) -> None:
     body = (
         "<p class='n big' id='top' style='margin:0 auto'>n = 4210 <a href='https://example.org/paper'>paper</a></p>"
