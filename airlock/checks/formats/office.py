@@ -51,6 +51,8 @@ _ODF_PARTS: tuple[tuple[re.Pattern[str], Code | None], ...] = tuple(
         (r"Pictures/.*|media/.*", None),
     )
 )
+_PANOSE, _SHAPE = frozenset({"panose", "panose1"}), re.compile(r"[0-9A-Fa-f]{20}")  # how the letters of a font look
+_PRINTER, _LONGEST_SETUP = "PrinterSetup", 8192  # of OpenDocument: packed, as Excel's parts for printers are
 _TYPE = re.compile(rb"application/vnd\.oasis\.opendocument\.[a-z]{4,20}(?:-template)?")
 # Office programs write these unasked; their words are judged, pictures of pages are seen by stewards.
 _USUAL = re.compile(r"docProps/thumbnail\..*|Thumbnails/.*|customXml/.*|.*/printerSettings\d*\.bin")
@@ -59,7 +61,8 @@ _BODIES = re.compile(r"xl/(?:worksheets|charts|drawings)/.*|xl/sharedStrings\.xm
 _READ = frozenset({"v", "t", "delText", "instrText", "p", "h", "span", "a", "f"})
 # Values of layout: numbers, colours, keys of styles and parts, places in sheets; anything else is judged as words.
 _LAYOUT = re.compile(
-    r"-?\d{1,10}(?:\.\d{1,17})?(?:[eE][+-]?\d{1,3})?(?:pt|in|cm|mm|%)?|[0-9A-Fa-f]{6,8}|\{?[0-9A-Fa-f-]{36}\}?"
+    r"-?\d{1,10}(?:\.\d{1,17})?(?:[eE][+-]?\d{1,3})?(?:pt|in|cm|mm|%)?|[0-9A-Fa-f]{6,8}|[\w:]{0,12}\{?[0-9A-Fa-f-]{36}\}?"
+    r"|Pictures/[0-9A-F]{20,60}\.[a-z]{3,4}"
     r"|(?!.*\d{4})[\w.:;/#+-]{0,120}|(?:https?://|urn:)(?:schemas|www\.w3\.org|purl\.o)[\w./:#-]{1,100}"
     r"|(?:\$?[A-Z]{1,3}\$?\d{1,7}[: ]?){1,60}"
 )
@@ -118,6 +121,9 @@ def read(content: bytes, *, policy: Policy, budget: Budget, nest: Nest) -> Bundl
     for name in ("docProps/core.xml", "meta.xml"):
         if name in named:
             members.append(_words(parts, name, policy=policy))
+    settings = parts.xml("settings.xml") if is_odf else None
+    if settings is not None and any(node.text and _is_for_printer(node) for node in settings.root.walk()):
+        seen.append(found(Code.HIDDEN_METADATA, Severity.WARN))
     members += told.members
     members.append(_text("parts", _left(parts), policy=policy))
     members += [nest(name.rpartition("/")[2], named[name]) for name in nested]
@@ -168,10 +174,20 @@ def _left(parts: Parts) -> list[str]:
         words |= dict.fromkeys(document.comments)
         read = _READ if _BODIES.fullmatch(name) else frozenset[str]()
         for node in document.root.walk():
-            words |= dict.fromkeys(value for value in node.attributes.values() if not _LAYOUT.fullmatch(value))
+            words |= dict.fromkeys(
+                value
+                for key, value in node.attributes.items()
+                if not _LAYOUT.fullmatch(value) and not (key in _PANOSE and _SHAPE.fullmatch(value))
+            )
+            if _is_for_printer(node):
+                continue
             said = (node.tail,) if node.name in read else (node.text, node.tail)
             words |= dict.fromkeys(piece for piece in said if piece.strip())
     return [word for word in words if len(word.strip()) > 1]  # one letter is a bullet of a list
+
+
+def _is_for_printer(node: xmltree.Node) -> bool:
+    return node.attributes.get("name") == _PRINTER and len(node.text) < _LONGEST_SETUP
 
 
 def _words(parts: Parts, name: str, *, policy: Policy) -> Subject:

@@ -39,7 +39,7 @@ _UNJUDGED = frozenset({"/ID", "/CharSet", "/Lookup", "/Registry", "/Ordering", "
 _MAP_WORD = re.compile(rb"<[0-9A-Fa-f ]*>|<<|>>|[\[\]]|\(\)|/?[A-Za-z-]+[\w-]{0,20}|\d{1,6}")
 _LONG_NAME = re.compile(r"/.*\d{4}.*|/.{40,}")
 _LONGEST_BYTES = 64
-_FEW_FIGURES = 8  # of an object that nothing leads to
+_FEW_FIGURES, _LETTERS = 8, 256  # of an object that nothing leads to
 _MARKS = (b"\xfe\xff", b"\xff\xfe")
 _COMPONENTS = {"/DeviceGray": 1, "/DeviceRGB": 3, "/DeviceCMYK": 4, "/CalGray": 1, "/CalRGB": 3}
 _INLINE = re.compile(rb"\bID\s")
@@ -190,9 +190,11 @@ def _lost(reader: PdfReader, walked: Walked) -> Iterator[Finding]:
         elif isinstance(one, (DictionaryObject, ArrayObject, str, bytes)):
             alone = Walked(ArrayObject([one]))
             walked.words += alone.words
+            # R writes its encoding also where no letter is drawn.
+            few = _LETTERS if isinstance(one, DictionaryObject) and one.get("/Type") == "/Encoding" else _FEW_FIGURES
             if (
                 alone.words
-                or alone.figures > _FEW_FIGURES
+                or alone.figures > few
                 or any(isinstance(inner, StreamObject) for _, inner in alone.dictionaries)
             ):
                 yield found(Code.HIDDEN_TEXT)

@@ -1,5 +1,6 @@
 """Every part of an Office file is read, also those that only its program reads."""
 
+import base64
 import io
 import zipfile
 from pathlib import Path
@@ -116,6 +117,8 @@ SHOWN = sheet("age_band,cases\n18-39,120\n").replace(
         workbook(SHOWN, more={"xl/sharedStrings.xml": strings("cases")}),
         word(FINE, {"word/numbering.xml": "<numbering><lvl><lvlText val='\uf0b7'/></lvl></numbering>"}),
         workbook(sheet(COUNTS, before="<cols><col min='1' width='9.14'/></cols>")),
+        word(FINE, {"word/fontTable.xml": "<fonts><panose1 panose1='02020603050405020304'/></fonts>"}),
+        book("xl/styles.xml", "<s documentId='13_ncr:1_{05A4C25C-085E-4340-85A3-A5531E510DB2}'/>"),
         book(
             "xl/charts/chart1.xml",
             "<c><ser><cat><pt><v>18-39</v></pt><pt><v>40+</v></pt></cat>"
@@ -125,3 +128,13 @@ SHOWN = sheet("age_band,cases\n18-39,120\n").replace(
 )
 def test_what_office_programs_write_of_themselves_passes(tmp_path: Path, content: bytes) -> None:
     assert codes(look(tmp_path, content, "a.bin")) == set()
+
+
+def test_settings_of_a_printer_are_told_and_bounded(tmp_path: Path) -> None:
+    for length, code in ((600, "hidden-metadata"), (60_000, "encoded-payload")):
+        packed = base64.b64encode(bytes(range(256)) * (length // 256 + 1)).decode()[:length]
+        item = f"<s xmlns:config='c'><config:config-item config:name='PrinterSetup'>{packed}</config:config-item></s>"
+        body = "<office:text><text:p>All</text:p></office:text>"
+        answer = look(tmp_path, opendocument(body, kind="text", more={"settings.xml": item}), "a.odt")
+        assert code in codes(answer)
+        assert (answer.verdict is Severity.WARN) == (length < 8192)

@@ -17,6 +17,12 @@ COMMENTS = b"".join(b"% " + line.encode() + b"\n" for line in LINES)
 CIRCLE = "{0} 20 m {0} 22 4 22 4 20 c 4 18 3 18 3 20 c 1 1 1 1 1 1 c 1 1 1 1 1 1 c f "
 
 
+LETTERS = " ".join(f"{n}/a{n}" for n in range(144, 170))
+ENCODING = (
+    f"<< /Type /Encoding /Differences [ 45/minus 96/quoteleft {LETTERS} ] >>"  # R's, whether a font needs it or not
+)
+
+
 def stream(body: str, facts: str = "") -> str:
     return f"<< {facts} /Length {len(body)} >>\nstream\n{body}\nendstream"
 
@@ -123,6 +129,7 @@ def test_nothing_stands_beside_the_pages(tmp_path: Path, content: bytes, code: s
         (picture(photograph(), b"/Filter /DCTDecode"), {"picture-alone"}),
         (picture(PIXELS, b""), {"picture-alone"}),
         (pdf(CIRCLE.format(1) * 30 + FINE), set()),
+        (pdf(FINE, objects=(ENCODING,)), set()),
     ],
 )
 def test_what_programs_write_of_themselves_passes(tmp_path: Path, content: bytes, said: set[str]) -> None:
