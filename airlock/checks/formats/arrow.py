@@ -63,8 +63,8 @@ def read_parquet(content: bytes, *, policy: Policy, budget: Budget) -> Bundle:
     packed = (facts.metadata or {}).get(b"ARROW:schema", b"")
     if len(packed) * 3 // 4 > 2 * schema.serialize().size + _SCHEMA_ROOM:
         seen.append(found(Code.HIDDEN_METADATA))
-    words += [*(facts.metadata or {}).items(), *(schema.metadata or {}).items()]
-    return _bundle(schema, rows, words, unused, seen, policy=policy)
+    metadata = [*(facts.metadata or {}).items(), *(schema.metadata or {}).items()]
+    return _bundle(schema, rows, metadata, words, unused, seen, policy=policy)
 
 
 def read_ipc(content: bytes, *, policy: Policy, budget: Budget) -> Bundle:
@@ -85,8 +85,7 @@ def read_ipc(content: bytes, *, policy: Policy, budget: Budget) -> Bundle:
                 seen.append(found(Code.HIDDEN_CELLS))
     except (OSError, ValueError, TypeError, KeyError, IndexError, OverflowError, pa.ArrowException):
         raise refuse(Code.BROKEN_FILE) from None
-    words += (schema.metadata or {}).items()
-    return _bundle(schema, rows, words, unused, seen, policy=policy)
+    return _bundle(schema, rows, list((schema.metadata or {}).items()), words, unused, seen, policy=policy)
 
 
 def _check_size(rows: int, columns: int, *, policy: Policy) -> None:
@@ -158,6 +157,7 @@ def _bundle(
     schema: pa.Schema,
     rows: list[tuple[str, ...]],
     metadata: list[tuple[bytes, bytes]],
+    beside: list[tuple[bytes, bytes]],
     unused: dict[str, set[str]],
     seen: list[Finding],
     *,
@@ -174,10 +174,9 @@ def _bundle(
             members.append(Subject("unused", Format.TEXT, Prose(tuple("\n".join(left).splitlines())), policy))
         if len(left) > _MOST_UNUSED:
             seen.append(found(Code.HIDDEN_CELLS, column=at + 1))
-    plain = _PLAIN_METADATA | {b"created_by", b"between", b"ends"}
-    if any(key not in plain and not key.startswith(b"PARQUET:") for key, _ in words):
+    if any(key not in _PLAIN_METADATA and not key.startswith(b"PARQUET:") for key, _ in words):
         seen.append(found(Code.HIDDEN_METADATA))
-    lines = [(key + b" " + value).decode("utf-8", "replace") for key, value in words]
+    lines = [(key + b" " + value).decode("utf-8", "replace") for key, value in [*words, *beside]]
     if lines:
         members.append(Subject("metadata", Format.TEXT, Prose(tuple("\n".join(lines).splitlines())), policy))
     return Bundle(tuple(members), tuple(seen))

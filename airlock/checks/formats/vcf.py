@@ -1,7 +1,8 @@
 """Reads VCF into typed sites, writes sites-only VCF with a header of our own (VCF 4.3)."""
 
 import re
-from itertools import pairwise
+from collections.abc import Iterator
+from itertools import islice, pairwise
 
 from ..findings import Code, refuse
 from ..promise import Promise
@@ -12,6 +13,7 @@ COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 _MAX_META_LINES = 20_000
 _MAX_LINE = 1 << 20
 _MAX_POSITION = 2**31 - 1
+_MOST_ODD = 1000
 _MAX_ALTS = 20
 _FREQUENCY_DIGITS = 6
 _BASES = re.compile(r"[ACGTN]+")
@@ -60,21 +62,27 @@ def read(content: bytes, *, policy: Policy) -> Sites:
     if len(records) > policy.max_sites:
         raise refuse(Code.TOO_MANY_SITES, row=policy.max_sites + 1)
     sites = tuple(_site(line.rstrip("\r"), row) for row, line in enumerate(records, start=1))
-    return Sites(tuple(meta), columns, sites)
+    odd = ((row, column) for row, line in enumerate(records, start=1) for column in _odd(line))
+    return Sites(tuple(meta), columns, sites, tuple(islice(odd, _MOST_ODD)))
+
+
+def _odd(line: str) -> Iterator[int]:
+    """Yield the columns of a record that hold words."""
+    chrom, _position, rsid, ref, alts, quality, _rest = line.split("\t", 6)
+    for column, cell, form in ((1, chrom, _CONTIG), (3, rsid, _ID), (4, ref, _REF), (6, quality, _QUALITY)):
+        if cell != "." and not form.fullmatch(cell):
+            yield column
+    if not _REF.fullmatch(alts) and not all(map(_ALT.fullmatch, alts.split(","))):
+        yield 5
 
 
 def _site(line: str, row: int) -> Site:
     cells = line.split("\t", len(COLUMNS))
     if len(cells) < len(COLUMNS) or len(line) > _MAX_LINE or not cells[1].isascii() or not cells[1].isdigit():
         raise refuse(Code.UNMODELLED_RECORD, row=row)
-    chrom, position, rsid, ref, alts, quality, filtered, info = cells[: len(COLUMNS)]
+    chrom, position, rsid, ref, alts, _quality, filtered, info = cells[: len(COLUMNS)]
     if len(position) > 10:
         raise refuse(Code.UNMODELLED_RECORD, row=row, column=2)
-    for column, cell, form in ((1, chrom, _CONTIG), (3, rsid, _ID), (4, ref, _REF), (6, quality, _QUALITY)):
-        if cell != "." and not form.fullmatch(cell):
-            raise refuse(Code.UNMODELLED_RECORD, row=row, column=column)
-    if not _REF.fullmatch(alts) and not all(map(_ALT.fullmatch, alts.split(","))):
-        raise refuse(Code.UNMODELLED_RECORD, row=row, column=5)
     counts: tuple[int, ...] | None = None
     total: int | None = None
     frequencies: tuple[float, ...] | None = None

@@ -69,6 +69,7 @@ def before_footer(content: bytes, gap: bytes) -> bytes:
         (before_footer(parquet(COUNTED), SECRET), "row-level"),
         (parquet(COUNTED).replace(b"parquet-cpp-arrow", b" bob@example.org "), "identifier"),
         (parquet(pa.table({"age_band": BANDS, "x": pa.array([{"a": 20}] * 4, NOTED)})), "hidden-metadata"),
+        (parquet(COUNTED.replace_schema_metadata({"between": "x"})), "hidden-metadata"),
     ],
 )
 def test_columns_hide_nothing(tmp_path: Path, content: bytes, code: str) -> None:
