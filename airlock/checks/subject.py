@@ -83,11 +83,15 @@ class Site(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """A VCF as read: its meta lines as text, its column names, its records."""
+    """A VCF as read: its meta lines as text, its column names, its records.
+
+    `odd` are rows and columns with words where no variant has any; a clean copy has none of them.
+    """
 
     meta: tuple[str, ...]
     columns: tuple[str, ...]
     sites: tuple[Site, ...]
+    odd: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,7 +221,7 @@ TEXTS: dict[Code, Text] = {
         "The clean copy drops it.",
     ),
     Code.TRAILING_BYTES: _block(
-        _V, "There are bytes after the end of the content.", "Write the file again without them."
+        _V, "There are bytes after the end of the content, or of a part of it.", "Write the file again without them."
     ),
     Code.BROKEN_PICTURE: _block(
         _V, "The picture cannot be decoded within the limits.", "Write a plain PNG of moderate size."
@@ -272,7 +272,7 @@ TEXTS: dict[Code, Text] = {
     Code.HIDDEN_SHEET: _block(_V, "A sheet is hidden from who opens the file.", "Delete the sheet or show it."),
     Code.HIDDEN_CELLS: _block(
         _V,
-        "Rows, columns, names, caches or deleted pages hold values that are not shown.",
+        "Rows, columns, names, caches, nulls or deleted pages hold values that are not shown.",
         "Copy what should be seen into a new file.",
     ),
     Code.HIDDEN_TEXT: _block(

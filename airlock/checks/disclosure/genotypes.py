@@ -38,6 +38,8 @@ def check(subject: Subject) -> Iterator[Finding]:
         return
     if len(model.columns) > len(COLUMNS) or any(line.startswith("##FORMAT") for line in model.meta):
         yield found(Code.GENOTYPES, column=len(COLUMNS) + 1)
+    for row, column in model.odd:
+        yield found(Code.UNMODELLED_RECORD, row=row, column=column)
     for row, site in enumerate(model.sites, start=1):
         if any(is_coded(name) for name in site.rsid.split(";")):
             # A warning, as catalogues of variants have such keys too.

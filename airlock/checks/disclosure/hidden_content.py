@@ -12,6 +12,7 @@ from ..thresholds import Policy
 _FORMULA_STARTS = ("=", "+", "@", "-")
 _BLANK_LINES, _BLANK_LENGTHS = 20, 4
 _SIGNS = re.compile(r"[-+?0]{2,60}")  # directions of effect in the studies of a meta-analysis
+_KEYWORD = re.compile(r"@(?:id|type|context|graph|value|language|list|set|reverse|base|vocab)")  # of JSON-LD
 _LOGARITHM = re.compile(r"-log(?:2|10)? ?[(_]?[A-Za-z][A-Za-z_. -]{0,20}\)?", re.IGNORECASE)  # of a p-value
 _LONG_LINE, _LONGEST_LINE = 4000, 20_000  # what the readers of tables in text, and all checks of text, look at
 _YEARS = range(1900, 2101)
@@ -96,6 +97,7 @@ def _cells(table: Table, *, policy: Policy) -> Iterator[Finding]:
                 and len(cell) > 1
                 and not _SIGNS.fullmatch(cell)
                 and not _LOGARITHM.fullmatch(cell)
+                and not _KEYWORD.fullmatch(cell)
                 and number(cell, decimal_comma=table.decimal_comma) is None
             ):
                 yield found(Code.FORMULA, row=row, column=column)

@@ -27,12 +27,16 @@ _SUFFIXES = {
     "pdf": frozenset({Format.PDF}),
     "json": frozenset({Format.JSON}),
     "html": frozenset({Format.HTML}),
+    "htm": frozenset({Format.HTML}),
     "xlsx": frozenset({Format.SHEETS}),
     "ods": frozenset({Format.SHEETS}),
     "docx": frozenset({Format.DOCUMENT}),
     "zip": frozenset({Format.ARCHIVE, Format.SHEETS, Format.DOCUMENT}),
     "log": frozenset({Format.TABLE, Format.TEXT}),
 }
+# What opens these does more than show text, and finds more in a text than we looked for.
+_NO_TEXT = frozenset({"vcf", "png", "jpg", "jpeg", "gif", "svg", "pdf", "html", "htm", "xlsx", "ods", "docx", "zip"})
+_TEXTS = frozenset({Format.TABLE, Format.TEXT, Format.JSON, Format.PERSON_LINES})
 # Text under a wrong text suffix is still shown as text; everything else opens in another program.
 _DISGUISED = frozenset(Format) - {Format.TABLE, Format.TEXT, Format.EMPTY, Format.JSON, Format.PERSON_LINES}
 
@@ -52,5 +56,6 @@ def check(subject: Subject) -> Iterator[Finding]:
     suffix = subject.name.removesuffix(".gz").rpartition(".")[2].lower()
     allowed = _SUFFIXES.get(suffix)
     prose_as_table = subject.format is Format.TEXT and allowed == _TABLES
-    if allowed is not None and (subject.format in _DISGUISED - allowed or prose_as_table):
+    text_as_other = suffix in _NO_TEXT and subject.format in _TEXTS
+    if allowed is not None and (subject.format in _DISGUISED - allowed or prose_as_table or text_as_other):
         yield found(Code.TYPE_MISMATCH)

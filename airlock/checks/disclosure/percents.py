@@ -11,7 +11,7 @@ from .column_names import is_base, is_percent, is_population
 from .shares import base_in_row, half_step, numbers, total_behind, whole_of
 
 _HALF, _HUNDRED = Decimal("0.5"), Decimal(100)
-_SAID = re.compile(r"(?<![A-Za-z])[nN] ?= ?(\d{1,3}(?:,\d{3}){1,3}|\d{1,9})(?!\d)")
+SAID = re.compile(r"(?<![A-Za-z])[nN] ?= ?(\d{1,3}(?:,\d{3}){1,3}|\d{1,9})(?!\d)")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -31,14 +31,14 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _of_said(table: Table, index: int, *, policy: Policy) -> Iterator[Finding]:
     """Judge shares of as many persons as the name of their column says: `Cases (N=240)`."""
-    said = _SAID.search(table.header[index])
+    said = SAID.search(table.header[index])
     if said is None:
         return
     persons, named = Decimal(said[1].replace(",", "")), is_percent(table.header[index])
     for row, (cell, share) in enumerate(zip(table.column(index), numbers(table, index), strict=True), start=1):
         if share is None or not (named or "%" in cell) or not 0 <= share <= _HUNDRED:
             continue
-        if _small(share / _HUNDRED * persons, persons, policy=policy):
+        if is_small(share / _HUNDRED * persons, persons, policy):
             yield found(Code.SMALL_COUNT, row=row, column=index + 1)
 
 
@@ -54,7 +54,7 @@ def _of_its_row(table: Table, index: int, *, policy: Policy) -> Iterator[Finding
         if share is None or not 0 <= share <= whole_is:
             continue
         beside = [column[row - 1] for column in totals]
-        if any(n is not None and _small(share / whole_is * n, n, policy=policy) for n in beside):
+        if any(n is not None and is_small(share / whole_is * n, n, policy) for n in beside):
             yield found(Code.SMALL_COUNT, row=row, column=index + 1)
 
 
@@ -71,7 +71,7 @@ def _hidden_counts(table: Table, index: int, behind: tuple[int, Decimal], *, pol
             yield found(Code.SECONDARY_DISCLOSURE, row=row, column=index + 1)
 
 
-def _small(part: Decimal, total: Decimal, *, policy: Policy) -> bool:
+def is_small(part: Decimal, total: Decimal, policy: Policy) -> bool:
     """Return whether the part, or what it leaves of the total, is a small count."""
     limit = policy.min_count - _HALF
     return _HALF <= part < limit or _HALF <= total - part < limit

@@ -25,6 +25,8 @@ def check(subject: Subject) -> Iterator[Finding]:
     try:
         if png.near_pairs(png.pixels(picture), policy=subject.policy):
             yield found(Code.STEGANOGRAPHY)
+        if png.is_clear_drawn(picture):
+            yield found(Code.HIDDEN_METADATA)
     except Refused as refused:
         yield refused.finding
     if subject.promise is None:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..findings import Code, Finding, found
-from ..formats.table import BLANK, counted, whole
+from ..formats.table import BLANK, POINTS, counted, whole
 from ..promise import Kind, Promise
 from ..subject import Subject, Table
 from ..thresholds import Policy
-from .column_names import is_allele_count, is_count, is_known_other, is_other_unit, words
+from .column_names import is_allele_count, is_count, is_known_other, is_other_unit, is_total, words
 from .grid import read_grid
 from .rounding import midpoint_columns
 from .spoken_counts import NUMBERS
@@ -24,6 +24,13 @@ _SURE = re.compile(
     rf"({_COUNT}){_WHOLE_OF}? ?[(\[]{_PERCENT} ?%[)\]]|{_PERCENT} ?% ?[(\[](?:n ?= ?)?({_COUNT}){_WHOLE_OF}?[)\]]"
 )
 _STRANGE = re.compile(r"[²³¹⁰-⁹₀-₉Ⅰ-ⅿ①-⑳]|^\s*0[xob][0-9a-fA-F]+\s*$")  # a three that no check reads
+_BARE = frozenset({"n", "count", "counts", "number", "total"})
+# Of the Sequence Ontology, as annotators of variants write them.
+_TERM = re.compile(
+    r"[35a-z_]{3,40}_variant|stop_(?:gained|lost)|start_lost|inframe_(?:insertion|deletion)|transcript_\w{4,20}"
+    r"|(?:TF_binding|TFBS|regulatory)_\w{4,30}|feature_(?:elongation|truncation)",
+    re.IGNORECASE,
+)
 _MARKED = re.compile(r"(?:[~≈] ?)?(\d{1,6})(?: ?[*†‡§]{1,3}| [A-Za-z]{2,20})?")
 
 
@@ -42,7 +49,9 @@ def check(subject: Subject) -> Iterator[Finding]:
             continue
         if code is None and promise is None and _is_written_as_count(name, table.column(index)):
             code = Code.SMALL_COUNT
-        if code is not None:
+        if code is Code.SMALL_COUNT and promise is None and _counts_variants(table, name):
+            yield found(Code.UNCLEAR_COLUMN, column=index + 1)  # of variants, unless its persons carry one each
+        elif code is not None:
             yield from _counts(table, index, code, subject)
         elif of_persons and not is_other_unit(name) and any(map(_sure, table.column(index))):
             yield from _with_shares(table, index, policy=subject.policy)
@@ -57,6 +66,13 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield from _labelled_rows(table, policy=subject.policy)
 
 
+def _counts_variants(table: Table, name: str) -> bool:
+    """Return whether rows are kinds of variants by their terms, and the column says no more than that it counts."""
+    labels = [row[0].strip() for row in table.rows if row]
+    terms = sum(1 for label in labels if all(map(_TERM.fullmatch, re.split(r"[&,]", label))))
+    return words(name) <= _BARE and terms >= 2 and terms >= len(labels) - sum(map(is_total, labels))
+
+
 def _is_written_as_count(name: str, cells: Sequence[str]) -> bool:
     return _are_frequencies(name, cells) or _is_of_parts(name, cells)
 
@@ -68,8 +84,15 @@ def _counts(table: Table, index: int, code: Code, subject: Subject) -> Iterator[
         value = _part(cell, decimal_comma=table.decimal_comma)
         if value is not None and 0 < abs(value) < subject.policy.min_count:
             yield found(code, row=row, column=index + 1)
-    if subject.promise is None and any(map(_STRANGE.search, column)):
+    if subject.promise is None and (any(map(_STRANGE.search, column)) or _has_points(column, table)):
         yield found(Code.UNCLEAR_COLUMN, column=index + 1)
+
+
+def _has_points(column: Sequence[str], table: Table) -> bool:
+    """Return whether what counts has `1.204` beside whole numbers, which may be of thousands, or a fraction."""
+    written = [cell.strip() for cell in column if cell.strip() not in BLANK]
+    pointed = [cell for cell in written if "." in cell]
+    return not table.decimal_comma and bool(pointed) and all(map(POINTS.fullmatch, pointed))
 
 
 def _with_shares(table: Table, index: int, *, policy: Policy) -> Iterator[Finding]:

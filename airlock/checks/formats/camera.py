@@ -1,7 +1,11 @@
 """Reads the outlines of JPEG and GIF: segments, comments, and what follows the picture's end."""
 
+import io
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
+
+from PIL import Image, JpegImagePlugin
 
 from ..findings import Code, refuse
 from ..subject import Format, Picture
@@ -10,8 +14,11 @@ from ..thresholds import Policy
 _MAX_SEGMENTS = 20_000
 _MAX_SIDE = 20_000
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-_TABLES = frozenset({0xC4, 0xDB, 0xDD, 0xCC})
+# Huffman's tables, one set a scan; quantisation's; how often to restart: each with the bytes that they take at most.
+_TABLES = {0xC4: 8192, 0xDB: 1200, 0xDD: 64}
+_CUT, _LEAST_CUT = 64, 1024  # bytes of a scan's end without which it cannot be the same picture
 # JFIF (APP0) without a thumbnail and Adobe's colour marker (APP14) only say how to show the pixels.
+_ONCE = frozenset({b"jfif", b"adobe", b"frame", b"control", b"loop"})
 HARMLESS = frozenset({b"tables", b"frame", b"scan", b"jfif", b"adobe", b"image", b"control", b"loop"})
 
 
@@ -19,23 +26,31 @@ def read_jpeg(content: bytes, *, policy: Policy) -> Picture:
     """Return what the segments say, sizes checked before a pixel is decoded (ITU T.81, annex B)."""
     kinds: list[bytes] = []
     size = (0, 0)
-    at = 2
+    room = dict(_TABLES)
+    at, scan = 2, 0
     for _ in range(_MAX_SEGMENTS):
         at = _marker(content, at)
         marker = content[at + 1]
         if marker == 0xD9:
-            return _picture(content, size, kinds, at + 2, Format.JPEG, policy=policy)
+            picture = _picture(content, size, kinds, at + 2, Format.JPEG, policy=policy)
+            more = at - scan > _LEAST_CUT and _is_same_without(content, at)
+            return replace(picture, chunks=(*kinds, b"other")) if more else picture
         if at + 4 > len(content):
             break
         length = struct.unpack(">H", content[at + 2 : at + 4])[0]
         body = content[at + 4 : at + 2 + length]
         if length < 2 or at + 2 + length > len(content):
             break
-        kinds.append(_segment(marker, body))
+        kind = _segment(marker, body)
+        kinds.append(b"other" if kind in kinds and kind in _ONCE else kind)
+        if marker in room:
+            room[marker] -= len(body)
+            kinds += [b"other"] if room[marker] < 0 else []
         if marker in _FRAMES and len(body) >= 5:
             size = struct.unpack(">HH", body[1:5])[::-1]
         at += 2 + length
         if marker == 0xDA:
+            scan = at
             at = _after_scan(content, at)
     raise refuse(Code.BROKEN_PICTURE, offset=at)
 
@@ -49,11 +64,11 @@ def _marker(content: bytes, at: int) -> int:
 
 
 def _segment(marker: int, body: bytes) -> bytes:
-    if marker in _FRAMES:
+    if marker in _FRAMES and len(body) >= 6 and len(body) == 6 + 3 * body[5]:
         return b"frame"
     if marker in _TABLES:
         return b"tables"
-    if marker == 0xDA:
+    if marker == 0xDA and body and len(body) == 4 + 2 * body[0]:
         return b"scan"
     if marker == 0xE0 and body.startswith(b"JFIF\0") and len(body) == 14:
         return b"jfif"
@@ -74,6 +89,17 @@ def _after_scan(content: bytes, at: int) -> int:
         return at
 
 
+def _is_same_without(content: bytes, end: int) -> bool:
+    """Return whether the last bytes before a picture's end change nothing: then they are none of it."""
+    shown = []
+    for one in (content[: end + 2], content[: end - _CUT] + content[end : end + 2]):
+        try:
+            shown.append(JpegImagePlugin.JpegImageFile(io.BytesIO(one)).tobytes())
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            return False  # whoever draws it next says so
+    return shown[0] == shown[1]
+
+
 def read_gif(content: bytes, *, policy: Policy) -> Picture:
     """Return what the blocks say (GIF 89a)."""
     if len(content) < 13:
@@ -91,17 +117,20 @@ def read_gif(content: bytes, *, policy: Policy) -> Picture:
             kinds.append(b"image")
             at = _blocks(content, at + 11 + _colours(content[at + 9]))
         elif mark == b"!":
-            kinds.append(_extension(content[at + 1 : at + 14]))
-            at = _blocks(content, at + 2)
+            end = _blocks(content, at + 2)
+            kind = _extension(content[at + 1 : end])
+            kinds.append(b"other" if kind in kinds else kind)
+            at = end
         else:
             break
     raise refuse(Code.BROKEN_PICTURE, offset=at)
 
 
-def _extension(head: bytes) -> bytes:
-    if head[:1] == b"\xf9":
+def _extension(body: bytes) -> bytes:
+    """Return what an extension is that has the one length which it may have."""
+    if body[:2] == b"\xf9\x04" and len(body) == 7:
         return b"control"
-    return b"loop" if head[2:13] == b"NETSCAPE2.0" else b"other"
+    return b"loop" if body[:15] == b"\xff\x0bNETSCAPE2.0\x03\x01" and len(body) == 18 else b"other"
 
 
 def _colours(flags: int) -> int:

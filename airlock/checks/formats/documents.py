@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ..findings import Code, Finding, found, refuse
 from ..subject import Bundle, Format, Subject, Table
 from ..thresholds import Policy
-from .xlsx import Part, Text
+from .xlsx import Part, Text, series
 from .xmltree import Node
 
 _BODY = re.compile(
@@ -38,6 +38,7 @@ def read(part: Part, names: list[str], *, policy: Policy, text: Text) -> Bundle:
         words += [paragraph_words(node) for node in root.named("p")]
         words += [node.attributes.get("descr", "") for node in root.named("docPr", "cNvPr")]
         words += [node.text for node in root.named("v") if node.text.strip()]
+        members += series(root, policy=policy)
         for table in root.named("tbl"):
             rows = [tuple(_cell(cell) for cell in row.children if cell.name == "tc") for row in table.named("tr")]
             if len(rows) > 1:

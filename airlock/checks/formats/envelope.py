@@ -11,14 +11,21 @@ from typing import Protocol
 from ..findings import Code, refuse
 
 _SHORTEST_HEADER = 10
+_HEAD = 256  # longer than any header that is allowed
 _GZIP = b"\x1f\x8b"
 _EXTRA, _NAME, _COMMENT = 4, 8, 16
 _BLOCK_FIELD = b"BC\x02\0"
 _LONGEST_NAME = 100
 _PLAIN_NAME = re.compile(rb"(?!.*\d{5})[A-Za-z][A-Za-z0-9._-]{0,40}")
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_REPEATED = 1  # the kind of a block that is one byte, many times
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _XZ_MEMORY = 128 << 20
+_PIECE = 1 << 16  # fed at once, as what stands behind a member is copied each time
+_MOST_STREAMS = 1000
+# The first 16 bytes of a block of block gzip hold nothing of their own, not even a time.
+_PLAIN_BLOCK = bytes.fromhex("1f8b08040000000000ff060042430200")
+_MOST_TIMED = 100  # other members: each has room for a time
 _BLOCK = 0xFF00
 _END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
@@ -31,26 +38,44 @@ def is_gzip(content: bytes) -> bool:
 def unpack(content: bytes, *, limit: int) -> bytes:
     """Return the plain bytes of all gzip members; refuses more than `limit` bytes or anything behind them."""
     parts: list[bytes] = []
-    total = 0
-    rest = content
-    while rest:
-        if not is_gzip(rest):
-            raise refuse(Code.TRAILING_BYTES, offset=len(content) - len(rest))
-        _check_header(rest)
+    total = at = timed = 0
+    while at < len(content):
+        head = content[at : at + _HEAD]
+        if not is_gzip(head):
+            raise refuse(Code.TRAILING_BYTES, offset=at)
+        _check_header(head)
         machine = zlib.decompressobj(31)
-        try:
-            part = machine.decompress(rest, limit - total + 1)
-        except zlib.error:
-            raise refuse(Code.INSPECTION_FAILED) from None
+        part, stop = _fed(machine, content, at, most=limit - total)
         total += len(part)
         if total > limit:
             raise refuse(Code.TOO_LARGE)
         if not machine.eof:
             raise refuse(Code.INSPECTION_FAILED)
+        timed += not head.startswith(_PLAIN_BLOCK)
+        # An empty member is the one that ends block gzip, or else has only its header to say something.
+        alone = at == 0 and stop == len(content)
+        if timed > _MOST_TIMED or not (part or alone or content[at:stop] == _END):
+            raise refuse(Code.HIDDEN_METADATA, offset=at)
         if part:
             parts.append(part)
-        rest = machine.unused_data
+        at = stop
     return b"".join(parts)
+
+
+def _fed(machine: "zlib._Decompress", content: bytes, at: int, *, most: int) -> tuple[bytes, int]:
+    """Return what one member unpacks to, a byte beyond `most` at most, and where it stops."""
+    parts: list[bytes] = []
+    left = most + 1
+    while at < len(content) and left > 0 and not machine.eof:
+        piece = machine.unconsumed_tail + content[at : at + _PIECE - len(machine.unconsumed_tail)]
+        at += len(piece) - len(machine.unconsumed_tail)
+        try:
+            part = machine.decompress(piece, left)
+        except zlib.error:
+            raise refuse(Code.INSPECTION_FAILED) from None
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts), at - len(machine.unused_data)
 
 
 def _check_header(member: bytes) -> None:
@@ -92,6 +117,7 @@ def unwrap(content: bytes, *, limit: int) -> bytes | None:
     if content.startswith(_ZSTD):
         from . import arrow
 
+        _check_frames(content)
         return arrow.zstd(content, limit=limit)
     if content[:2] in _ZLIB:
         return _zlib(content, limit=limit)
@@ -106,7 +132,9 @@ def _streams(content: bytes, machine_of: Callable[[], _Machine], *, magic: bytes
     parts: list[bytes] = []
     left = limit
     rest = content
-    while rest:
+    for _ in range(_MOST_STREAMS):
+        if not rest:
+            return b"".join(parts)
         if not rest.startswith(magic):
             raise refuse(Code.TRAILING_BYTES, offset=len(content) - len(rest))
         machine = machine_of()
@@ -119,10 +147,34 @@ def _streams(content: bytes, machine_of: Callable[[], _Machine], *, magic: bytes
             raise refuse(Code.ARCHIVE_BOMB)
         if not machine.eof:
             raise refuse(Code.BROKEN_FILE)
-        if part:
-            parts.append(part)
+        if not part and (rest is not content or machine.unused_data):
+            raise refuse(Code.HIDDEN_METADATA)  # an empty stream among others says nothing but that it is there
+        parts.append(part)
         rest = machine.unused_data
-    return b"".join(parts)
+    raise refuse(Code.TOO_MANY_MEMBERS)
+
+
+def _check_frames(content: bytes) -> None:
+    """Refuse whatever stands between, behind or instead of frames of data, which unpacking skips (RFC 8878)."""
+    at = 0
+    for _ in range(_MOST_STREAMS):
+        if at == len(content):
+            return
+        if not content.startswith(_ZSTD, at):
+            raise refuse(Code.TRAILING_BYTES, offset=at)
+        about = content[at + 4 : at + 5] or b"\0"
+        single, summed, dictionary = about[0] >> 5 & 1, about[0] >> 2 & 1, about[0] & 3
+        size = (single, 2, 4, 8)[about[0] >> 6]
+        at += 5 + (1 - single) + (0, 1, 2, 4)[dictionary] + size
+        last = False
+        while not last and at + 3 <= len(content):
+            block = int.from_bytes(content[at : at + 3], "little")
+            last = bool(block & 1)
+            at += 3 + (1 if block >> 1 & 3 == _REPEATED else block >> 3)
+        at += 4 * summed
+        if not last or at > len(content):
+            raise refuse(Code.BROKEN_FILE)
+    raise refuse(Code.TOO_MANY_MEMBERS)
 
 
 def _zlib(content: bytes, *, limit: int) -> bytes | None:

@@ -1,6 +1,7 @@
 """Reads JSON and JSON lines into the tables and words that they hold."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,11 @@ _MAX_CELLS = 2_000_000
 # Where models that keep what they were trained on write it.
 _TRAINING = frozenset({"sv", "support_vectors", "x_train", "train_x", "fit_x", "training_data", "exemplars"})
 _LONG = 200
+_LONGEST_FLOAT = 25  # letters; nothing writes a float of 64 bits with more
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_BLANKS = re.compile(r"[ \t\r\n]+")
+_MIXED = re.compile(r" \t|\t ")
+_MANY_BLANKS, _BLANK_LENGTHS = 8, 8
 _FLAT, _FEW_PLACES, _MANY_LISTS = 3, 4, 15
 # A list this long has a value for each person more often than a point for each step of a curve.
 MANY_VALUES = 500
@@ -56,7 +62,7 @@ class _Doubled(ValueError):
 def parse(content: str) -> Value:
     """Return the value; refuses what is broken, too deep, or says one key twice."""
     try:
-        return json.loads(content, object_pairs_hook=_object)
+        return json.loads(content, object_pairs_hook=_object, parse_float=_float)
     except RecursionError:
         raise refuse(Code.TOO_DEEP) from None
     except _Doubled:
@@ -71,6 +77,21 @@ def parse_lines(text: str) -> list[Value] | None:
     if len(lines) < 2 or not lines[0].lstrip().startswith(("{", "[")) or not lines[0].rstrip().endswith(("}", "]")):
         return None
     return [parse(line) for line in lines]
+
+
+def _float(written: str) -> float | str:
+    """Return the number, or as it is written what has more digits than a number keeps: they would go unseen."""
+    return float(written) if len(written) <= _LONGEST_FLOAT else written
+
+
+def spacing(text: str) -> Finding | None:
+    """Return what is odd about the blanks between values, which no reader sees and every parser skips."""
+    blanks = [one for one in _BLANKS.findall(_STRING.sub('""', text)) if len(one) > 1]
+    mixed = sum(len(_MIXED.findall(one)) for one in blanks)
+    lengths = {len(one) for one in blanks if "\n" not in one}
+    if mixed >= _MANY_BLANKS or len(lengths) > _BLANK_LENGTHS:
+        return found(Code.HIDDEN_CHARACTERS)
+    return None
 
 
 def _object(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
@@ -122,7 +143,10 @@ class _Walk:
         scalars = [(key, _cell(one)) for key, one in value.items() if not isinstance(one, (dict, list))]
         if scalars:
             self._add(_table(("key", name), scalars))
-        self.words += [key for key in value if len(key) > _LONG]
+        if any(map(_is_number, value.values())) and any(isinstance(one, dict) for one in value.values()):
+            beside = {key: one for key, one in _flat(value).items() if _is_number(one)}
+            self._add(_table(tuple(beside), [tuple(map(_cell, beside.values()))]))  # a size, and shares of it below
+        self._keys(value)
         for key, one in value.items():
             if isinstance(one, (dict, list)) or (isinstance(one, str) and _is_prose(one)):
                 self.visit(one, key, depth + 1)
@@ -156,15 +180,26 @@ class _Walk:
     def _inside(self, value: dict[str, Value], depth: int) -> None:
         if _is_person(value):
             self.seen.append(found(Code.ROW_LEVEL, row=self.nodes))
+        self._keys(value)
         for key, one in value.items():
             if isinstance(one, (dict, list)) or (isinstance(one, str) and _is_prose(one)):
                 self.visit(one, key, depth + 1)
+
+    def _keys(self, value: dict[str, Value]) -> None:
+        """Keep as words the keys that no table shows, or not whole."""
+        for key, one in value.items():
+            if len(key) > _LONG or isinstance(one, (dict, list)):
+                self.words += key.splitlines()
 
     def _add(self, table: Table) -> None:
         self.cells += len(table.rows) * len(table.header)
         if len(self.tables) >= _MAX_TABLES or self.cells > _MAX_CELLS:
             raise refuse(Code.TOO_MANY_MEMBERS)
         self.tables.append(table)
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _flat(value: dict[str, Value], depth: int = 0) -> dict[str, Value]:

@@ -1,5 +1,6 @@
 """Tells what content is by our own table of signatures; general detectors do not know genomic formats."""
 
+import codecs
 import math
 import pickletools
 import re
@@ -23,6 +24,8 @@ _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
     (b"-----BEGIN PGP MESSAGE", Format.CIPHERTEXT),
     (b"Salted__", Format.CIPHERTEXT),
     (b"RDX", Format.SERIALISED),
+    (b"RDA2\n", Format.SERIALISED),
+    (b"RDA3\n", Format.SERIALISED),
     (b"\x80\x02", Format.SERIALISED),
     (b"\x80\x03", Format.SERIALISED),
     (b"\x80\x04", Format.SERIALISED),
@@ -78,6 +81,7 @@ _MARKUP = re.compile(rb"<(?:!doctype\s+html|html|head|body|script|div|table|styl
 _SVG = re.compile(rb"<(?:[a-z]{1,10}:)?svg\b")
 _XML = re.compile(rb"\s*<(?:\?xml|!--|!DOCTYPE|[A-Za-z_][\w:.-]{0,60}[\s/>])")
 _SCRIPT = re.compile(rb"<(?:script|iframe|object|embed)\b[^<]{0,2000}>", re.IGNORECASE)
+_TABLE = re.compile(rb"<table\b[^<]{0,2000}>\s*<(?:t[hrbd]|caption|colgroup)", re.IGNORECASE)
 _PICKLE_STARTS = b"(]})cIFLVSKGN\x80"
 _PICKLE_HEAD = 1 << 16
 _NOISE_BITS = 7.5
@@ -90,8 +94,11 @@ def detect(content: bytes) -> Format:
     if not content:
         return Format.EMPTY
     text = _looks_like_text(content)
+    marked = _unmarked(content)
     for signature, known in _SIGNATURES:
-        if content.startswith(signature) and not (text and signature in _BINARY_ONLY):
+        if (content.startswith(signature) or marked.startswith(signature)) and not (
+            text and signature in _BINARY_ONLY
+        ):
             return known
     if content[128:132] == b"DICM":
         return Format.SCAN
@@ -105,11 +112,17 @@ def detect(content: bytes) -> Format:
         return Format.PDF
     if not text:
         return Format.CIPHERTEXT if _noise(content) else Format.OTHER
-    return _detect_text(content)
+    return _detect_text(marked[:_TEXT_SPAN])
 
 
-def _detect_text(content: bytes) -> Format:
-    head = content[:_TEXT_SPAN].removeprefix(b"\xef\xbb\xbf")
+def _unmarked(content: bytes) -> bytes:
+    """Return the first bytes without a byte order mark, in UTF-8: programs take what follows for what it is."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content[: 2 * _TEXT_SPAN].decode("utf-16", "replace").encode("utf-8", "replace")
+    return content[: _TEXT_SPAN + 3].removeprefix(codecs.BOM_UTF8)
+
+
+def _detect_text(head: bytes) -> Format:
     if head.startswith(_PERSON_HEADERS):
         return Format.PERSON_LINES
     if _SAM.match(head) or _FASTQ.match(head) or _FASTA.match(head):
@@ -124,7 +137,7 @@ def _detect_text(content: bytes) -> Format:
         if _SVG.search(start) and not _MARKUP.search(start[: start.find(b"svg")]):
             return Format.SVG
         return Format.HTML if _MARKUP.search(start) else Format.OTHER
-    return Format.HTML if _SCRIPT.search(head) else Format.TEXT
+    return Format.HTML if _SCRIPT.search(head) or _TABLE.search(head) else Format.TEXT
 
 
 def _is_pickle(content: bytes) -> bool:

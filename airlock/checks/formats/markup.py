@@ -3,10 +3,11 @@
 import base64
 import binascii
 import re
+from collections.abc import Container, Iterator
 from html.parser import HTMLParser
 from urllib.parse import unquote_to_bytes
 
-from ..findings import Code, Finding, found, refuse
+from ..findings import Code, Finding, Severity, found, refuse
 from ..subject import Bundle, Format, Nest, Prose, Subject, Table
 from ..thresholds import Policy
 
@@ -20,6 +21,17 @@ _UNSEEN = re.compile(
     r"|color\s*:\s*(?:#fff(?:fff)?\b|white\b|transparent\b)|(?:left|top|text-indent)\s*:\s*-\d{3,}",
     re.IGNORECASE,
 )
+# What says how to show something, as long as it is a short word without a long number.
+_LAYOUT_KEYS = (
+    "abbr accept align async bgcolor border cellpadding cellspacing charset checked class color cols colspan defer "
+    "dir disabled draggable for frame headers height hidden href hreflang http-equiv id lang loading maxlength "
+    "enctype media method multiple name nowrap open placeholder property readonly rel role rows rowspan rules scope "
+    "selected size sizes span src start summary tabindex target type valign width xml:lang xmlns"
+)
+_LAYOUT = frozenset(_LAYOUT_KEYS.split())
+_SHORT = re.compile(r"(?!.*\d{4})[\w%#.,:;/ -]{0,80}")
+MANY_POINTS, SOME_POINTS = 100, 40
+_PLACED = re.compile(r"(?:^|[;\s])(?:left|top|bottom|right)\s*:\s*-?\d+(?:\.\d+)?(?:px|%)", re.IGNORECASE)
 _FAR = re.compile(r"(?:https?|ftp|wss?|file):|//", re.IGNORECASE)
 _FETCH = re.compile(r"@import|url\(\s*['\"]?\s*(?:https?:|//)", re.IGNORECASE)
 _DATA = re.compile(r"data:([\w/+.-]{0,80})((?:;[\w=.-]{1,40}){0,4}),", re.IGNORECASE)
@@ -57,7 +69,26 @@ def read(text: str, *, policy: Policy, nest: Nest) -> Bundle:
         *(nest("data", content) for content in reader.data),
     ]
     shown = tuple(one for one in members if not isinstance(one.model, Prose) or one.model.lines)
-    return Bundle(shown, tuple(dict.fromkeys(reader.seen if shown else [*reader.seen, found(Code.EMPTY)])))
+    seen = [*reader.seen, *cloud(reader.points), *_placed(reader.placed), *([] if shown else [found(Code.EMPTY)])]
+    return Bundle(shown, tuple(dict.fromkeys(seen)))
+
+
+def cloud(points: int) -> Iterator[Finding]:
+    """Judge how many points are drawn: as many as persons, one by one, and no curve, grid or axis."""
+    if points >= MANY_POINTS:
+        yield found(Code.ROW_LEVEL)
+    elif points >= SOME_POINTS:
+        yield found(Code.ROW_LEVEL, Severity.WARN)
+
+
+def _placed(many: int) -> Iterator[Finding]:
+    if many >= MANY_POINTS:
+        yield found(Code.ROW_LEVEL, Severity.WARN)  # pages are laid out so, too
+
+
+def is_mark(tag: str, facts: Container[str]) -> bool:
+    """Return whether this draws a point: a letter drawn by `use` has no height of its own, a marker has x and y."""
+    return tag in ("circle", "ellipse") or (tag == "use" and "x" in facts and "y" in facts)
 
 
 def data_uri(uri: str) -> bytes | None:
@@ -98,6 +129,7 @@ class _Reader(HTMLParser):
         self.data: list[bytes] = []
         self.marked: list[dict[str, str]] = []
         self.open: list[str] = []
+        self.points = self.placed = 0
         self._words: list[str] = []
         self._tags = 0
 
@@ -117,6 +149,8 @@ class _Reader(HTMLParser):
             self._attribute(tag, key, value)
         if marks := {key: value for key, value in named.items() if key.startswith("data-")}:
             self.marked.append(marks)
+        self.points += is_mark(tag, named)
+        self.placed += _PLACED.search(named.get("style", "")) is not None
         if tag == "meta" and "refresh" in named.get("http-equiv", "").lower():
             self._see(Code.ACTIVE_CONTENT)
         if "hidden" in named or (tag == "input" and named.get("type") == "hidden"):
@@ -125,7 +159,9 @@ class _Reader(HTMLParser):
             self.tables.append([])
         elif tag == "tr" and self.tables:
             self.tables[-1].append([])
-        elif tag in ("td", "th") and self.tables and self.tables[-1]:
+        elif tag in ("td", "th") and self.tables:
+            if not self.tables[-1]:  # a browser starts the row by itself
+                self.tables[-1].append([])
             self.tables[-1][-1].append("")
         if tag in ("p", "br", "div", "tr", "li", "dt", "dd", "option", "h1", "h2", "h3", "h4", "td", "th"):
             self._words.append("\n" if tag not in ("td", "th") else "  ")
@@ -137,9 +173,11 @@ class _Reader(HTMLParser):
             self._see(Code.HIDDEN_TEXT)
         elif key in _LOADS and (content := data_uri(value)) is not None:
             self.data.append(content)
+        elif key == "style":
+            self.scripts.append(value)
         elif key in _LOADS and tag not in ("a", "area") and loads_far(value):
             self._see(Code.ACTIVE_CONTENT)
-        elif key in ("alt", "title", "value", "content", "summary") or key.startswith(("data-", "aria-")):
+        if not (key in _LAYOUT and _SHORT.fullmatch(value)) and not _DATA.match(value.strip()) and key != "style":
             self._words.append(f"\n{value}\n")
 
     def handle_endtag(self, tag: str) -> None:

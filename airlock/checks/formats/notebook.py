@@ -17,8 +17,15 @@ _PACKED = {
     "image/gif": "output.gif",
     "application/pdf": "a.pdf",
 }
-_METADATA = frozenset({"kernelspec", "language_info", "toc", "colab", "orig_nbformat"})
+_TOP = frozenset({"cells", "metadata", "nbformat", "nbformat_minor"})
+_LATER = 10  # than any version of the format
+_CELL = frozenset({"cell_type", "execution_count", "metadata", "source", "outputs", "attachments"})
+_OUTPUT = frozenset({"output_type", "execution_count", "text", "evalue", "traceback", "data"})
+_KINDS = frozenset(
+    {"code", "markdown", "raw", "stream", "display_data", "execute_result", "error", "update_display_data"}
+)
 _MAX_CELLS = 5000
+_MOST_RUNS = 100_000
 
 
 def is_notebook(value: Value) -> bool:
@@ -32,24 +39,22 @@ def read(value: Value, *, policy: Policy, nest: Nest) -> Bundle:
         raise refuse(Code.TOO_MANY_MEMBERS)
     members: list[Subject] = []
     seen: list[Finding] = []
-    extra: list[Value] = [{key: one for key, one in value.items() if key not in ("cells", "metadata")}]
-    top = value.get("metadata")
-    if isinstance(top, dict):
-        extra.append({key: one for key, one in top.items() if key not in _METADATA})
+    extra: list[Value] = [{key: one for key, one in value.items() if key not in _TOP or not _is_version(key, one)}]
+    extra.append(value.get("metadata") or {})
     for number, cell in enumerate(value["cells"], start=1):
         if not isinstance(cell, dict):
             raise refuse(Code.BROKEN_FILE, row=number)
         members.append(_text(_joined(cell.get("source")), policy=policy))
-        extra.append(cell.get("metadata") or {})
+        extra += [cell.get("metadata") or {}, _left(cell, _CELL)]
         for output in _list(cell.get("outputs")):
+            extra.append(_left(output, _OUTPUT) if isinstance(output, dict) else {})
             members += _output(output, seen, number, policy=policy, nest=nest)
         attachments = cell.get("attachments")
         for bundle in attachments.values() if isinstance(attachments, dict) else ():
             seen.append(found(Code.EMBEDDED_FILE, row=number))
             members += _data(bundle, seen, number, policy=policy, nest=nest)
-    extra = [one for one in extra if one]
-    if len(extra) > 1:
-        told = json_file.read(extra, policy=policy)
+    for one in (one for one in extra if one):
+        told = json_file.read(one, policy=policy)
         members += told.members
         seen += [one for one in told.seen if one.code is not Code.EMPTY]
     return Bundle(tuple(one for one in members if not _empty(one)), tuple(seen))
@@ -82,6 +87,39 @@ def _data(data: Value, seen: list[Finding], number: int, *, policy: Policy, nest
         else:
             seen.append(found(Code.EMBEDDED_FILE, row=number))
     return members
+
+
+def _left(value: dict[str, Value], known: frozenset[str]) -> dict[str, Value]:
+    """Return what is read nowhere else: unknown keys, and known ones whose value is of another kind."""
+    return {key: one for key, one in value.items() if key not in known or not _is_read(key, one)}
+
+
+def _is_read(key: str, value: Value) -> bool:
+    match key:
+        case "metadata":
+            return True  # of cells by itself, of outputs not among the known
+        case "outputs":
+            return isinstance(value, list)
+        case "attachments":
+            return isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
+        case "data":
+            return isinstance(value, dict) and all(
+                _is_words(one) or kind.endswith("json") for kind, one in value.items()
+            )
+        case "execution_count":
+            return value is None or (type(value) is int and 0 <= value < _MOST_RUNS)
+        case "cell_type" | "output_type":
+            return value in _KINDS
+        case _:
+            return _is_words(value)
+
+
+def _is_version(key: str, value: Value) -> bool:
+    return key in ("cells", "metadata") or (type(value) is int and 0 <= value < _LATER)
+
+
+def _is_words(value: Value) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
 
 
 def _unpacked(text: str, number: int) -> bytes:

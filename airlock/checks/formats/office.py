@@ -51,10 +51,21 @@ _ODF_PARTS: tuple[tuple[re.Pattern[str], Code | None], ...] = tuple(
         (r"Pictures/.*|media/.*", None),
     )
 )
+_PANOSE, _SHAPE = frozenset({"panose", "panose1"}), re.compile(r"[0-9A-Fa-f]{20}")  # how the letters of a font look
+_PRINTER, _LONGEST_SETUP = "PrinterSetup", 8192  # of OpenDocument: packed, as Excel's parts for printers are
+_TYPE = re.compile(rb"application/vnd\.oasis\.opendocument\.[a-z]{4,20}(?:-template)?")
 # Office programs write these unasked; their words are judged, pictures of pages are seen by stewards.
 _USUAL = re.compile(r"docProps/thumbnail\..*|Thumbnails/.*|customXml/.*|.*/printerSettings\d*\.bin")
-_LINK = re.compile(r'TargetMode\s*=\s*"External"')
-_PLAIN_LINK = re.compile(r'/relationships/hyperlink"')
+# What the readers of bodies take from these parts: what stands there under another name, they do not see.
+_BODIES = re.compile(r"xl/(?:worksheets|charts|drawings)/.*|xl/sharedStrings\.xml|word/.*|ppt/slides/.*|content\.xml")
+_READ = frozenset({"v", "t", "delText", "instrText", "p", "h", "span", "a", "f"})
+# Values of layout: numbers, colours, keys of styles and parts, places in sheets; anything else is judged as words.
+_LAYOUT = re.compile(
+    r"-?\d{1,10}(?:\.\d{1,17})?(?:[eE][+-]?\d{1,3})?(?:pt|in|cm|mm|%)?|[0-9A-Fa-f]{6,8}|[\w:]{0,12}\{?[0-9A-Fa-f-]{36}\}?"
+    r"|Pictures/[0-9A-F]{20,60}\.[a-z]{3,4}"
+    r"|(?!.*\d{4})[\w.:;/#+-]{0,120}|(?:https?://|urn:)(?:schemas|www\.w3\.org|purl\.o)[\w./:#-]{1,100}"
+    r"|(?:\$?[A-Z]{1,3}\$?\d{1,7}[: ]?){1,60}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,7 @@ def kind_of(names: frozenset[str], first: bytes) -> Format | None:
 def read(content: bytes, *, policy: Policy, budget: Budget, nest: Nest) -> Bundle:
     """Return tables, texts and embedded parts of a workbook, text document or presentation."""
     opened = archive.directory(content)
-    seen = [one for one in archive.zip_outline(opened, content) if one.code is not Code.HIDDEN_METADATA]
+    seen = list(archive.zip_outline(opened, content))
     named, broken = _unpack(opened, budget=budget)
     seen += broken
     parts = Parts(named)
@@ -90,9 +101,11 @@ def read(content: bytes, *, policy: Policy, budget: Budget, nest: Nest) -> Bundl
     nested: list[str] = []
     for row, name in enumerate(named, start=1):
         code = _code_of(name, _ODF_PARTS if is_odf else _PARTS)
+        if code is None and not _is_read(name, named[name]):
+            seen.append(found(Code.EMBEDDED_FILE, member=row))
         if code is not None:
             seen.append(found(code, Severity.WARN if _USUAL.fullmatch(name) else None, member=row))
-        if name.endswith(".rels") and _outside(named[name]):
+        if name.endswith(".rels") and _outside(xmltree.read(named[name])):
             seen.append(found(Code.ACTIVE_CONTENT, member=row))
         if code is Code.EMBEDDED_FILE or "/media/" in name or name.startswith(_PICTURES):
             nested.append(name)
@@ -108,7 +121,11 @@ def read(content: bytes, *, policy: Policy, budget: Budget, nest: Nest) -> Bundl
     for name in ("docProps/core.xml", "meta.xml"):
         if name in named:
             members.append(_words(parts, name, policy=policy))
+    settings = parts.xml("settings.xml") if is_odf else None
+    if settings is not None and any(node.text and _is_for_printer(node) for node in settings.root.walk()):
+        seen.append(found(Code.HIDDEN_METADATA, Severity.WARN))
     members += told.members
+    members.append(_text("parts", _left(parts), policy=policy))
     members += [nest(name.rpartition("/")[2], named[name]) for name in nested]
     shown = [one for one in members if not isinstance(one.model, Prose) or one.model.lines]
     return Bundle(tuple(shown), (*seen, *told.seen), finished=not broken)
@@ -131,12 +148,46 @@ def _code_of(name: str, table: tuple[tuple[re.Pattern[str], Code | None], ...]) 
     return next((code for pattern, code in table if pattern.fullmatch(name)), Code.EMBEDDED_FILE)
 
 
-def _outside(rels: bytes) -> bool:
+def _is_read(name: str, content: bytes) -> bool:
+    """Return whether a harmless part is XML, which is read, or a picture, or says no more than what the file is."""
+    if name == "mimetype":
+        return _TYPE.fullmatch(content) is not None
+    return not content or name.endswith((".xml", ".rels", ".rdf")) or "media/" in name or name.startswith(_PICTURES)
+
+
+def _outside(rels: xmltree.Document) -> bool:
     """Return whether a relationship loads something from elsewhere; a plain hyperlink loads nothing."""
-    text = rels.decode("utf-8", "replace")
     return any(
-        _LINK.search(piece) and not _PLAIN_LINK.search(piece) for piece in text.split("<") if "Relationship " in piece
+        node.attributes.get("TargetMode") == "External"
+        and not node.attributes.get("Type", "").endswith("/relationships/hyperlink")
+        for node in rels.root.named("Relationship")
     )
+
+
+def _left(parts: Parts) -> list[str]:
+    """Return the words of all parts that no other reader takes: of styles, themes, links, and under odd names."""
+    words: dict[str, None] = {}
+    for name in parts.named:
+        document = parts.xml(name) if name.endswith((".xml", ".rels", ".rdf")) else None
+        if document is None:
+            continue
+        words |= dict.fromkeys(document.comments)
+        read = _READ if _BODIES.fullmatch(name) else frozenset[str]()
+        for node in document.root.walk():
+            words |= dict.fromkeys(
+                value
+                for key, value in node.attributes.items()
+                if not _LAYOUT.fullmatch(value) and not (key in _PANOSE and _SHAPE.fullmatch(value))
+            )
+            if _is_for_printer(node):
+                continue
+            said = (node.tail,) if node.name in read else (node.text, node.tail)
+            words |= dict.fromkeys(piece for piece in said if piece.strip())
+    return [word for word in words if len(word.strip()) > 1]  # one letter is a bullet of a list
+
+
+def _is_for_printer(node: xmltree.Node) -> bool:
+    return node.attributes.get("name") == _PRINTER and len(node.text) < _LONGEST_SETUP
 
 
 def _words(parts: Parts, name: str, *, policy: Policy) -> Subject:

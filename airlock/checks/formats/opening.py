@@ -26,6 +26,7 @@ from . import (
     prose,
     svg,
     table,
+    tar,
     vcf,
     weights,
 )
@@ -220,13 +221,15 @@ def _read_json(text: str, frame: _Frame, *, depth: int) -> tuple[Format, Model]:
         nest = _nest(frame, depth=depth)
         return Format.NOTEBOOK, notebook.read(value, policy=frame.policy, nest=nest)
     bundle = json_file.read(value, policy=frame.policy)
-    return Format.JSON, replace(bundle, source=text.encode("utf-8", "replace"))
+    odd = json_file.spacing(text)
+    seen = bundle.seen if odd is None else (*bundle.seen, odd)
+    return Format.JSON, replace(bundle, seen=seen, source=text.encode("utf-8", "replace"))
 
 
 def _read_archive(content: bytes, frame: _Frame, *, depth: int) -> tuple[Format, Model]:
     nest = _nest(frame, depth=depth)
     if not content.startswith(b"PK"):
-        return Format.ARCHIVE, archive.read_tar(content, budget=frame.budget, nest=nest)
+        return Format.ARCHIVE, tar.read(content, policy=frame.policy, budget=frame.budget, nest=nest)
     names = frozenset(archive.directory(content).namelist())
     if any(name.rpartition("/")[2].endswith(".pkl") for name in names):
         return Format.SERIALISED, None

@@ -1,4 +1,4 @@
-"""Reads PDF into its words and attachments, and what a viewer would run or not show; the only importer of pypdf."""
+"""Reads PDF into its words and attachments, and what a viewer would run or not show."""
 
 import io
 import logging
@@ -15,12 +15,12 @@ from ..findings import Code, Finding, Refused, Severity, found, refuse
 from ..subject import Bundle, Format, Nest, Printed, Prose, Subject
 from ..thresholds import Policy
 from .budget import Budget
+from .pdf_beside import Walked, beside
 
 # What it says of a broken file quotes the file (T27).
 logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)
 Pdf = Any  # pypdf's objects have no types of their own that say more
 MAX_PAGES = 300
-_MAX_OBJECTS = 60_000
 _MAX_OPERATORS = 300_000
 _MAX_WORDS = 4_000_000
 _PLAIN_INFO = frozenset({"/Producer", "/Creator", "/CreationDate", "/ModDate", "/Trapped"})
@@ -47,6 +47,16 @@ _SHOW = frozenset({b"Tj", b"TJ", b"'", b'"'})
 _FILL = frozenset({b"g", b"rg", b"k", b"sc", b"scn"})
 _TINY = 2.5
 _WHITE = 0.93
+_OF_LINEARIZED = re.compile(rb"\bstartxref\s+0\s*\Z")
+_PHOTOGRAPHS = ("/DCTDecode", ["/DCTDecode"])
+# Of ISO 32000-1, annex A; readers skip any other, with its operands.
+_OPERATORS = frozenset(
+    b"b B b* B* BDC BI BMC BT BX c cm CS cs d d0 d1 Do DP EI EMC ET EX f F f* G g gs h i ID j J K k l m M MP n q Q "
+    b"re RG rg ri s S SC sc SCN scn sh T* Tc Td TD Tf Tj TJ TL Tm Tr Ts Tw Tz v w W W* y ' \"".split()
+)
+_INLINE = b"INLINE IMAGE"  # pypdf's word for BI, ID and EI together
+_PAINTS = frozenset({b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*", b"s", b"S"})
+_ROUND, _MANY_POINTS = 4, 100  # curves of a circle; circles and markers, as one for each person
 _END = re.compile(rb"%%EOF[\r\n \t\0]*")
 
 
@@ -73,21 +83,25 @@ def _read(content: bytes, seen: list[Finding], *, policy: Policy, budget: Budget
     declared = root["/Pages"].get("/Count", 0)
     if declared > MAX_PAGES or len(reader.pages) > MAX_PAGES:
         raise refuse(Code.TOO_MANY_MEMBERS)
-    objects = list(_objects(reader.trailer))
-    seen += _structure(objects)
+    walked = Walked(reader.trailer)
+    objects = [one for _, one in walked.dictionaries]
+    seen += _structure(walked.dictionaries)
+    seen += beside(content, reader, walked, limit=budget.left)
     words: list[str] = []
     for number, page in enumerate(reader.pages, start=1):
-        words += _page(page, seen, number).splitlines()
+        words += _page(page, seen, number)
         budget.spend(len(words[-1]) if words else 0)
         if sum(map(len, words[-2000:])) > _MAX_WORDS:
             raise refuse(Code.TOO_LARGE)
-    words += _told(reader, objects, seen)
+    words += [*_told(reader, objects, seen), *dict.fromkeys(walked.words)]
     members = [Subject("words", Format.TEXT, Prose(tuple(words)), policy)]
     for attached in objects:
         if attached.get("/Type") == "/EmbeddedFile" and isinstance(attached, StreamObject):
             body = attached.get_data()
             budget.spend(len(body))
             members.append(nest("attachment", body))
+        elif attached.get("/Subtype") == "/Image" and attached.get("/Filter") in _PHOTOGRAPHS:
+            members.append(nest("image", getattr(attached, "_data", b"")))
     return Bundle(tuple(members), tuple(dict.fromkeys(seen)), printed=Printed(content, len(reader.pages)))
 
 
@@ -97,34 +111,16 @@ def _envelope(content: bytes) -> Iterator[Finding]:
     ends = list(_END.finditer(content))
     if not ends or ends[-1].end() != len(content):
         yield found(Code.TRAILING_BYTES, offset=ends[-1].end() if ends else None)
-    if len(ends) > (2 if b"/Linearized" in content[:2048] else 1):
+    first = content[: ends[0].start()] if ends else b""
+    if len(ends) > (2 if b"/Linearized" in content[:2048] and _OF_LINEARIZED.search(first) else 1):
         yield found(Code.HIDDEN_TEXT)  # earlier versions of the document are still inside
 
 
-def _objects(top: Pdf) -> Iterator[DictionaryObject]:
-    """Yield every dictionary that can be reached, each once."""
-    waiting: list[Pdf] = [top]
-    known: set[int] = set()
-    held: list[Pdf] = []  # ids stay true only as long as their objects live
-    while waiting:
-        one = waiting.pop()
-        one = one.get_object() if hasattr(one, "get_object") else one
-        if not isinstance(one, (DictionaryObject, ArrayObject)) or id(one) in known:
-            continue
-        known.add(id(one))
-        held.append(one)
-        if len(held) > _MAX_OBJECTS:
-            raise refuse(Code.TOO_LARGE)
-        if isinstance(one, DictionaryObject):
-            yield one
-            waiting.extend(one.values())
-        else:
-            waiting.extend(one)
-
-
-def _structure(objects: list[DictionaryObject]) -> Iterator[Finding]:
-    for one in objects:
+def _structure(objects: list[tuple[str, DictionaryObject]]) -> Iterator[Finding]:
+    for key, one in objects:
         names = set(one)
+        if key == "/Annots" and (one.get("/Subtype") not in _HARMLESS_NOTES or "/AP" in names):
+            yield found(Code.HIDDEN_TEXT)
         if names & _RUNS or one.get("/S") in _ACTIONS:
             if "/OpenAction" in names and not names & (_RUNS - {"/OpenAction"}) and _is_view(one["/OpenAction"]):
                 continue
@@ -171,11 +167,15 @@ class _Pen:
         self.saved: list[tuple[bool, int, float]] = []
         self.operators = 0
         self.unseen = False
+        self.pictures = False
+        self.words: list[str] = []
+        self.curves = self.points = 0
 
     def step(self, operator: bytes, operands: list[Pdf], now: list[float], text: list[float]) -> None:
         self.operators += 1
         if self.operators > _MAX_OPERATORS:
             raise refuse(Code.TOO_LARGE)
+        self._look(operator, operands)
         if operator == b"q":
             self.saved.append((self.white, self.mode, self.size))
         elif operator == b"Q" and self.saved:
@@ -188,6 +188,21 @@ class _Pen:
             self.size = float(operands[1])
         elif operator in _SHOW:
             self.unseen = self.unseen or self._hides(now, text)
+
+    def _look(self, operator: bytes, operands: list[Pdf]) -> None:
+        """See what is drawn without words, and words that are not drawn."""
+        if operator == _INLINE:
+            self.pictures = True
+        elif operator not in _OPERATORS:
+            self.unseen = True
+        if operator in (b"BDC", b"DP"):
+            self.words += Walked(ArrayObject(operands)).words
+        elif operator == b"c":
+            self.curves += 1
+        elif operator in _PAINTS:
+            self.points += self.curves == _ROUND
+            self.curves = 0
+        self.points += operator == b"Do"
 
     def _hides(self, now: list[float], text: list[float]) -> bool:
         scale = (abs(text[3]) or abs(text[1]) or 1.0) * (abs(now[3]) or abs(now[1]) or 1.0)
@@ -205,10 +220,14 @@ def _is_white(operands: list[Pdf], *, ink: bool) -> bool:
     return max(shades) < 1 - _WHITE if ink else min(shades) > _WHITE
 
 
-def _page(page: PageObject, seen: list[Finding], number: int) -> str:
+def _page(page: PageObject, seen: list[Finding], number: int) -> list[str]:
     box = page.mediabox
     pen = _Pen((float(box.left), float(box.bottom), float(box.right), float(box.top)))
     text: str = page.extract_text(visitor_operand_before=pen.step)
     if pen.unseen:
         seen.append(found(Code.HIDDEN_TEXT, member=number))
-    return text
+    if pen.pictures:
+        seen.append(found(Code.PICTURE_ALONE, member=number))
+    if pen.points >= _MANY_POINTS:
+        seen.append(found(Code.ROW_LEVEL, Severity.WARN, member=number))  # points may be persons: a steward looks
+    return [*text.splitlines(), *pen.words]

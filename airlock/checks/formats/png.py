@@ -18,6 +18,17 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAKER = b"made"
 _SOFTWARE = re.compile(rb"Software\0[A-Za-z][A-Za-z0-9 .,:/_-]{0,79}")
 _MAX_CHUNKS = 10_000
+# How long chunks are at most that may stand there, each once (PNG specification, third edition, section 11).
+_LONGEST = {b"IHDR": 13, b"PLTE": 768, b"tRNS": 256, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"sBIT": 4} | {
+    b"bKGD": 6,
+    b"pHYs": 9,
+    b"IEND": 0,
+    MAKER: 100,
+}
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+# Of Adam7's seven passes: first column and row, steps between columns and rows.
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_CLEAR_COLOURS = 2  # of pixels that nobody sees; programs leave one
 _MAX_SIDE = 20_000
 # Colours nearer than this on every channel are drawn as one: hides least-significant-bit payloads.
 _NEAR = 12
@@ -26,6 +37,7 @@ _DECODERS: dict[Format, type[ImageFile.ImageFile]] = {
     Format.JPEG: JpegImagePlugin.JpegImageFile,
     Format.GIF: GifImagePlugin.GifImageFile,
 }
+_MORE = b"more"
 _Colour = tuple[int, int, int]
 
 
@@ -34,18 +46,47 @@ def read(content: bytes, *, policy: Policy) -> Picture:
     chunks: list[bytes] = []
     end = len(SIGNATURE)
     width = height = 0
+    outline = b""
+    drawn: list[bytes] = []
     for kind, body, after in _walk(content):
         if not chunks:
             if kind != b"IHDR" or len(body) != 13:
                 raise refuse(Code.BROKEN_PICTURE, offset=end)
             width, height = struct.unpack(">II", body[:8])
-        chunks.append(MAKER if kind == b"tEXt" and _SOFTWARE.fullmatch(body) else kind)
+            outline = body
+        known = MAKER if kind == b"tEXt" and _SOFTWARE.fullmatch(body) else kind
+        if known in _LONGEST and known != b"IHDR" and (len(body) > _LONGEST[known] or known in chunks):
+            known = _MORE
+        chunks.append(known)
+        drawn += [body] if kind == b"IDAT" else []
         end = after
     if not chunks or chunks[-1] != b"IEND" or chunks.count(b"IHDR") != 1:
         raise refuse(Code.BROKEN_PICTURE, offset=end)
     if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE and width * height <= policy.max_pixels):
         raise refuse(Code.TOO_LARGE)
+    if _is_more(b"".join(drawn), _inflated_size(width, height, outline)):
+        chunks.append(_MORE)
     return Picture(content, width, height, tuple(chunks), len(content) - end)
+
+
+def _inflated_size(width: int, height: int, outline: bytes) -> int:
+    """Return how many bytes the rows of pixels are, a filter byte before each."""
+    depth, kind, interlaced = outline[8], outline[9], outline[12]
+    bits = depth * _CHANNELS.get(kind, 0)
+    sizes = [(width, height)]
+    if interlaced:
+        sizes = [(-((x - width) // across), -((y - height) // down)) for x, y, across, down in _PASSES]
+    return sum(rows * (1 + (columns * bits + 7) // 8) for columns, rows in sizes if columns > 0 and rows > 0)
+
+
+def _is_more(packed: bytes, size: int) -> bool:
+    """Return whether there is more than the pixels; decoders stop there, and what is less they refuse."""
+    machine = zlib.decompressobj()
+    try:
+        unpacked = len(machine.decompress(packed, size)) + len(machine.decompress(machine.unconsumed_tail, 1))
+    except zlib.error:
+        return False  # they refuse it too
+    return unpacked > size or bool(machine.unused_data)
 
 
 def _walk(content: bytes) -> Iterator[tuple[bytes, bytes, int]]:
@@ -84,6 +125,14 @@ def pixels(picture: Picture) -> Image.Image:
         raise refuse(Code.BROKEN_PICTURE)
     white = Image.new("RGBA", clear.size, (255, 255, 255, 255))
     return Image.alpha_composite(white, clear).convert("RGB")
+
+
+def is_clear_drawn(picture: Picture) -> bool:
+    """Return whether pixels that cannot be seen at all have colours, more than the one that a program leaves."""
+    image = _DECODERS[picture.format](io.BytesIO(picture.content)).convert("RGBA")
+    clear = image.getchannel("A").point([255, *[0] * 255])
+    alone = Image.composite(image.convert("RGB"), Image.new("RGB", image.size), clear)
+    return alone.getcolors(_CLEAR_COLOURS + 1) is None
 
 
 def write(picture: Picture, *, policy: Policy) -> bytes:

@@ -1,5 +1,6 @@
 """Reads SVG into its words, and what it would run, load or draw for each person."""
 
+import re
 from collections.abc import Iterator
 
 from ..findings import Code, Finding, Severity, found, refuse
@@ -19,13 +20,20 @@ _RUNS = frozenset(
         "animate",
         "animateTransform",
         "animateMotion",
+        "animateColor",
+        "object",
+        "embed",
+        "audio",
+        "video",
     }
 )
-_POINTS = frozenset({"circle", "ellipse"})
-# A cloud of points draws persons one by one; a curve, grid or axis has fewer marks.
-_MANY_POINTS = 100
-_SOME_POINTS = 40
 _MAX_PATH = 200_000
+_SPOT = 12  # units across and high, and closed: how a drawing without circles shows a point
+_LONGEST_SPOT = 600
+_STYLE_SHEET = "xml-stylesheet "
+_PATH = re.compile(r"(?:[MmLlHhVvCcSsQqTtAaZz\d\s,.eE+()-]|matrix|translate|rotate|skew[XY])*")
+_PLAIN = re.compile(r"[-+\d.,eE%\s]*(?:px|pt|em|in|cm|mm|deg)?|#[0-9A-Fa-f]{3,8}|url\(#[\w-]{1,40}\)")
+_NUMBER = re.compile(r"-?\d{0,9}\.?\d{1,9}")
 
 
 def read(content: bytes, *, policy: Policy, nest: Nest) -> Bundle:
@@ -55,22 +63,29 @@ def _outline(document: Document, nodes: list[Node]) -> Iterator[Finding]:
             yield found(Code.HIDDEN_TEXT, row=row)
         if len(node.attributes.get("d", "")) > _MAX_PATH or len(node.attributes.get("points", "")) > _MAX_PATH:
             yield found(Code.TOO_LARGE, row=row)
+    if any(one.startswith(_STYLE_SHEET) for one in document.comments):
+        yield found(Code.ACTIVE_CONTENT)
     if document.comments and any(one.strip() for one in document.comments if len(one) > 200):
         yield found(Code.HIDDEN_TEXT)
     if any(node.words().strip() for node in nodes if node.name in ("metadata", "desc")):
         yield found(Code.HIDDEN_METADATA, Severity.WARN)
-    marks = sum(1 for node in nodes if _is_mark(node))
+    marks = sum(1 for node in nodes if markup.is_mark(node.name, node.attributes))
     titles = sum(1 for node in nodes if node.name == "title")
-    if marks >= _MANY_POINTS or titles >= _SOME_POINTS:
+    if titles >= markup.SOME_POINTS and marks < markup.MANY_POINTS:
         yield found(Code.ROW_LEVEL)
-    elif marks >= _SOME_POINTS:
+    yield from markup.cloud(marks)
+    if marks < markup.SOME_POINTS and sum(map(_is_spot, nodes)) >= markup.MANY_POINTS:
         yield found(Code.ROW_LEVEL, Severity.WARN)
     yield found(Code.PICTURE_ALONE)
 
 
-def _is_mark(node: Node) -> bool:
-    """A letter that is drawn by `use` has no height of its own; a marker stands at x and y."""
-    return node.name in _POINTS or (node.name == "use" and {"x", "y"} <= set(node.attributes))
+def _is_spot(node: Node) -> bool:
+    """Return whether a path is a small round thing: drawings by Cairo show each point as one."""
+    path = node.attributes.get("d", "")
+    if node.name != "path" or len(path) > _LONGEST_SPOT or not path.strip().endswith(("Z", "z")) or "C" not in path:
+        return False
+    places = [float(one) for one in _NUMBER.findall(path)]
+    return all(bool(side) and max(side) - min(side) <= _SPOT for side in (places[::2], places[1::2]))
 
 
 def _is_active(key: str, value: str) -> bool:
@@ -78,7 +93,7 @@ def _is_active(key: str, value: str) -> bool:
         return True
     if key in ("href", "src") and not value.strip().startswith("#"):
         return markup.data_uri(value) is None
-    return key in ("style", "fill", "filter", "mask") and markup.fetches(value)
+    return markup.fetches(value)
 
 
 def _is_unseen(node: Node) -> bool:
@@ -97,5 +112,7 @@ def _words(node: Node) -> Iterator[str]:
         if text.strip():
             yield text.strip()
     for key, value in node.attributes.items():
-        if key in ("label", "title", "desc", "id", "class") or key.startswith(("data", "aria")):
+        if key in ("href", "src") and markup.data_uri(value) is not None:
+            continue  # opened by itself
+        if not (_PATH if key in ("d", "points", "transform") else _PLAIN).fullmatch(value):
             yield value

@@ -24,7 +24,7 @@ _COMMA_NUMBER = re.compile(r"[+-]?\d{1,18},\d{1,18}")
 _THOUSANDS = re.compile(
     r"[+-]?[1-9]\d{0,2}(?:(?P<mark>[,'’ \u00a0\u202f])\d{3})(?:(?P=mark)\d{3}){0,4}(?:\.\d{0,30})?"
 )
-_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3}){1,5}")
+POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3}){1,5}")
 _POINT_NUMBER = re.compile(r"[+-]?\d{0,18}\.\d{1,30}")
 _MARKS_OF_THOUSANDS = str.maketrans("", "", ",'’ \u00a0\u202f")
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})")
@@ -111,7 +111,7 @@ def _writes_commas(rows: Sequence[Sequence[str]]) -> bool:
     if not all(map(_THOUSANDS.fullmatch, marked)):
         return True
     points = (cell for row in rows for cell in row if _POINT_NUMBER.fullmatch(cell))
-    return not any(_POINTS.fullmatch(cell) is None for cell in points)
+    return not any(POINTS.fullmatch(cell) is None for cell in points)
 
 
 def read_spaced(text: str, *, encoding: str, policy: Policy) -> Table | None:
@@ -138,7 +138,7 @@ def read_spaced(text: str, *, encoding: str, policy: Policy) -> Table | None:
 def number(cell: str, *, decimal_comma: bool = False) -> Decimal | None:
     """Return the number that a cell holds, thousands apart by a mark or not, or None."""
     text = cell.strip().removesuffix("%").strip()
-    if decimal_comma and ("," in text or _POINTS.fullmatch(text)):
+    if decimal_comma and ("," in text or POINTS.fullmatch(text)):
         text = text.replace(".", "").replace(",", ".")
     elif _THOUSANDS.fullmatch(text):
         text = text.translate(_MARKS_OF_THOUSANDS)

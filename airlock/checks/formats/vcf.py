@@ -1,7 +1,8 @@
 """Reads VCF into typed sites, writes sites-only VCF with a header of our own (VCF 4.3)."""
 
 import re
-from itertools import pairwise
+from collections.abc import Iterator
+from itertools import islice, pairwise
 
 from ..findings import Code, refuse
 from ..promise import Promise
@@ -12,10 +13,23 @@ COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 _MAX_META_LINES = 20_000
 _MAX_LINE = 1 << 20
 _MAX_POSITION = 2**31 - 1
+_MOST_ODD = 1000
 _MAX_ALTS = 20
 _FREQUENCY_DIGITS = 6
 _BASES = re.compile(r"[ACGTN]+")
 _RSID = re.compile(r"rs[1-9]\d{0,10}(?:;rs[1-9]\d{0,10}){0,4}")
+# What may stand in a record at all (VCF 4.3, section 1.6.1): words of anything else are nobody's variant.
+# No key of a person, though accessions of assemblies look alike.
+_CONTIG = re.compile(
+    r"(?!(?!N[CGTWZ]_|GL|K[A-Z]|CM)[A-Z]{1,5}[-_]?\d{5,9}(?:[-_]|$))[A-Za-z0-9][A-Za-z0-9_.*:-]{0,40}"
+)
+_ID = re.compile(r"[A-Za-z0-9_.:;,<>*/|-]{1,400}")
+_REF = re.compile(r"[ACGTURYKMSWBDHVNacgturykmswbdhvn]+")
+_ALT = re.compile(
+    r"[ACGTURYKMSWBDHVNacgturykmswbdhvn]+|[.*]|<(?:[A-Z_*]{1,12}\d{0,3})(?::[A-Z_]{1,12}\d{0,3}){0,3}>"
+    r"|[ACGTNacgtn.]*[\[\]](?![A-Z]\d{5})[A-Za-z0-9<][\w.*>-]{0,40}:\d{1,10}[\[\]][ACGTNacgtn.]*"
+)
+_QUALITY = re.compile(r"\.|(?:\d{1,12}(?:\.\d{1,12})?|inf)(?:[eE][+-]?\d{1,3})?")
 _FILTER = re.compile(r"[!-~]{1,200}")
 _COUNT = re.compile(r"\d{1,12}")
 _FREQUENCY = re.compile(r"\d(?:\.\d{1,18})?(?:[eE]-?\d{1,3})?")
@@ -48,7 +62,18 @@ def read(content: bytes, *, policy: Policy) -> Sites:
     if len(records) > policy.max_sites:
         raise refuse(Code.TOO_MANY_SITES, row=policy.max_sites + 1)
     sites = tuple(_site(line.rstrip("\r"), row) for row, line in enumerate(records, start=1))
-    return Sites(tuple(meta), columns, sites)
+    odd = ((row, column) for row, line in enumerate(records, start=1) for column in _odd(line))
+    return Sites(tuple(meta), columns, sites, tuple(islice(odd, _MOST_ODD)))
+
+
+def _odd(line: str) -> Iterator[int]:
+    """Yield the columns of a record that hold words."""
+    chrom, _position, rsid, ref, alts, quality, _rest = line.split("\t", 6)
+    for column, cell, form in ((1, chrom, _CONTIG), (3, rsid, _ID), (4, ref, _REF), (6, quality, _QUALITY)):
+        if cell != "." and not form.fullmatch(cell):
+            yield column
+    if not _REF.fullmatch(alts) and not all(map(_ALT.fullmatch, alts.split(","))):
+        yield 5
 
 
 def _site(line: str, row: int) -> Site:

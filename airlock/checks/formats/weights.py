@@ -8,6 +8,7 @@ from ..thresholds import Policy
 from . import json_file
 from .json_file import Value
 
+_PRINTED = re.compile(rb"[ -~\t\r\n]{64,}")  # bytes in a row that no weights are
 _MAX_HEADER = 4 << 20
 _SIZES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2}
 _BYTES = {"I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1}
@@ -45,6 +46,8 @@ def read(content: bytes, *, policy: Policy) -> Bundle:
         seen.append(found(Code.TRAILING_BYTES, offset=8 + size + end))
     elif 8 + size + end > len(content):
         raise refuse(Code.BROKEN_FILE)
+    if (text := _PRINTED.search(content, 8 + size)) is not None:
+        seen.append(found(Code.ENCODED_PAYLOAD, offset=text.start()))
     lines = tuple("\n".join(words).splitlines())
     return Bundle((Subject("header", Format.TEXT, Prose(lines), policy),), tuple(seen))
 

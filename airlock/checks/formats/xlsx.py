@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 
 from ..findings import Code, Finding, found, refuse
 from ..subject import Bundle, Format, Subject, Table
@@ -14,6 +15,9 @@ _SHEET = re.compile(r"xl/(?:worksheets|chartsheets)/[^/]+\.xml")
 _CELL = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 _MAX_CELLS = 2_000_000
 _LONG_CHOICE = 10  # values that a cell may take, which only its menu shows
+_THIN = 0.5
+_SIZE = re.compile(r"\d{1,9}(?:\.\d{1,17})?")
+_WHITE_PLACES = ("1", "9")  # of the palette
 _WHITE = re.compile(r"(?:[0-9A-Fa-f]{2})?[Ff]{6}")
 
 
@@ -28,6 +32,7 @@ def read(part: Part, names: list[str], *, policy: Policy, text: Text) -> Bundle:
     words = [node.attributes.get("name", "") for node in workbook.root.named("sheet", "definedName")]
     words += [node.text for node in workbook.root.named("definedName")]
     members: list[Subject] = []
+    used: set[int | None] = set()
     for number, name in enumerate((one for one in names if _SHEET.fullmatch(one)), start=1):
         sheet = part(name)
         if sheet is None:
@@ -36,18 +41,49 @@ def read(part: Part, names: list[str], *, policy: Policy, text: Text) -> Bundle:
             found(one.code, one.severity, row=one.place.row, column=one.place.column, member=number)
             for one in _outline(sheet.root, unseen)
         ]
-        cells = dict(_cells(sheet.root, strings))
+        written = list(_cells(sheet.root, strings))
+        cells = dict(written)
+        used |= set(_strings(sheet.root))
+        if len(cells) < len(written):
+            seen.append(found(Code.HIDDEN_CELLS, member=number))  # of two in one place only one is shown
         words += [node.words() for node in sheet.root.named("oddHeader", "oddFooter", "evenHeader", "evenFooter")]
         words += list(sheet.comments)
         if cells:
             members.append(Subject(f"sheet-{number}", Format.TABLE, grid(cells), policy))
+    if left := [one for at, one in enumerate(strings) if at not in used and one.strip()]:
+        seen.append(found(Code.HIDDEN_CELLS))
+        words += left
     drawn = [name for name in names if name.startswith(("xl/drawings/", "xl/charts/")) and name.endswith(".xml")]
     for name in drawn:
         drawing = part(name)
         words += [] if drawing is None else [node.text for node in drawing.root.walk() if node.text.strip()]
+        members += [] if drawing is None else series(drawing.root, policy=policy)
     if not members:
         seen.append(found(Code.EMPTY))
     return Bundle((*members, text("words", words)), tuple(seen))
+
+
+def _strings(sheet: Node) -> Iterator[int | None]:
+    """Yield the numbers of all strings that cells show."""
+    for node in sheet.named("c"):
+        if node.attributes.get("t") == "s":
+            yield from (_number(one.words()) for one in node.children if one.name == "v")
+
+
+def series(drawing: Node, *, policy: Policy) -> list[Subject]:
+    """Return what a chart keeps of its data, which may be gone from the sheets, as a table for each series."""
+    tables = []
+    for one in drawing.named("ser"):
+        columns = [
+            (node.name, [point.words().strip() for point in node.named("pt")])
+            for node in one.children
+            if node.name in ("cat", "val", "xVal", "yVal", "bubbleSize")
+        ]
+        filled = [(name, cells) for name, cells in columns if cells]
+        if filled:
+            rows = zip_longest(*(cells for _, cells in filled), fillvalue="")
+            tables.append(Table(tuple(name for name, _ in filled), tuple(rows), "", "utf-8"))
+    return [Subject("series", Format.TABLE, table, policy) for table in tables]
 
 
 def grid(cells: dict[tuple[int, int], str]) -> Table:
@@ -86,22 +122,34 @@ def _workbook(workbook: Document) -> Iterator[Finding]:
 
 def _outline(sheet: Node, unseen: frozenset[str]) -> Iterator[Finding]:
     for node in sheet.named("col"):
-        if _true(node, "hidden") or node.attributes.get("width") in ("0", "0.0"):
+        if _true(node, "hidden") or _is_thin(node.attributes.get("width")):
             yield found(Code.HIDDEN_CELLS, column=_number(node.attributes.get("min")))
     for node in sheet.named("formula1", "formula2"):
         if node.text.strip().startswith('"') and node.text.count(",") >= _LONG_CHOICE:
             yield found(Code.HIDDEN_CELLS)
     for node in sheet.named("row"):
-        if _true(node, "hidden") or node.attributes.get("ht") in ("0", "0.0"):
+        if _true(node, "hidden") or _is_thin(node.attributes.get("ht")):
             yield found(Code.HIDDEN_CELLS, row=_number(node.attributes.get("r")))
     if any(_true(node, "zeroHeight") for node in sheet.named("sheetFormatPr")):
         yield found(Code.HIDDEN_CELLS)
     if any(node.attributes.get("s") in unseen and node.children for node in sheet.named("c")):
         yield found(Code.HIDDEN_TEXT)
+    if sheet.named("inputCells") or any(_is_doubled(node) for node in sheet.named("c")):
+        yield found(Code.HIDDEN_CELLS)  # values of another case, and such as stand below a cell's own
     if sheet.named("f"):
         yield found(Code.FORMULA)
     if sheet.named("oleObject", "control", "legacyDrawingHF", "webPublishItem"):
         yield found(Code.ACTIVE_CONTENT)
+
+
+def _is_thin(size: str | None) -> bool:
+    """Return whether a row or column is too small for any letter."""
+    return size is not None and _SIZE.fullmatch(size) is not None and float(size) < _THIN
+
+
+def _is_doubled(cell: Node) -> bool:
+    kinds = [node.name for node in cell.children if node.name in ("v", "is")]
+    return len(kinds) > 1 or (kinds == ["is"]) != (cell.attributes.get("t") == "inlineStr" and bool(kinds))
 
 
 def _cells(sheet: Node, strings: list[str]) -> Iterator[tuple[tuple[int, int], str]]:
@@ -146,7 +194,10 @@ def _unseen_styles(styles: Document | None) -> frozenset[str]:
     white = set()
     for at, font in enumerate(node for fonts in _top(styles, "fonts") for node in fonts.children):
         colours = [node.attributes for node in font.named("color")]
-        if any(_WHITE.fullmatch(one.get("rgb", "")) or one.get("theme") == "0" for one in colours):
+        if any(
+            _WHITE.fullmatch(one.get("rgb", "")) or one.get("theme") == "0" or one.get("indexed") in _WHITE_PLACES
+            for one in colours
+        ):
             white.add(str(at))
     blank = {
         node.attributes.get("numFmtId", "")

@@ -70,7 +70,10 @@ class _Builder:
             raise refuse(Code.TOO_LARGE)
         if len(self.open) > _MAX_DEPTH:
             raise refuse(Code.TOO_DEEP)
-        node = Node(local(name), {local(key): value for key, value in attributes.items()})
+        kept: dict[str, str] = {}
+        for key, value in attributes.items():
+            kept[key if local(key) in kept else local(key)] = value  # one name in two spaces hides nothing
+        node = Node(local(name), kept)
         self.open[-1].children.append(node)
         self.open.append(node)
 
