@@ -27,13 +27,13 @@ _NAMES = re.compile(r"[A-Za-z0-9._+=,*?!\[\]{}/-]*")
 OUTPUTS = frozenset({"stdout", "env", "eval"})
 HOOKS = re.compile(r"workflow\.(onComplete|onError)|sendMail")
 STARTS = re.compile(
-    r".*\.execute|.*Runtime\.getRuntime.*|new (?:java\.lang\.)?ProcessBuilder|.*\.exec|.*ProcessBuilder\..*",
+    r"(?:.*\.)?execute|.*Runtime\.getRuntime.*|new (?:java\.lang\.)?ProcessBuilder|.*\.exec|.*ProcessBuilder\..*",
     re.DOTALL,
 )
 EVALUATES = re.compile(
     r"evaluate|Eval\..*|"
     r"new (?:groovy\.\w+\.)?(?:GroovyShell|GroovyClassLoader|GroovyScriptEngine|SimpleTemplateEngine)|"
-    r".*\.(?:evaluate|parseClass|loadClass|invokeMethod|forName|setAccessible)",
+    r".*\.(?:evaluate|parseClass|loadClass|invokeMethod|forName|setAccessible)|(?:.*\.)?\(computed\)",
     re.DOTALL,
 )
 NETWORK = re.compile(
@@ -43,13 +43,20 @@ NETWORK = re.compile(
 )
 WRITES = re.compile(
     r"(?:.*\.)?collectFile|.*\.(?:copyTo|moveTo|mklink|setText|setBytes|withWriter|newWriter|newOutputStream)|"
-    r"new (?:java\.\w+\.)?(?:FileWriter|FileOutputStream|PrintWriter)",
+    r"new (?:java\.\w+\.)?(?:FileWriter|FileOutputStream|PrintWriter)|"
+    r"(?:java\.nio\.file\.)?Files\.(?:write\w*|copy|move|delete\w*|create\w*|newBufferedWriter|newOutputStream)",
+    re.DOTALL,
+)
+# What belongs to the host that an engine is on, and to no run.
+HOST = re.compile(
+    r"(?:java\.lang\.)?System\.(?:getenv|getProperty|getProperties|setProperty)|new (?:java\.io\.)?File|"
+    r"(?:java\.net\.)?InetAddress\..*|.*\.(?:renameTo|deleteDir|listFiles|eachFile\w*)",
     re.DOTALL,
 )
 # A file of the vetted folder, read at once: the engine has it as it is.
 _OWN_FILE = re.compile(
     r"(?:this\.file|(?:[Cc]hannel\.fromPath)|new (?:java\.io\.)?File)\((?:\[[^\[\]]*\], )?"
-    r"\$\{?(?:workflow\.)?(?:projectDir|baseDir)\}?/(?!\S*\.\.)[A-Za-z0-9._/-]+\)\.\w+(?:\(.*)?",
+    r"\$\{?(?:workflow\.)?(?:projectDir|baseDir)\}?/(?!\S*\.\.)[A-Za-z0-9._/-]+\)(?:\.\w+(?:\(.*)?)?",
     re.DOTALL,
 )
 ENDLESS = re.compile(r"[Cc]hannel\.(?:watchPath|interval)")
@@ -111,7 +118,7 @@ def _call(call: Noted) -> Iterator[Finding]:
         return Finding(code, call.file, call.line, call.name[-80:])
 
     if HOOKS.fullmatch(call.name):
-        yield found("hook")
+        yield found("hook-prints" if call.prints else "hook")
     elif FETCHES.fullmatch(call.name):
         yield found("remote-include")
     elif TRANSFORMS.fullmatch(call.name):
@@ -128,6 +135,8 @@ def _call(call: Noted) -> Iterator[Finding]:
         yield found("engine-eval")
     elif READS.fullmatch(call.name) and (call.slots or not _OWN_FILE.fullmatch(call.text)):
         yield found("engine-reads")
+    elif HOST.fullmatch(call.name) and not _OWN_FILE.fullmatch(call.text):
+        yield found("engine-host")
 
 
 def _text(text: Noted) -> Iterator[Finding]:

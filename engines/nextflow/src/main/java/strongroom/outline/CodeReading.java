@@ -1,5 +1,6 @@
 package strongroom.outline;
 
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -7,6 +8,7 @@ import org.codehaus.groovy.ast.ASTNode;
 import org.codehaus.groovy.ast.AnnotatedNode;
 import org.codehaus.groovy.ast.ClassCodeVisitorSupport;
 import org.codehaus.groovy.ast.ModuleNode;
+import org.codehaus.groovy.ast.Parameter;
 import org.codehaus.groovy.ast.expr.BinaryExpression;
 import org.codehaus.groovy.ast.expr.ClosureExpression;
 import org.codehaus.groovy.ast.expr.ConstantExpression;
@@ -15,20 +17,36 @@ import org.codehaus.groovy.ast.expr.Expression;
 import org.codehaus.groovy.ast.expr.GStringExpression;
 import org.codehaus.groovy.ast.expr.MapExpression;
 import org.codehaus.groovy.ast.expr.MethodCallExpression;
+import org.codehaus.groovy.ast.expr.MethodPointerExpression;
 import org.codehaus.groovy.ast.expr.PropertyExpression;
 import org.codehaus.groovy.ast.expr.StaticMethodCallExpression;
+import org.codehaus.groovy.ast.stmt.ForStatement;
+import org.codehaus.groovy.ast.stmt.IfStatement;
+import org.codehaus.groovy.ast.stmt.SwitchStatement;
+import org.codehaus.groovy.ast.stmt.TryCatchStatement;
+import org.codehaus.groovy.ast.stmt.WhileStatement;
 import org.codehaus.groovy.control.SourceUnit;
 
 /** Notes what code would do in the engine: calls, objects that it makes, texts that name places, parameters. */
 final class CodeReading extends ClassCodeVisitorSupport {
     private static final int MOST = 20_000;
     private static final List<String> READS = List.of("text", "bytes");
+    // Wherever they stand, Nextflow makes of these what they declare.
+    private static final List<String> DECLARES = List.of("process", "workflow", "output", "include");
+    private static final List<String> PLACES = List.of("lib", "config");
+    private static final List<String> HOOKS = List.of("workflow.onComplete", "workflow.onError");
     private final String file;
     private final String where;
     private final Map<String, List<Object>> found;
-    private final Slots slots = new Slots();
+    private final Slots slots;
+    private int choices; // how many branches, loops and closures stand round a place
 
     CodeReading(String file, String where, Map<String, List<Object>> found) {
+        this(file, where, found, new Slots());
+    }
+
+    CodeReading(String file, String where, Map<String, List<Object>> found, Slots slots) {
+        this.slots = slots;
         this.file = file;
         this.where = where;
         this.found = found;
@@ -55,22 +73,78 @@ final class CodeReading extends ClassCodeVisitorSupport {
     public void visitMethodCallExpression(MethodCallExpression call) {
         String method = call.getMethodAsString();
         String on = call.isImplicitThis() ? "" : Texts.cut(subject(call.getObjectExpression()), 200) + ".";
+        if (!PLACES.contains(where) && DECLARES.stream().anyMatch(word -> Loose.of(call, word))) {
+            found.get("errors").add(Map.of("file", file, "line", Math.max(0, call.getLineNumber()),
+                    "message", "A " + method + " is declared by itself, not inside of other code."));
+        }
         slots.call(call);
-        call(call, on + (method == null ? "(computed)" : method), Slots.separators(call));
+        boolean prints = HOOKS.contains(on + method) && Sayings.given(call).stream().allMatch(Prints::only);
+        note("calls", call, on + (method == null ? "(computed)" : method), Texts.of(call), call, Slots.separators(call), prints);
         super.visitMethodCallExpression(call);
     }
 
     @Override
     public void visitClosureExpression(ClosureExpression closure) {
+        givenBefore(closure).forEach(one -> one.visit(this));
         slots.enter(closure);
+        choices++;
         super.visitClosureExpression(closure);
+        choices--;
         slots.leave();
+    }
+
+    /** Returns what the parameters of a closure are where it is given none: Groovy's own visit leaves it out. */
+    static List<Expression> givenBefore(ClosureExpression closure) {
+        return closure.getParameters() == null ? List.of() : Arrays.stream(closure.getParameters())
+                .filter(Parameter::hasInitialExpression).map(Parameter::getInitialExpression).toList();
+    }
+
+    @Override
+    public void visitIfElse(IfStatement choice) {
+        choices++;
+        super.visitIfElse(choice);
+        choices--;
+    }
+
+    @Override
+    public void visitForLoop(ForStatement loop) {
+        choices++;
+        super.visitForLoop(loop);
+        choices--;
+    }
+
+    @Override
+    public void visitWhileLoop(WhileStatement loop) {
+        choices++;
+        super.visitWhileLoop(loop);
+        choices--;
+    }
+
+    @Override
+    public void visitSwitch(SwitchStatement choice) {
+        choices++;
+        super.visitSwitch(choice);
+        choices--;
+    }
+
+    @Override
+    public void visitTryCatchFinally(TryCatchStatement tried) {
+        choices++;
+        super.visitTryCatchFinally(tried);
+        choices--;
     }
 
     @Override
     public void visitStaticMethodCallExpression(StaticMethodCallExpression call) {
         call(call, call.getOwnerType().getName() + "." + call.getMethod(), List.of());
         super.visitStaticMethodCallExpression(call);
+    }
+
+    @Override
+    public void visitMethodPointerExpression(MethodPointerExpression pointer) {
+        Object method = pointer.getMethodName() instanceof ConstantExpression named ? named.getValue() : "(computed)";
+        call(pointer, Texts.cut(subject(pointer.getExpression()), 200) + "." + method, List.of());
+        super.visitMethodPointerExpression(pointer);
     }
 
     @Override
@@ -99,6 +173,9 @@ final class CodeReading extends ClassCodeVisitorSupport {
             parameter(Words.parameter(left), left, binary.getRightExpression());
             binary.getRightExpression().visit(this);
             return;
+        }
+        if (isSet && HOOKS.contains(binary.getLeftExpression().getText())) {
+            note("calls", binary, binary.getLeftExpression().getText(), "", null, List.of(), Prints.only(binary.getRightExpression()));
         }
         if (isSet) {
             slots.bind(binary.getLeftExpression(), binary.getRightExpression());
@@ -131,8 +208,8 @@ final class CodeReading extends ClassCodeVisitorSupport {
     void parameter(String path, ASTNode node, Expression value) {
         var one = place(node);
         one.put("name", Texts.cut(path, 390));
-        one.put("default", value == null ? null : Texts.value(value));
-        one.put("parts", value instanceof MapExpression map ? Texts.parts(map) : null);
+        one.put("default", value == null ? null : choices > 0 ? Texts.unknown(value) : Texts.value(value));
+        one.put("parts", choices == 0 && value instanceof MapExpression map ? Texts.parts(map) : null);
         add("params", one);
     }
 
@@ -154,6 +231,11 @@ final class CodeReading extends ClassCodeVisitorSupport {
 
     private void note(
             String section, ASTNode node, String name, String text, Expression on, List<String> separators) {
+        note(section, node, name, text, on, separators, false);
+    }
+
+    private void note(
+            String section, ASTNode node, String name, String text, Expression on, List<String> separators, boolean prints) {
         var one = place(node);
         one.put("name", Texts.cut(name, 390));
         one.put("where", where);
@@ -162,6 +244,7 @@ final class CodeReading extends ClassCodeVisitorSupport {
         one.put("others", on == null ? List.of() : slots.others(on));
         one.put("empties", on == null ? List.of() : slots.empties(on));
         one.put("separators", separators);
+        one.put("prints", prints);
         add(section, one);
     }
 

@@ -24,6 +24,8 @@ import nextflow.script.ast.ScriptNode;
 import nextflow.script.control.ScriptParser;
 import org.codehaus.groovy.GroovyBugError;
 import org.codehaus.groovy.ast.ModuleNode;
+import org.codehaus.groovy.ast.stmt.BlockStatement;
+import org.codehaus.groovy.ast.stmt.Statement;
 import org.codehaus.groovy.control.CompilationFailedException;
 import org.codehaus.groovy.control.CompilerConfiguration;
 import org.codehaus.groovy.control.ErrorCollector;
@@ -118,15 +120,30 @@ final class Files {
         }
         guarded(path, () -> {
             SourceUnit source = new ScriptParser().parse(folder.resolve(path).toFile());
-            errors(path, source);
+            // What the strict parser refuses is read by the one that would run it.
+            Loose loose = errors(source).isEmpty() && source.getAST() instanceof ScriptNode ? null
+                    : Loose.of(folder.resolve(path).toFile(), text);
+            if (loose != null && loose.refused.isEmpty()) {
+                script(path, loose.script, loose.statements, next);
+                return;
+            }
+            if (loose != null) {
+                loose.refused.forEach(one -> error(path, one.line(), one.why()));
+            } else {
+                errors(path, source);
+            }
             if (source.getAST() instanceof ScriptNode script) {
-                script.getIncludes().forEach(one -> included(path, one, next));
-                new ScriptReading(path, script, found, this).read();
+                script(path, script, new BlockStatement(), next);
             } else if (!isWrong(path)) {
                 error(path, 0, "Nextflow's parser gives up on this file without a word; it may be nested too deeply.");
             }
         });
         return next;
+    }
+
+    private void script(String path, ScriptNode script, Statement beside, Set<String> next) {
+        script.getIncludes().forEach(one -> included(path, one, next));
+        new ScriptReading(path, script, beside, found, this).read();
     }
 
     private void included(String path, IncludeNode include, Set<String> next) {

@@ -8,6 +8,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 import nextflow.script.ast.ProcessNode;
+import org.codehaus.groovy.ast.CodeVisitorSupport;
 import org.codehaus.groovy.ast.expr.BinaryExpression;
 import org.codehaus.groovy.ast.expr.DeclarationExpression;
 import org.codehaus.groovy.ast.expr.ConstantExpression;
@@ -79,8 +80,7 @@ final class ProcessReading {
                     scripts(choice.getIfBlock());
                     scripts(choice.getElseBlock());
                 } else {
-                    locals(choice.getIfBlock());
-                    locals(choice.getElseBlock());
+                    locals(choice);
                 }
             } else if (one instanceof ReturnStatement returned) {
                 script(returned.getExpression());
@@ -91,19 +91,25 @@ final class ProcessReading {
                 }
             } else if (isLast && !(one instanceof EmptyStatement) && !(one instanceof ThrowStatement)) {
                 computed(one.getText(), one.getLineNumber());
+            } else {
+                locals(one);
             }
         }
     }
 
+    /** Notes what is given to names below a statement that is not the last, and the scripts that it returns. */
     private void locals(Statement block) {
-        for (Statement one : Sayings.statements(block)) {
-            if (one instanceof ExpressionStatement said) {
+        block.visit(new CodeVisitorSupport() {
+            @Override
+            public void visitExpressionStatement(ExpressionStatement said) {
                 local(said.getExpression());
-            } else if (one instanceof IfStatement choice) {
-                locals(choice.getIfBlock());
-                locals(choice.getElseBlock());
             }
-        }
+
+            @Override
+            public void visitReturnStatement(ReturnStatement returned) {
+                script(returned.getExpression());
+            }
+        });
     }
 
     private void local(Expression expression) {

@@ -36,6 +36,13 @@ final class Slots {
     private final Deque<Map<String, Set<String>>> scopes = new ArrayDeque<>();
     private final Map<ASTNode, Set<String>> given = new IdentityHashMap<>();
 
+    Slots() {}
+
+    /** Begins with the names that are set above. */
+    Slots(Slots above) {
+        above.bound.forEach((name, slots) -> bound.put(name, new LinkedHashSet<>(slots)));
+    }
+
     /** Notes that a name is set to a value. */
     void bind(Expression target, Expression value) {
         if (target instanceof VariableExpression name) {
