@@ -91,13 +91,14 @@ class Script(_Part):
 
 
 class Local(_Part):
-    """A name that a script's code gives to a value."""
+    """A name that a script's code gives to a value; `forms` are what it is in the end, if code gives it several."""
 
     name: Short
     text: Short
     names: Names
     params: Names
     choices: Names | None
+    forms: Annotated[list[Short], Field(max_length=20)] | None = None
 
 
 class Process(_Part):

@@ -213,7 +213,11 @@ CASES = [
     ("engine-network", "workflow { Channel.fromSRA('SRP043510') }\n", "workflow { Channel.of(1) }\n"),
     ("engine-network", "workflow { new URL('x') }\n", "workflow { Channel.of(1) }\n"),
     ("hook", "workflow {\n    workflow.onComplete { file('x') }\n}\n", "workflow { println workflow.start }\n"),
-    ("hook-prints", "workflow {\n    workflow.onComplete { println 'x' }\n}\n", "workflow { println workflow.start }\n"),
+    (
+        "hook-prints",
+        "workflow {\n    workflow.onComplete { println 'x' }\n}\n",
+        "workflow { println workflow.start }\n",
+    ),
     *(
         ("engine-host", f"workflow {{ {text} }}\n", 'workflow { println file("x").name }\n')
         for text in (

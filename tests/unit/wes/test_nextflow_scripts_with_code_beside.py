@@ -49,7 +49,7 @@ HIDDEN = [
     ("engine-process", "switch (params.number) {\n    case 1: 'id'.execute()\n}\n", 2),
     ("engine-process", "try {\n    throw new Exception()\n} catch (e) {\n    'id'.execute()\n}\n", 4),
     ("engine-process", "try {\n    params.number\n} finally {\n    'id'.execute()\n}\n", 4),
-    ("engine-process", "log.info \"\"\"\n    ${'id'.execute().text}\n    \"\"\"\n", 2),
+    ("engine-process", 'log.info """\n    ${\'id\'.execute().text}\n    """\n', 2),
     ("engine-process", "log.info \"${-> 'id'.execute()}\"\n", 1),
     ("engine-process", "def go = 'id'.&execute\ngo()\n", 1),
     ("engine-process", "def go = 'id'::execute\ngo()\n", 1),
@@ -81,7 +81,7 @@ HIDDEN = [
     ("hook", "workflow.onComplete { x = 'id'.execute() -> println x }\n", 1),
     ("hook", "workflow.onComplete = wanted\n", 1),
     ("hook", "workflow.onComplete { params.wanted.call() }\n", 1),
-    ("hook", "workflow.onComplete { println \"${-> wanted()}\" }\n", 1),
+    ("hook", 'workflow.onComplete { println "${-> wanted()}" }\n', 1),
 ]
 # What no reading sees through: it is refused where it stands.
 REFUSED = [
@@ -103,7 +103,7 @@ REFUSED = [
     ("package mine\n", 1),
     ("if (params.number) {\n    include { FINE } from './fine'\n}\n", 2),
     ("include { FINE } from params.label\n", 1),
-    ("include { FINE } from \"$projectDir/${params.label}\"\n", 1),
+    ('include { FINE } from "$projectDir/${params.label}"\n', 1),
     ("include { FINE } from './fine' addParams(x: 1)\n", 1),
     ("include './fine'\n", 1),
     ("include { FINE + 1 } from './fine'\n", 1),
@@ -160,7 +160,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> NextflowOutline:
     files = dict(FINE)
     for number in READABLE:
         _, wrong, right = CASES[number]
-        files |= {f"strict{number}.nf": wrong, f"wrong{number}.nf": wrong + BESIDE, f"right{number}.nf": right + BESIDE}
+        files |= {
+            f"strict{number}.nf": wrong,
+            f"wrong{number}.nf": wrong + BESIDE,
+            f"right{number}.nf": right + BESIDE,
+        }
         if (bare := ENTRY.fullmatch(wrong)) is not None:
             files[f"bare{number}.nf"] = f"{bare[1].strip()}\nworkflow {{ }}\n"
     files |= {f"hidden{n}.nf": f"{text}workflow {{ }}\n" for n, (_, text, _) in enumerate(HIDDEN)}
@@ -185,9 +189,9 @@ def test_what_an_entry_must_not_do_is_found_outside_of_it(found: dict[str, list[
     outside = [n for n in READABLE if ENTRY.fullmatch(CASES[n][1])]
     assert len(outside) > 20
     for number in outside:
-        assert {one.code for one in found[f"bare{number}.nf"]} >= {CASES[number][0]} - {
-            "parameter-undeclared"
-        }, CASES[number][1]
+        assert {one.code for one in found[f"bare{number}.nf"]} >= {CASES[number][0]} - {"parameter-undeclared"}, (
+            CASES[number][1]
+        )
 
 
 @pytest.mark.parametrize("number", range(len(HIDDEN)))
@@ -199,7 +203,9 @@ def test_code_hidden_beside_is_found_with_its_line(found: dict[str, list[Finding
 @pytest.mark.parametrize("number", range(len(REFUSED)))
 def test_what_no_reading_sees_through_is_refused_with_its_line(found: dict[str, list[Finding]], number: int) -> None:
     text, line = REFUSED[number]
-    wrong = {(one.code, one.line) for one in found[f"refused{number}.nf"] if TABLE[one.code].severity is Severity.ERROR}
+    wrong = {
+        (one.code, one.line) for one in found[f"refused{number}.nf"] if TABLE[one.code].severity is Severity.ERROR
+    }
     assert ("unreadable", line) in wrong, (text, wrong)
 
 

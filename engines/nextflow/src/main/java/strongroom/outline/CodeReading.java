@@ -85,53 +85,48 @@ final class CodeReading extends ClassCodeVisitorSupport {
 
     @Override
     public void visitClosureExpression(ClosureExpression closure) {
-        givenBefore(closure).forEach(one -> one.visit(this));
+        givenBefore(closure.getParameters()).forEach(one -> one.visit(this));
         slots.enter(closure);
-        choices++;
-        super.visitClosureExpression(closure);
-        choices--;
+        choose(() -> super.visitClosureExpression(closure));
         slots.leave();
     }
 
-    /** Returns what the parameters of a closure are where it is given none: Groovy's own visit leaves it out. */
-    static List<Expression> givenBefore(ClosureExpression closure) {
-        return closure.getParameters() == null ? List.of() : Arrays.stream(closure.getParameters())
+    /** Returns what parameters are where they are given nothing: Groovy's own visits leave it out. */
+    static List<Expression> givenBefore(Parameter[] parameters) {
+        return parameters == null ? List.of() : Arrays.stream(parameters)
                 .filter(Parameter::hasInitialExpression).map(Parameter::getInitialExpression).toList();
+    }
+
+    /** Reads what code decides about: whether, or how often, it is done. */
+    void choose(Runnable reading) {
+        choices++;
+        reading.run();
+        choices--;
     }
 
     @Override
     public void visitIfElse(IfStatement choice) {
-        choices++;
-        super.visitIfElse(choice);
-        choices--;
+        choose(() -> super.visitIfElse(choice));
     }
 
     @Override
     public void visitForLoop(ForStatement loop) {
-        choices++;
-        super.visitForLoop(loop);
-        choices--;
+        choose(() -> super.visitForLoop(loop));
     }
 
     @Override
     public void visitWhileLoop(WhileStatement loop) {
-        choices++;
-        super.visitWhileLoop(loop);
-        choices--;
+        choose(() -> super.visitWhileLoop(loop));
     }
 
     @Override
     public void visitSwitch(SwitchStatement choice) {
-        choices++;
-        super.visitSwitch(choice);
-        choices--;
+        choose(() -> super.visitSwitch(choice));
     }
 
     @Override
     public void visitTryCatchFinally(TryCatchStatement tried) {
-        choices++;
-        super.visitTryCatchFinally(tried);
-        choices--;
+        choose(() -> super.visitTryCatchFinally(tried));
     }
 
     @Override

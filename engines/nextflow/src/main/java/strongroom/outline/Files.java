@@ -15,6 +15,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import java.util.regex.Pattern;
 import nextflow.config.ast.ConfigNode;
 import nextflow.config.control.ConfigParser;
@@ -23,12 +24,11 @@ import nextflow.script.ast.IncludeNode;
 import nextflow.script.ast.ScriptNode;
 import nextflow.script.control.ScriptParser;
 import org.codehaus.groovy.GroovyBugError;
+import org.codehaus.groovy.ast.ASTNode;
 import org.codehaus.groovy.ast.ModuleNode;
 import org.codehaus.groovy.ast.stmt.BlockStatement;
 import org.codehaus.groovy.ast.stmt.Statement;
 import org.codehaus.groovy.control.CompilationFailedException;
-import org.codehaus.groovy.control.CompilerConfiguration;
-import org.codehaus.groovy.control.ErrorCollector;
 import org.codehaus.groovy.control.SourceUnit;
 import org.codehaus.groovy.control.messages.Message;
 import org.codehaus.groovy.control.messages.SyntaxErrorMessage;
@@ -215,16 +215,21 @@ final class Files {
             return;
         }
         found.get("configs").add(path);
-        if (noted(path, false) == null) {
+        String text = noted(path, false);
+        if (text == null) {
             return;
         }
         var includes = new ArrayList<String>();
         guarded(path, () -> {
             // Parsed and no more: what it includes is not looked for, and no name is resolved.
             SourceUnit source = new ConfigParser().parse(folder.resolve(path).toFile());
+            var reading = new ConfigReading(path, found);
+            if (!errors(source).isEmpty() && loose(path, text, reading)) {
+                includes.addAll(reading.includes());
+                return;
+            }
             errors(path, source);
             if (source.getAST() instanceof ConfigNode config) {
-                var reading = new ConfigReading(path, found);
                 reading.visit(config);
                 includes.addAll(reading.includes());
             } else if (!isWrong(path)) {
@@ -237,6 +242,18 @@ final class Files {
                 config(inside + "");
             }
         }
+    }
+
+    /** Reads a configuration by Groovy's parser, and returns whether that takes it. */
+    private boolean loose(String path, String text, ConfigReading reading) {
+        ModuleNode module = Loose.module(Loose.source(folder.resolve(path).toFile()), text);
+        if (module == null) {
+            return false;
+        }
+        BiConsumer<ASTNode, String> refuse = (node, why) -> error(path, node.getLineNumber(), why);
+        new LooseConfig(reading, refuse).read(module);
+        Misplaced.look(module, refuse);
+        return true;
     }
 
     /** Notes a program that scripts find on their PATH; no text is said of what is none. */
@@ -264,10 +281,7 @@ final class Files {
             return;
         }
         guarded(path, () -> {
-            // A source unit alone: a compilation unit would run transformations, such as @Grab's, while it reads.
-            var configuration = new CompilerConfiguration();
-            var source = new SourceUnit(
-                    folder.resolve(path).toFile(), configuration, null, new ErrorCollector(configuration));
+            SourceUnit source = Loose.source(folder.resolve(path).toFile());
             try {
                 source.parse();
                 ModuleNode module = source.buildAST();

@@ -45,16 +45,29 @@ final class Loose {
 
     /** Returns a script; null if Groovy's parser refuses it too. */
     static Loose of(File file, String text) {
+        var source = source(file);
+        var module = module(source, text);
+        if (module == null) {
+            return null;
+        }
+        var loose = new Loose(source);
+        loose.read(module);
+        return loose;
+    }
+
+    /** Returns Groovy's reading of a file: a source unit alone, as a compilation unit would run transformations (@Grab). */
+    static SourceUnit source(File file) {
         var configuration = new CompilerConfiguration();
-        // A source unit alone: a compilation unit would run transformations, such as @Grab's, while it reads.
-        var source = new SourceUnit(file, configuration, null, new ErrorCollector(configuration));
+        return new SourceUnit(file, configuration, null, new ErrorCollector(configuration));
+    }
+
+    /** Returns what a file holds; null if Groovy's parser refuses it. */
+    static ModuleNode module(SourceUnit source, String text) {
         try {
             source.parse();
-            var loose = new Loose(source);
             ModuleNode module = source.buildAST();
             Verbatim.give(module, text);
-            loose.read(module);
-            return loose;
+            return module;
         } catch (CompilationFailedException wrong) {
             return null;
         }
@@ -72,7 +85,7 @@ final class Loose {
             function.setSourcePosition(method);
             script.addFunction(function);
         }
-        new Misplaced(module, this).look();
+        Misplaced.look(module, this::refuse);
     }
 
     void refuse(ASTNode node, String why) {

@@ -1,6 +1,8 @@
 package strongroom.outline;
 
 import java.util.List;
+import java.util.function.BiConsumer;
+import org.codehaus.groovy.ast.ASTNode;
 import org.codehaus.groovy.ast.AnnotatedNode;
 import org.codehaus.groovy.ast.AnnotationNode;
 import org.codehaus.groovy.ast.ClassCodeVisitorSupport;
@@ -9,44 +11,31 @@ import org.codehaus.groovy.ast.ModuleNode;
 import org.codehaus.groovy.ast.expr.ClosureExpression;
 import org.codehaus.groovy.control.SourceUnit;
 
-/** Refuses what a script in Groovy's form can hold and no reading of it would see through. */
+/** Refuses what Groovy's parser takes and no reading of it would see through. */
 final class Misplaced extends ClassCodeVisitorSupport {
     private static final String FIELD = "groovy.transform.Field";
-    private final ModuleNode module;
-    private final Loose loose;
+    private final BiConsumer<ASTNode, String> refuse;
 
-    Misplaced(ModuleNode module, Loose loose) {
-        this.module = module;
-        this.loose = loose;
+    private Misplaced(BiConsumer<ASTNode, String> refuse) {
+        this.refuse = refuse;
     }
 
-    void look() {
+    static void look(ModuleNode module, BiConsumer<ASTNode, String> refuse) {
+        var look = new Misplaced(refuse);
         if (module.getPackage() != null) {
-            loose.refuse(module.getPackage(), "A script is of no package.");
+            refuse.accept(module.getPackage(), "A script is of no package.");
         }
-        module.getImports().forEach(this::imported);
+        module.getImports().forEach(look::imported);
         for (var one : List.of(module.getStaticImports(), module.getStaticStarImports())) {
-            one.values().forEach(it -> loose.refuse(it, "A static import hides what a call is; call it by its class."));
+            one.values().forEach(it -> refuse.accept(it, "A static import hides what a call is; call it by its class."));
         }
-        module.getStarImports().forEach(one -> visitAnnotations(one));
-        for (var one : module.getClasses()) {
-            visitAnnotations(one);
+        module.getStarImports().forEach(look::visitAnnotations);
+        for (var one : module.getClasses()) { // that of the script's own statements among them
+            look.visitAnnotations(one);
+            look.visitClass(one);
             if (!one.isScript()) {
-                loose.refuse(one, "Classes stand in lib/, not in a script.");
+                refuse.accept(one, "Classes stand in lib/, not in a script.");
             }
-        }
-        loose.statements.visit(this);
-        module.getMethods().forEach(this::visitMethod);
-        loose.script.getWorkflows().forEach(one -> List.of(one.takes, one.main, one.emits, one.publishers)
-                .forEach(part -> part.visit(this)));
-        loose.script.getProcesses().forEach(one -> {
-            List.of(one.directives, one.inputs, one.outputs, one.exec, one.stub).forEach(part -> part.visit(this));
-            if (one.when != null) {
-                one.when.visit(this);
-            }
-        });
-        if (loose.script.getOutputs() != null) {
-            loose.script.getOutputs().declarations.forEach(one -> one.body.visit(this));
         }
     }
 
@@ -54,7 +43,7 @@ final class Misplaced extends ClassCodeVisitorSupport {
         visitAnnotations(one);
         boolean isField = one.getAlias().equals("Field") && !one.getClassName().equals(FIELD);
         if (isField || !one.getType().getNameWithoutPackage().equals(one.getAlias())) {
-            loose.refuse(one, "An import under another name hides what a call is; name the class itself.");
+            refuse.accept(one, "An import under another name hides what a call is; name the class itself.");
         }
     }
 
@@ -68,14 +57,14 @@ final class Misplaced extends ClassCodeVisitorSupport {
         for (AnnotationNode one : node.getAnnotations()) {
             boolean isField = List.of("Field", FIELD).contains(one.getClassNode().getName()) && one.getMembers().isEmpty();
             if (!isField) {
-                loose.refuse(one, "Annotations can run code while a script is compiled; @Field alone can stand here.");
+                refuse.accept(one, "Annotations can run code while a script is compiled; @Field alone can stand here.");
             }
         }
     }
 
     @Override
     public void visitClosureExpression(ClosureExpression closure) {
-        CodeReading.givenBefore(closure).forEach(one -> one.visit(this));
+        CodeReading.givenBefore(closure.getParameters()).forEach(one -> one.visit(this));
         super.visitClosureExpression(closure);
     }
 }

@@ -36,7 +36,7 @@ final class Prints {
     private Prints() {}
 
     static boolean only(Expression expression) {
-        return expression instanceof ClosureExpression closure && CodeReading.givenBefore(closure).isEmpty()
+        return expression instanceof ClosureExpression closure && CodeReading.givenBefore(closure.getParameters()).isEmpty()
                 && prints(closure.getCode());
     }
 

@@ -11,7 +11,6 @@ import nextflow.script.ast.ParamNode;
 import nextflow.script.ast.ProcessNode;
 import nextflow.script.ast.ScriptNode;
 import nextflow.script.ast.WorkflowNode;
-import org.codehaus.groovy.ast.Parameter;
 import org.codehaus.groovy.ast.expr.Expression;
 import org.codehaus.groovy.ast.expr.PropertyExpression;
 import org.codehaus.groovy.ast.expr.VariableExpression;
@@ -53,8 +52,7 @@ final class ScriptReading {
             found.get("functions").add(Map.of(
                     "file", file, "line", function.getLineNumber(), "name", Texts.cut(function.getName(), 390)));
             var code = new CodeReading(file, "function", found, new Slots(slots));
-            Stream.of(function.getParameters()).filter(Parameter::hasInitialExpression)
-                    .forEach(one -> one.getInitialExpression().visit(code));
+            CodeReading.givenBefore(function.getParameters()).forEach(one -> one.visit(code));
             function.getCode().visit(code);
         }
         if (script.getOutputs() != null) {
