@@ -274,6 +274,11 @@ TABLE: Final[dict[str, Entry]] = {
     "name-unfit": Entry(
         E, "Names of files are letters without accents, digits and . _ + = , - here.", "Give the file another name."
     ),
+    "name-of-value": Entry(
+        L,
+        "A call gives this process a value that makes a name which no file of a run can have: its task is refused.",
+        "Name the output by something else, or give it another value: letters, digits and . _ + = , - alone.",
+    ),
     "exit-codes": Entry(
         L,
         "Of exit codes engines see 0, 1, 130, 137 and 143 only: others tell of data, and are 1 (T4).",

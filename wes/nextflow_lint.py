@@ -94,6 +94,7 @@ def lint(outline: NextflowOutline, manifest: Manifest | None, images: Mapping[st
     known = nextflow_options.known_of(outline)
     for process in outline.processes:
         found += _process(process)
+        found += _named_by_values(process, outline, known)
         found += nextflow_scripts.judge(process, manifest, outline, known)
     if manifest is not None:
         names = manifest.images
@@ -188,6 +189,21 @@ def _unfit_names(said: Said) -> Iterator[str]:
     for value in (said.value, said.named.get("stageAs"), said.named.get("name")):
         if value is not None and value.literal is not None and not _NAMES.fullmatch(value.literal):
             yield value.literal[:80]
+
+
+def _named_by_values(
+    process: Process, outline: NextflowOutline, known: nextflow_options.Known
+) -> Iterator[Finding]:
+    """Yield the outputs whose names stand on a value that no name of a file can have."""
+    values = {
+        name: one.texts for run in outline.names_of(process) for name, one in known.nothings.get(run, {}).items()
+    }
+    for output in process.makes():
+        shown = str(output.value.value) if output.value is not None and output.value.kind == "template" else ""
+        for name, texts in values.items():
+            for text in texts:
+                if (made := shown.replace(f"${{{name}}}", text)) != shown and not _NAMES.fullmatch(text):
+                    yield Finding("name-of-value", process.file, output.line, f"{process.name}: {made}"[:80])
 
 
 def _unfit(output: Said) -> Iterator[str]:

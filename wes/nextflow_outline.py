@@ -238,6 +238,7 @@ class Noted(_Part):
     slots: Names  # the input slots that a call's words stand on
     others: Names  # what else: parameters as params.a.b, and names that are set elsewhere, as what a workflow takes
     empties: Annotated[list[Line], Field(max_length=20)]  # which of a call's arguments stand on an empty list
+    values: Annotated[list[Names], Field(max_length=20)] = []  # of each argument its literals, and ${params.a.b}
     separators: Names  # what a call says that separates columns
     prints: bool = False  # of a hook: whether its code does no more than print
 

@@ -9,6 +9,7 @@ import org.codehaus.groovy.ast.AnnotatedNode;
 import org.codehaus.groovy.ast.ClassCodeVisitorSupport;
 import org.codehaus.groovy.ast.ModuleNode;
 import org.codehaus.groovy.ast.Parameter;
+import org.codehaus.groovy.ast.expr.ArgumentListExpression;
 import org.codehaus.groovy.ast.expr.BinaryExpression;
 import org.codehaus.groovy.ast.expr.ClosureExpression;
 import org.codehaus.groovy.ast.expr.ConstantExpression;
@@ -20,6 +21,7 @@ import org.codehaus.groovy.ast.expr.MethodCallExpression;
 import org.codehaus.groovy.ast.expr.MethodPointerExpression;
 import org.codehaus.groovy.ast.expr.PropertyExpression;
 import org.codehaus.groovy.ast.expr.StaticMethodCallExpression;
+import org.codehaus.groovy.ast.expr.VariableExpression;
 import org.codehaus.groovy.ast.stmt.ForStatement;
 import org.codehaus.groovy.ast.stmt.IfStatement;
 import org.codehaus.groovy.ast.stmt.SwitchStatement;
@@ -178,6 +180,12 @@ final class CodeReading extends ClassCodeVisitorSupport {
             // In its own order: what stands left of a pipe is known before what it is given to.
             binary.getLeftExpression().visit(this);
             slots.pipe(binary);
+            if (binary.getRightExpression() instanceof VariableExpression name) {
+                var call = new MethodCallExpression(VariableExpression.THIS_EXPRESSION, name.getName(),
+                        new ArgumentListExpression(binary.getLeftExpression()));
+                call.setSourcePosition(name);
+                call(call, name.getName(), List.of());
+            }
             binary.getRightExpression().visit(this);
             return;
         }
@@ -238,6 +246,7 @@ final class CodeReading extends ClassCodeVisitorSupport {
         one.put("slots", on == null ? List.of() : slots.said(on));
         one.put("others", on == null ? List.of() : slots.others(on));
         one.put("empties", on == null ? List.of() : slots.empties(on));
+        one.put("values", on == null ? List.of() : slots.values(on));
         one.put("separators", separators);
         one.put("prints", prints);
         add(section, one);
