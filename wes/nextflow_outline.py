@@ -215,6 +215,7 @@ class Function(_Part):
     file: Short
     line: Line
     name: Short
+    takes: Names = []
 
 
 class Param(_Part):

@@ -50,7 +50,8 @@ final class ScriptReading {
         }
         for (var function : script.getFunctions()) {
             found.get("functions").add(Map.of(
-                    "file", file, "line", function.getLineNumber(), "name", Texts.cut(function.getName(), 390)));
+                    "file", file, "line", function.getLineNumber(), "name", Texts.cut(function.getName(), 390),
+                    "takes", Stream.of(function.getParameters()).limit(200).map(one -> Texts.cut(one.getName(), 390)).toList()));
             var code = new CodeReading(file, "function", found, new Slots(slots));
             CodeReading.givenBefore(function.getParameters()).forEach(one -> one.visit(code));
             function.getCode().visit(code);
