@@ -28,8 +28,8 @@ TABLE: Final[dict[str, Entry]] = {
     "unreadable": Entry(
         E,
         "The engine's parser does not understand this file, or it holds what no reading of it sees through.",
-        "Correct the syntax. A script of Nextflow's holds no classes, annotations or `addParams`, imports under their "
-        "own names alone, and no `if` round directives, inputs, outputs or includes; a configuration has no functions.",
+        "Correct the syntax. A script of Nextflow's holds no classes, annotations or `addParams`, no import under "
+        "another name, and no `if` round directives, inputs, outputs or includes; a configuration holds no loops.",
     ),
     "rule-unnamed": Entry(
         L, "The engine numbers a rule without a name (rule_N), so a draft cannot bind it.", "Give the rule a name."

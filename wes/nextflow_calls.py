@@ -92,7 +92,7 @@ def _shown(call: Call, process: Process, takes: Takes) -> Iterator[tuple[str, st
 
 
 def _unfit(call: Call, process: Process, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield each input with the texts that it is given by their letters, or as a parameter's default, and no hole takes."""
+    """Yield each input with the texts that calls give it, or parameters by their defaults, and no hole takes."""
     for taken, values in zip(process.inputs, call.said.values, strict=False):
         name = taken.value.text if taken.value is not None else ""
         for one in values if taken.name in ("val", "each") and NAME.fullmatch(name) else ():

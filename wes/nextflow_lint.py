@@ -191,9 +191,7 @@ def _unfit_names(said: Said) -> Iterator[str]:
             yield value.literal[:80]
 
 
-def _named_by_values(
-    process: Process, outline: NextflowOutline, known: nextflow_options.Known
-) -> Iterator[Finding]:
+def _named_by_values(process: Process, outline: NextflowOutline, known: nextflow_options.Known) -> Iterator[Finding]:
     """Yield the outputs whose names stand on a value that no name of a file can have."""
     values = {
         name: one.texts for run in outline.names_of(process) for name, one in known.nothings.get(run, {}).items()

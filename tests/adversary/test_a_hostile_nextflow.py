@@ -10,7 +10,7 @@ from nextflow_house import Ended, House, workflow
 
 from strongroom.errors import BadRequest
 from wes import engines
-from wes.engines.nextflow import Nextflow, trusted_config
+from wes.engines.nextflow import Nextflow
 from wes.manifest import check_parameters, parse_manifest
 
 INPUTS = {"inputs/calls/one.dat": b"of one person\n"}
@@ -294,7 +294,15 @@ def _launch() -> engines.Launch:
 
 
 def test_an_engine_has_no_word_of_a_user_on_its_command_line(tmp_path: Path) -> None:
-    words = Nextflow().command(_launch())
-    assert words[words.index("-C") + 1] == "/run/trusted.config"
+    folders = engines.Folders(tmp_path, tmp_path, tmp_path, tmp_path)
+    words = Nextflow().command(_launch(), folders)
+    assert _configs(words) == ["/run/first.config", "/run/trusted.config"]
     assert not {"-c", "-lib", "-plugins", "-r", "-latest", "-main-script", "-bucket-dir", "-with-docker"} & set(words)
-    assert "includeConfig" not in trusted_config(_launch(), tmp_path / "nextflow.config")
+    (tmp_path / "nextflow.config").write_text("process.executor = 'slurm'\n")
+    own = _configs(Nextflow().command(_launch(), folders))
+    assert own == ["/run/first.config", "/run/workflow/nextflow.config", "/run/trusted.config"]
+
+
+def _configs(words: list[str]) -> list[str]:
+    """Return the configurations that Nextflow reads; the last counts."""
+    return [words[n + 1] for n, word in enumerate(words) if word == "-C"]

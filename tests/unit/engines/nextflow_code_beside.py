@@ -1,5 +1,8 @@
 """Scripts as others write them, with code beside what they declare; of our own words, for the tests' image."""
 
+import nextflow_of_a_template
+from nextflow_of_training import FOLDER, HELLO
+
 READS = {f"data/{one}.fq": f"@{one}\nACGT\n" for one in ("gut_1", "gut_2", "skin_1", "skin_2")}
 REFERENCE = {"data/ref.fa": ">chr1\nACGTACGT\n"}
 
@@ -329,4 +332,14 @@ CODE_BESIDE: dict[str, tuple[dict[str, str], set[str]]] = {
         {"main.nf": NESTED, "steps.nf": STEPS, "upper.nf": UPPER, **READS},
         {f"results/upper/{one}.up" for one in ("gut_1", "gut_2", "skin_1", "skin_2")},
     ),
+    "hello": (
+        {"main.nf": HELLO},
+        {f"results/{what}{word}-output.txt" for what in ("", "UPPER-") for word in ("Hello", "Bonjour", "Salve")},
+    ),
+    "folder": ({"main.nf": FOLDER}, {"results/a.shown", "results/b.shown", "results/also.txt"}),
+    "template": (nextflow_of_a_template.FILES, {*nextflow_of_a_template.PUBLISHED}),
+}
+GIVEN: dict[str, dict[str, bytes]] = {
+    "folder": {"inputs/dir/a.fq": b"A\n", "inputs/dir/b.fq": b"B\n", "inputs/sheet/s.txt": b"S\n"},
+    "template": nextflow_of_a_template.GIVEN,
 }

@@ -41,7 +41,8 @@ SAID: list[tuple[str, list[str] | None]] = [
     ("def word = \"${x} ${one}\"\n    word += ' more'", ["@{x*} @{one*} more"]),
     ("def word = params.flag ? '-a' : ''\n    word += ' -b'", ["-a -b", " -b"]),
     (
-        "def word\n    if (x == 9)\n        error 'no'\n    else if (x == 3)\n        word = '-b ' + x\n    else\n        word = \"-c $x\"",
+        "def word\n    if (x == 9)\n        error 'no'\n"
+        "    else if (x == 3)\n        word = '-b ' + x\n    else\n        word = \"-c $x\"",
         ["-b @{x*}", "-c @{x*}"],
     ),
     ("def inner = ''\n    if (x)\n        inner += '-i'\n    def word = \"${inner} -w\"", ["-i -w", " -w"]),

@@ -1,4 +1,4 @@
-"""A script with statements beside what it declares is read as one without: by Groovy's parser, and with no less care."""
+"""A script with code beside what it declares is read by Groovy's parser, with no less care than a strict one."""
 
 import re
 from collections import defaultdict

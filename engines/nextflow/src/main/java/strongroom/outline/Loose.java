@@ -55,7 +55,7 @@ final class Loose {
         return loose;
     }
 
-    /** Returns Groovy's reading of a file: a source unit alone, as a compilation unit would run transformations (@Grab). */
+    /** Returns Groovy's reading of a file, a source unit alone: a compilation unit would run transformations. */
     static SourceUnit source(File file) {
         var configuration = new CompilerConfiguration();
         return new SourceUnit(file, configuration, null, new ErrorCollector(configuration));
@@ -97,7 +97,8 @@ final class Loose {
             return false;
         }
         if (said.getExpression() instanceof BinaryExpression set && set.getOperation().getText().equals("=")
-                && set.getLeftExpression() instanceof PropertyExpression flag && flag.getText().startsWith("nextflow.")) {
+                && set.getLeftExpression() instanceof PropertyExpression flag
+                && flag.getText().startsWith("nextflow.")) {
             var one = new FeatureFlagNode(flag.getText(), set.getRightExpression());
             one.setSourcePosition(set);
             script.addFeatureFlag(one);
@@ -137,7 +138,9 @@ final class Loose {
 
     private void output(MethodCallExpression call) {
         var outputs = new ArrayList<OutputNode>();
-        for (Statement one : only(call) instanceof ClosureExpression block ? Sayings.statements(block.getCode()) : List.<Statement>of()) {
+        var declared = only(call) instanceof ClosureExpression block
+                ? Sayings.statements(block.getCode()) : List.<Statement>of();
+        for (Statement one : declared) {
             if (one instanceof ExpressionStatement said && said.getExpression() instanceof MethodCallExpression named
                     && named.isImplicitThis() && named.getMethodAsString() != null
                     && only(named) instanceof ClosureExpression body) {

@@ -12,6 +12,7 @@ import org.codehaus.groovy.ast.expr.Expression;
 import org.codehaus.groovy.ast.expr.MethodCallExpression;
 import org.codehaus.groovy.ast.expr.PropertyExpression;
 import org.codehaus.groovy.ast.expr.VariableExpression;
+import org.codehaus.groovy.ast.stmt.BlockStatement;
 import org.codehaus.groovy.ast.stmt.EmptyStatement;
 import org.codehaus.groovy.ast.stmt.ExpressionStatement;
 import org.codehaus.groovy.ast.stmt.IfStatement;
@@ -52,6 +53,8 @@ final class LooseConfig {
                     tried.getCatchStatements().forEach(caught -> caught.getCode().visit(reading.code()));
                     all(tried.getFinallyStatement(), above);
                 });
+            } else if (one instanceof BlockStatement inner) {
+                all(inner, above);
             } else if (one instanceof ExpressionStatement said) {
                 setting(said, above);
             } else if (!(one instanceof EmptyStatement)) {
@@ -72,7 +75,8 @@ final class LooseConfig {
             } else {
                 reading.assign(names, set, set.getRightExpression());
             }
-        } else if (said instanceof MethodCallExpression call && call.isImplicitThis() && call.getMethodAsString() != null) {
+        } else if (said instanceof MethodCallExpression call
+                && call.isImplicitThis() && call.getMethodAsString() != null) {
             call(call, labels == null || labels.isEmpty() ? null : labels.get(0), above);
         } else if (said instanceof MethodCallExpression) {
             said.visit(reading.code());
@@ -86,7 +90,8 @@ final class LooseConfig {
         if (label != null && !SELECTORS.contains(label)) {
             refuse.accept(call, "Selectors are withName and withLabel.");
         } else if (Loose.only(call) instanceof ClosureExpression block) {
-            CodeReading.givenBefore(block.getParameters()).forEach(one -> refuse.accept(one, "A block takes nothing."));
+            CodeReading.givenBefore(block.getParameters())
+                    .forEach(one -> refuse.accept(one, "A block takes nothing."));
             reading.block(label, name, () -> all(block.getCode(), name));
         } else if (name.equals("includeConfig") && Loose.only(call) != null) {
             reading.include(call, Loose.only(call));

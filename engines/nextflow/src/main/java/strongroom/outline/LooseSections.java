@@ -29,7 +29,8 @@ import org.codehaus.groovy.ast.stmt.Statement;
 /** Takes a process or a workflow, as Groovy's parser sees it, apart by its labels, as Nextflow does. */
 final class LooseSections {
     private static final Set<String> BODIES = Set.of("script", "shell", "exec");
-    private static final Set<String> OF_PROCESS = Set.of("input", "output", "when", "script", "shell", "exec", "stub");
+    private static final Set<String> OF_PROCESS = Set.of(
+            "input", "output", "when", "script", "shell", "exec", "stub");
     private static final Set<String> OF_WORKFLOW = Set.of("take", "main", "emit", "publish");
     private static final String DIRECTIVES = "";
     private final Loose loose;
@@ -110,7 +111,8 @@ final class LooseSections {
     private void split(ClosureExpression body, Set<String> labels) {
         for (Statement one : Sayings.statements(body.getCode())) {
             var said = one.getStatementLabels();
-            last = said == null || said.isEmpty() ? last : said.get(0); // of several the innermost, as Nextflow has it
+            // Of several the innermost, as Nextflow has it.
+            last = said == null || said.isEmpty() ? last : said.get(0);
             if (!last.equals(DIRECTIVES) && !labels.contains(last)) {
                 loose.refuse(one, "There is no section " + Texts.cut(last, 40) + ": here.");
             }
@@ -134,7 +136,7 @@ final class LooseSections {
     static void check(Statement section, String name, Loose loose) {
         for (Statement one : Sayings.statements(section)) {
             if (!(one instanceof ExpressionStatement said)) {
-                loose.refuse(one, "Directives, inputs and outputs stand by themselves, without if or other code round them.");
+                loose.refuse(one, "Directives, inputs and outputs stand by themselves, without code round them.");
                 continue;
             }
             if (name.equals(DIRECTIVES)) {
@@ -143,8 +145,8 @@ final class LooseSections {
             boolean isName = said.getExpression() instanceof VariableExpression;
             boolean isCall = said.getExpression() instanceof MethodCallExpression call && isPlain(call);
             if (!isName && !isCall) {
-                loose.refuse(one, "This is no directive, input or output; from and into are of a language that no longer runs.");
-            } else if (isCall && Sayings.given((MethodCallExpression) said.getExpression()).stream().anyMatch(LooseSections::isSpread)) {
+                loose.refuse(one, "This is no directive, input or output; from and into are of DSL 1, which no longer runs.");
+            } else if (isCall && isSpread((MethodCallExpression) said.getExpression())) {
                 loose.refuse(one, "What a directive, input or output is given is written out.");
             }
         }
@@ -166,9 +168,9 @@ final class LooseSections {
         return call.isImplicitThis() && call.getMethodAsString() != null;
     }
 
-    private static boolean isSpread(Expression argument) {
-        return argument instanceof SpreadExpression
+    private static boolean isSpread(MethodCallExpression call) {
+        return Sayings.given(call).stream().anyMatch(argument -> argument instanceof SpreadExpression
                 || argument instanceof MapExpression map && map.getMapEntryExpressions().stream()
-                        .map(MapEntryExpression::getKeyExpression).anyMatch(SpreadMapExpression.class::isInstance);
+                        .map(MapEntryExpression::getKeyExpression).anyMatch(SpreadMapExpression.class::isInstance));
     }
 }

@@ -27,7 +27,7 @@ final class Misplaced extends ClassCodeVisitorSupport {
         }
         module.getImports().forEach(look::imported);
         for (var one : List.of(module.getStaticImports(), module.getStaticStarImports())) {
-            one.values().forEach(it -> refuse.accept(it, "A static import hides what a call is; call it by its class."));
+            one.values().forEach(it -> refuse.accept(it, "A static import hides what a call is; name its class."));
         }
         module.getStarImports().forEach(look::visitAnnotations);
         for (var one : module.getClasses()) { // that of the script's own statements among them
@@ -55,9 +55,10 @@ final class Misplaced extends ClassCodeVisitorSupport {
     @Override
     public void visitAnnotations(AnnotatedNode node) {
         for (AnnotationNode one : node.getAnnotations()) {
-            boolean isField = List.of("Field", FIELD).contains(one.getClassNode().getName()) && one.getMembers().isEmpty();
+            boolean isField = List.of("Field", FIELD).contains(one.getClassNode().getName())
+                    && one.getMembers().isEmpty();
             if (!isField) {
-                refuse.accept(one, "Annotations can run code while a script is compiled; @Field alone can stand here.");
+                refuse.accept(one, "Annotations can run code while a script is compiled; only @Field stands here.");
             }
         }
     }

@@ -27,8 +27,8 @@ final class Prints {
     private static final Set<String> SAYS = Set.of("print", "println", "printf");
     private static final Set<String> LOGS = Set.of("trace", "debug", "info", "warn", "error");
     private static final Set<String> SHAPES = Set.of(
-            "stripIndent", "stripMargin", "trim", "strip", "join", "toString", "toUpperCase", "toLowerCase", "capitalize",
-            "padLeft", "padRight", "center", "multiply", "size", "replace", "format", "isEmpty", "contains");
+            "stripIndent", "stripMargin", "trim", "strip", "join", "toString", "toUpperCase", "toLowerCase",
+            "capitalize", "padLeft", "padRight", "center", "multiply", "size", "replace", "format", "isEmpty", "contains");
     private static final Set<String> COMPUTES = Set.of(
             "+", "-", "*", "/", "%", "==", "!=", "<", ">", "<=", ">=", "&&", "||", "[");
     private static final Set<String> READS = Set.of("text", "bytes", "class", "metaClass", "properties");
@@ -36,8 +36,8 @@ final class Prints {
     private Prints() {}
 
     static boolean only(Expression expression) {
-        return expression instanceof ClosureExpression closure && CodeReading.givenBefore(closure.getParameters()).isEmpty()
-                && prints(closure.getCode());
+        return expression instanceof ClosureExpression closure
+                && CodeReading.givenBefore(closure.getParameters()).isEmpty() && prints(closure.getCode());
     }
 
     private static boolean prints(Statement statement) {
@@ -45,7 +45,8 @@ final class Prints {
             return block.getStatements().stream().allMatch(Prints::prints);
         }
         if (statement instanceof IfStatement choice) {
-            return isPlain(choice.getBooleanExpression()) && prints(choice.getIfBlock()) && prints(choice.getElseBlock());
+            return isPlain(choice.getBooleanExpression())
+                    && prints(choice.getIfBlock()) && prints(choice.getElseBlock());
         }
         if (statement instanceof ReturnStatement returned) {
             return prints(returned.getExpression());
@@ -56,7 +57,8 @@ final class Prints {
 
     private static boolean prints(Expression expression) {
         if (expression instanceof TernaryExpression choice) {
-            return isPlain(choice.getBooleanExpression()) && prints(choice.getTrueExpression()) && prints(choice.getFalseExpression());
+            return isPlain(choice.getBooleanExpression())
+                    && prints(choice.getTrueExpression()) && prints(choice.getFalseExpression());
         }
         if (expression instanceof BinaryExpression set && set.getOperation().getText().equals("=")) {
             return set.getLeftExpression() instanceof VariableExpression && isPlain(set.getRightExpression());
@@ -86,7 +88,8 @@ final class Prints {
             return arePlain(string.getValues());
         }
         if (expression instanceof TernaryExpression choice) {
-            return isPlain(choice.getBooleanExpression()) && isPlain(choice.getTrueExpression()) && isPlain(choice.getFalseExpression());
+            return arePlain(List.of(
+                    choice.getBooleanExpression(), choice.getTrueExpression(), choice.getFalseExpression()));
         }
         if (expression instanceof BooleanExpression said) { // and those that are turned round
             return isPlain(said.getExpression());
@@ -95,13 +98,15 @@ final class Prints {
             return isPlain(signed.getExpression());
         }
         if (expression instanceof BinaryExpression both) {
-            return COMPUTES.contains(both.getOperation().getText()) && isPlain(both.getLeftExpression()) && isPlain(both.getRightExpression());
+            return COMPUTES.contains(both.getOperation().getText())
+                    && arePlain(List.of(both.getLeftExpression(), both.getRightExpression()));
         }
         if (expression instanceof ListExpression list) {
             return arePlain(list.getExpressions());
         }
         if (expression instanceof MapExpression map) {
-            return map.getMapEntryExpressions().stream().allMatch(one -> isPlain(one.getKeyExpression()) && isPlain(one.getValueExpression()));
+            return map.getMapEntryExpressions().stream()
+                    .allMatch(one -> arePlain(List.of(one.getKeyExpression(), one.getValueExpression())));
         }
         return expression instanceof MethodCallExpression call && !call.isImplicitThis()
                 && call.getMethodAsString() != null && SHAPES.contains(call.getMethodAsString())

@@ -6,6 +6,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.codehaus.groovy.ast.ASTNode;
 import org.codehaus.groovy.ast.CodeVisitorSupport;
 import org.codehaus.groovy.ast.expr.BinaryExpression;
 import org.codehaus.groovy.ast.expr.EmptyExpression;
@@ -25,7 +26,8 @@ final class Turns {
     private static final Set<String> ENDS = Set.of("error", "exit");
     private static final Set<String> SAME = Set.of("==", "!=", "<=", ">=", "===", "!==", "==~", "=~");
     // What changes a list or a text builder in its place.
-    private static final Set<String> CHANGES = Set.of("add", "addAll", "leftShift", "push", "append", "insert", "remove", "put");
+    private static final Set<String> CHANGES = Set.of(
+            "add", "addAll", "leftShift", "push", "append", "insert", "remove", "put");
 
     private Turns() {}
 
@@ -106,7 +108,7 @@ final class Turns {
     }
 
     /** Forgets each name that code sets in another way than by its turn: in loops, closures and inside of values. */
-    private static void forget(org.codehaus.groovy.ast.ASTNode code, Map<String, List<String>> known) {
+    private static void forget(ASTNode code, Map<String, List<String>> known) {
         code.visit(new CodeVisitorSupport() {
             private void unknown(Expression target) {
                 target.visit(new CodeVisitorSupport() {

@@ -8,7 +8,7 @@ import org.codehaus.groovy.ast.expr.Expression;
 import org.codehaus.groovy.ast.expr.GStringExpression;
 import org.codehaus.groovy.control.SourceUnit;
 
-/** Gives texts with holes the words that they have in their file, as the strict parser does: Groovy's leaves out `!`. */
+/** Gives texts with holes their words in the file, as the strict parser does: Groovy's leaves out `!`. */
 final class Verbatim extends ClassCodeExpressionTransformer {
     private static final List<String> QUOTES = List.of("\"\"\"", "\"", "$/", "/");
     private final List<String> lines;
@@ -73,6 +73,7 @@ final class Verbatim extends ClassCodeExpressionTransformer {
         }
         String whole = said.toString();
         String quote = QUOTES.stream().filter(whole::startsWith).findFirst().orElse("");
-        return whole.length() < 2 * quote.length() ? whole : whole.substring(quote.length(), whole.length() - quote.length());
+        int least = quote.length();
+        return whole.length() < 2 * least ? whole : whole.substring(least, whole.length() - least);
     }
 }
