@@ -71,7 +71,7 @@ found.run = new File('/run').list().sort()
 found.root = new File('/').list().sort()
 found.read = ['/etc/shadow', '/root', '/home', '/proc/1/root/etc/shadow', HOME].collectEntries { path ->
     [path, tried { new File(path).isDirectory() ? new File(path).list().length : new File(path).bytes.length }] }
-found.write = ['/run/workflow/main.nf', '/run/trusted.config', '/run/params.json', '/opt/engine/x.jar', '/usr/bin/x']
+found.write = ['/run/first.config', '/run/workflow/main.nf', '/run/trusted.config', '/run/params.json', '/opt/engine/x.jar', '/usr/bin/x']
     .collectEntries { path -> [path, tried { new File(path).text = 'owned'; 'written' }] }
 found.network = tried { new Socket('192.0.2.1', 80); 'connected' }
 found.local = tried { new Socket('127.0.0.1', 8080); 'connected' }
@@ -119,7 +119,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, dict[str, 
 def test_t19_an_engine_reaches_nothing_but_its_gateway(hostile: tuple[Ended, dict[str, Any]]) -> None:
     _, found = hostile
     assert not {"connected", "resolved"} & {found["network"], found["local"], found["name"]}
-    assert found["run"] == ["params.json", "tes.sock", "trusted.config", "work", "workflow"]
+    assert found["run"] == ["first.config", "params.json", "tes.sock", "trusted.config", "work", "workflow"]
     assert not {"home", "root", "srv", "sys", "var"} & set(found["root"])
     refused = {"FileNotFoundException", "NoSuchFileException", "AccessDeniedException", "IOException"}
     assert set(found["read"].values()) <= refused, found["read"]
