@@ -106,7 +106,7 @@ def lint(outline: NextflowOutline, manifest: Manifest | None, images: Mapping[st
 
 
 def _include(one: Include) -> Iterator[Finding]:
-    if one.source.startswith(("./", "../")):
+    if one.source.startswith(("./", "../", "$projectDir/")):
         if one.target is None:
             yield Finding("include-missing", one.file, one.line, one.source[:80])
     else:

@@ -1,7 +1,7 @@
 """Scripts as others write them, with code beside what they declare; of our own words, for the tests' image."""
 
 import nextflow_of_a_template
-from nextflow_of_training import FOLDER, HELLO
+from nextflow_of_training import BAR, FOLDER, HELLO, IDIOMS
 
 READS = {f"data/{one}.fq": f"@{one}\nACGT\n" for one in ("gut_1", "gut_2", "skin_1", "skin_2")}
 REFERENCE = {"data/ref.fa": ">chr1\nACGTACGT\n"}
@@ -335,6 +335,16 @@ CODE_BESIDE: dict[str, tuple[dict[str, str], set[str]]] = {
     "hello": (
         {"main.nf": HELLO},
         {f"results/{what}{word}-output.txt" for what in ("", "UPPER-") for word in ("Hello", "Bonjour", "Salve")},
+    ),
+    "idioms": (
+        {
+            "main.nf": IDIOMS,
+            "modules/bar.nf": BAR,
+            "data/samples.csv": "sample,one,two\nA,a.txt,b.txt\n",
+            "data/a.txt": "a\n",
+            "data/b.txt": "b\n",
+        },
+        {"results/foo/A.txt", "results/foo/x.log", "results/x.log", "results/bar/A.bar"},
     ),
     "folder": ({"main.nf": FOLDER}, {"results/a.shown", "results/b.shown", "results/also.txt"}),
     "template": (nextflow_of_a_template.FILES, {*nextflow_of_a_template.PUBLISHED}),

@@ -63,3 +63,72 @@ workflow {
     log.info "there will be ${params.outdir}/also.txt: ${file("${params.outdir}/also.txt").name}"
 }
 """
+IDIOMS = """#!/usr/bin/env nextflow
+nextflow.enable.dsl=2
+c_green = params.monochrome ? '' : "\\033[0;32m"
+c_reset = params.monochrome ? '' : "\\033[0m"
+params.monochrome = false
+params.input = "$projectDir/data/samples.csv"
+params.threads = 1
+params.mode = 'a'
+params.outdir = './results'
+def outdir = params.outdir
+def header() {
+    return \"\"\"
+    ${c_green}-----${c_reset}
+    \"\"\".stripIndent()
+}
+log.info header_line()
+def header_line() { "----" }
+def summary = [:]
+summary['Input'] = params.input
+summary['Threads'] = params.threads
+log.info summary.collect { k,v -> "${k.padRight(18)}: $v" }.join("\\n")
+include { BAR } from "$projectDir/modules/bar"
+include { BAR as BAZ } from "${baseDir}/modules/bar.nf"
+Channel.fromPath(params.input)
+    .splitCsv(header:true)
+    .map { row -> tuple(row.sample, file("$projectDir/data/${row.one}"), file("$projectDir/data/${row.two}")) }
+    .set { samples_ch }
+process FOO {
+    tag "$id"
+    cpus params.threads
+    memory '1 GB'
+    errorStrategy 'retry'
+    maxRetries 2
+    publishDir "$outdir/foo", mode: 'copy', overwrite: true
+    publishDir path: outdir, pattern: '*.log'
+    input:
+    tuple val(id), file(a), file(b)
+    output:
+    tuple val(id), file("${id}.txt"), emit: txt
+    file '*.log'
+    script:
+    if( params.mode == 'a' )
+        \"\"\"
+        cat $a $b > ${id}.txt; echo a > x.log
+        \"\"\"
+    else if( params.mode == 'b' )
+        \"\"\"
+        cat $b $a > ${id}.txt; echo b > x.log
+        \"\"\"
+    else
+        error "Unknown mode: ${params.mode}"
+}
+
+workflow {
+    FOO(samples_ch)
+    BAR(FOO.out.txt)
+    BAZ(FOO.out.txt)
+}
+"""
+BAR = """process BAR {
+    publishDir "${params.outdir}/bar"
+    input:
+    tuple val(id), path(x)
+    output:
+    path "${id}.bar"
+    script:
+    "sort $x > ${id}.bar"
+}
+"""

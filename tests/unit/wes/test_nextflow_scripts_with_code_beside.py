@@ -106,6 +106,11 @@ REFUSED = [
     ('include { FINE } from "$projectDir/${params.label}"\n', 1),
     ("include { FINE } from './fine' addParams(x: 1)\n", 1),
     ("include './fine'\n", 1),
+    ("include { FINE } from '$projectDir/fine'\n", 1),
+    ('include { FINE } from "$launchDir/fine"\n', 1),
+    ("projectDir = '/run/work'\ninclude { FINE } from \"$projectDir/fine\"\n", 1),
+    ("def (a, baseDir) = [1, '/run/work']\n", 1),
+    ("log = [info: { it.execute() }]\n", 1),
     ("include { FINE + 1 } from './fine'\n", 1),
     ("[1].each {\n    process HIDDEN {\n        'id'\n    }\n}\n", 2),
     ("def f() {\n    workflow { }\n}\n", 2),
@@ -207,6 +212,62 @@ def test_what_no_reading_sees_through_is_refused_with_its_line(found: dict[str, 
         (one.code, one.line) for one in found[f"refused{number}.nf"] if TABLE[one.code].severity is Severity.ERROR
     }
     assert ("unreadable", line) in wrong, (text, wrong)
+
+
+INCLUDES = 'include { FINE } from "$projectDir/fine"\ninclude { FINE as F } from "${baseDir}/folder/../folder"\n'
+OUTSIDE = 'include { FINE } from "$projectDir/../fine"\ninclude { X } from "$projectDir//etc/x"\n'
+IMAGES_BY_NAME = """
+def image = 'genomics'
+other = 'genomics'
+[1].each { other = 'joiner' }
+third = 'genomics'
+this.third = 'else'
+def place = "${params.label}/x"
+process ONE {
+    container image
+    publishDir place
+    output:
+    path 'x'
+    'true > x'
+}
+process TWO {
+    container other
+    output:
+    path 'x'
+    'true > x'
+}
+process THREE {
+    container third
+    output:
+    path 'x'
+    'true > x'
+}
+process FOUR {
+    container image
+    input:
+    val image
+    output:
+    path 'x'
+    'true > x'
+}
+"""
+
+
+def test_an_include_from_the_workflows_folder_is_followed_and_stays_there(tmp_path: Path) -> None:
+    seen = read(tmp_path, FINE | {"in.nf": INCLUDES + BESIDE, "out.nf": OUTSIDE + BESIDE})
+    assert [one.target for one in seen.includes if one.file == "in.nf"] == ["fine.nf", "folder/main.nf"]
+    assert [one.target for one in seen.includes if one.file == "out.nf"] == [None, None]
+    assert [one.code for one in by_file(seen)["out.nf"]] == ["include-missing", "include-missing"]
+
+
+def test_a_name_stands_for_its_value_where_nothing_else_can_be_its_value(tmp_path: Path) -> None:
+    seen = read(tmp_path, FINE | {"names.nf": IMAGES_BY_NAME + BESIDE})
+    images = {one.name: one.all_of("container")[0].word for one in seen.processes if one.file == "names.nf"}
+    assert images == {"ONE": "genomics", "TWO": "other", "THREE": "third", "FOUR": "image"}
+    folder = next(one for one in seen.processes if one.name == "ONE").all_of("publishDir")[0].value
+    assert folder is not None and folder.value == "${params.label}/x"
+    wrong = {(one.code, one.line) for one in by_file(seen)["names.nf"]}
+    assert {code for code, _ in wrong} == {"image-unknown"} and len(wrong) == 3
 
 
 @pytest.mark.parametrize("number", range(len(STRICT)))

@@ -167,11 +167,12 @@ final class Files {
 
     /** Returns the file of the folder that an include names, as Nextflow looks for it; null if there is none. */
     private String target(String path, String named) {
-        if (!named.startsWith("./") && !named.startsWith("../")) {
+        boolean isOfFolder = named.startsWith(Loose.FOLDER);
+        if (!named.startsWith("./") && !named.startsWith("../") && !isOfFolder) {
             return null;
         }
-        Path inside = beside(path, named);
-        if (inside.startsWith("..")) {
+        Path inside = isOfFolder ? Path.of(named.substring(Loose.FOLDER.length())).normalize() : beside(path, named);
+        if (inside.isAbsolute() || inside.startsWith("..")) {
             return null;
         }
         for (String one : List.of(inside + "", inside + ".nf", inside + "/main.nf")) {

@@ -18,6 +18,7 @@ import org.codehaus.groovy.ast.expr.CastExpression;
 import org.codehaus.groovy.ast.expr.ClosureExpression;
 import org.codehaus.groovy.ast.expr.ConstantExpression;
 import org.codehaus.groovy.ast.expr.Expression;
+import org.codehaus.groovy.ast.expr.GStringExpression;
 import org.codehaus.groovy.ast.expr.MethodCallExpression;
 import org.codehaus.groovy.ast.expr.PropertyExpression;
 import org.codehaus.groovy.ast.expr.VariableExpression;
@@ -33,6 +34,10 @@ import org.codehaus.groovy.control.SourceUnit;
 final class Loose {
     /** A line of the file, and why it is not understood. */
     record Refused(int line, String why) {}
+
+    /** What stands before the path of an include from the workflow's folder. */
+    static final String FOLDER = "$projectDir/";
+    static final List<String> FOLDERS = List.of("projectDir", "baseDir", "workflow.projectDir");
 
     final ScriptNode script;
     /** What stands beside the declarations, in its order. */
@@ -85,6 +90,8 @@ final class Loose {
             function.setSourcePosition(method);
             script.addFunction(function);
         }
+        var named = new Named(module, statements);
+        script.getProcesses().forEach(named::put);
         Misplaced.look(module, this::refuse);
     }
 
@@ -162,7 +169,8 @@ final class Loose {
 
     private void include(MethodCallExpression from, MethodCallExpression named) {
         boolean isFrom = from.getObjectExpression() == named && "from".equals(from.getMethodAsString());
-        if (!isFrom || !(only(from) instanceof ConstantExpression source) || !(source.getValue() instanceof String)) {
+        var source = isFrom ? source(only(from)) : null;
+        if (source == null) {
             refuse(from, "An include is `include { NAME } from './file'`: literally, without addParams or params.");
             return;
         }
@@ -183,6 +191,17 @@ final class Loose {
         var include = new IncludeNode(source, names);
         include.setSourcePosition(from);
         script.addInclude(include);
+    }
+
+    /** Returns the file that an include names, by its letters or from the workflow's folder; null if code makes it. */
+    private static ConstantExpression source(Expression named) {
+        if (named instanceof GStringExpression text && text.getValues().size() == 1
+                && FOLDERS.contains(text.getValue(0).getText())
+                && text.getStrings().get(0).getText().isEmpty() && text.getStrings().get(1).getText().startsWith("/")) {
+            return new ConstantExpression(FOLDER + text.getStrings().get(1).getText().substring(1));
+        }
+        return named instanceof ConstantExpression literal && literal.getValue() instanceof String path
+                && !path.startsWith(FOLDER) ? literal : null;
     }
 
     /** Returns an included name, and what it is here; null if it is neither a name nor one `as` another. */

@@ -8,12 +8,16 @@ import org.codehaus.groovy.ast.AnnotationNode;
 import org.codehaus.groovy.ast.ClassCodeVisitorSupport;
 import org.codehaus.groovy.ast.ImportNode;
 import org.codehaus.groovy.ast.ModuleNode;
+import org.codehaus.groovy.ast.expr.BinaryExpression;
 import org.codehaus.groovy.ast.expr.ClosureExpression;
+import org.codehaus.groovy.ast.expr.TupleExpression;
+import org.codehaus.groovy.ast.expr.VariableExpression;
 import org.codehaus.groovy.control.SourceUnit;
 
 /** Refuses what Groovy's parser takes and no reading of it would see through. */
 final class Misplaced extends ClassCodeVisitorSupport {
     private static final String FIELD = "groovy.transform.Field";
+    private static final List<String> OURS = List.of("projectDir", "baseDir", "moduleDir", "workflow", "params", "log");
     private final BiConsumer<ASTNode, String> refuse;
 
     private Misplaced(BiConsumer<ASTNode, String> refuse) {
@@ -61,6 +65,19 @@ final class Misplaced extends ClassCodeVisitorSupport {
                 refuse.accept(one, "Annotations can run code while a script is compiled; only @Field stands here.");
             }
         }
+    }
+
+    @Override
+    public void visitBinaryExpression(BinaryExpression binary) {
+        // Includes and files are looked for by these: who sets them would have others found.
+        var set = binary.getLeftExpression() instanceof TupleExpression names
+                ? names.getExpressions() : List.of(binary.getLeftExpression());
+        boolean isOurs = set.stream().anyMatch(
+                one -> one instanceof VariableExpression name && OURS.contains(name.getName()));
+        if (isOurs && binary.getOperation().getText().equals("=")) {
+            refuse.accept(binary, "Nextflow itself sets " + String.join(", ", OURS) + ".");
+        }
+        super.visitBinaryExpression(binary);
     }
 
     @Override

@@ -197,7 +197,10 @@ final class Texts {
             var values = string.getValues();
             for (int n = 0; n < string.getStrings().size(); n++) {
                 parts.add(String.valueOf(string.getStrings().get(n).getValue()));
-                if (n < values.size()) {
+                var inner = n < values.size() ? parts(values.get(n)) : null;
+                if (inner != null) {
+                    parts.addAll(inner);
+                } else if (n < values.size()) {
                     parts.add(hole(values.get(n)));
                 }
             }
