@@ -71,7 +71,8 @@ found.run = new File('/run').list().sort()
 found.root = new File('/').list().sort()
 found.read = ['/etc/shadow', '/root', '/home', '/proc/1/root/etc/shadow', HOME].collectEntries { path ->
     [path, tried { new File(path).isDirectory() ? new File(path).list().length : new File(path).bytes.length }] }
-found.write = ['/run/first.config', '/run/workflow/main.nf', '/run/trusted.config', '/run/params.json', '/opt/engine/x.jar', '/usr/bin/x']
+found.write = ['/run/first.config', '/run/workflow/main.nf', '/run/trusted.config', '/run/params.json',
+        '/opt/engine/x.jar', '/usr/bin/x']
     .collectEntries { path -> [path, tried { new File(path).text = 'owned'; 'written' }] }
 found.network = tried { new Socket('192.0.2.1', 80); 'connected' }
 found.local = tried { new Socket('127.0.0.1', 8080); 'connected' }

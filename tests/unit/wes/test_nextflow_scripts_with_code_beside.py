@@ -265,9 +265,11 @@ def test_a_name_stands_for_its_value_where_nothing_else_can_be_its_value(tmp_pat
     images = {one.name: one.all_of("container")[0].word for one in seen.processes if one.file == "names.nf"}
     assert images == {"ONE": "genomics", "TWO": "other", "THREE": "third", "FOUR": "image"}
     folder = next(one for one in seen.processes if one.name == "ONE").all_of("publishDir")[0].value
-    assert folder is not None and folder.value == "${params.label}/x"
+    assert folder is not None
+    assert folder.value == "${params.label}/x"
     wrong = {(one.code, one.line) for one in by_file(seen)["names.nf"]}
-    assert {code for code, _ in wrong} == {"image-unknown"} and len(wrong) == 3
+    assert {code for code, _ in wrong} == {"image-unknown"}
+    assert len(wrong) == 3
 
 
 @pytest.mark.parametrize("number", range(len(STRICT)))
