@@ -41,8 +41,13 @@ final class Forms {
 
     /** Returns each text that it can be where the names `known` are such texts; of a null one nothing is known. */
     static List<String> of(Expression expression, Map<String, List<String>> known) {
-        var found = new Forms(known).texts(expression);
-        return found == null || found.size() > MOST || found.stream().anyMatch(one -> one.length() > LONGEST) ? null : found;
+        return few(new Forms(known).texts(expression));
+    }
+
+    /** Returns the texts, or null if they are more, or longer, than an outline holds. */
+    static List<String> few(List<String> texts) {
+        boolean areMany = texts != null && (texts.size() > MOST || texts.stream().anyMatch(one -> one.length() > LONGEST));
+        return areMany ? null : texts;
     }
 
     private List<String> texts(Expression expression) {

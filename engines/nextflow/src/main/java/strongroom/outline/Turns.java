@@ -86,7 +86,7 @@ final class Turns {
             texts = before == null || before.isEmpty() || texts == null || !Forms.isText(set.getRightExpression())
                     ? null : Forms.joined(before, texts);
         }
-        known.put(name, texts);
+        known.put(name, Forms.few(texts));
     }
 
     private static Map<String, List<String>> both(Map<String, List<String>> first, Map<String, List<String>> second) {
@@ -101,7 +101,7 @@ final class Turns {
             } else {
                 var texts = new LinkedHashSet<>(one);
                 texts.addAll(other);
-                all.put(name, new ArrayList<>(texts));
+                all.put(name, Forms.few(new ArrayList<>(texts)));
             }
         }
         return all;

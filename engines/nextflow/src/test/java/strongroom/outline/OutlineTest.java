@@ -231,16 +231,23 @@ class OutlineTest {
                     n += 1
                     def all = ''
                     [1].each { all += '-c' }
-                    "tool $args $n $all"
+                    def many = ''
+                    %s
+                    def large = '%s'
+                    large += '%s'
+                    "tool $args $n $all $many $large"
                 }
                 workflow { ONE(1) }
-                """);
+                """.formatted(java.util.stream.IntStream.range(0, 25).mapToObj(n -> "if (x == %d) many = '-%d'".formatted(n, n))
+                        .collect(java.util.stream.Collectors.joining("\n    ")), "x".repeat(300), "y".repeat(300)));
         var one = map(new strongroom.outline.Files(folder).follow("main.nf").get("processes").get(0));
         var forms = new java.util.HashMap<Object, Object>();
         list(one, "locals").forEach(said -> forms.put(map(said).get("name"), map(said).get("forms")));
         assertEquals(List.of("-a -b ${x}", ""), forms.get("args"));
         assertEquals(null, forms.get("n"));
         assertEquals(null, forms.get("all"));
+        assertEquals(null, forms.get("many"));
+        assertEquals(null, forms.get("large"));
     }
 
     private void write(String path, String text) throws IOException {
