@@ -92,14 +92,14 @@ def nextflow(
     binds += ["--ro-bind", str(java), "/run/java", "--bind", str(work), "/run/work"]
     binds += ["--ro-bind", str(workflow), "/run/workflow"]
     config = "".join(f"process.container = null\n{name}.enabled = false\n" for name in ("docker", "conda"))
-    own = "includeConfig '/run/workflow/nextflow.config'\n" if (workflow / "nextflow.config").exists() else ""
-    (work / "bare.config").write_text(own + config + more)
+    own = ["-C", "/run/workflow/nextflow.config"] if (workflow / "nextflow.config").exists() else []
+    (work / "bare.config").write_text(config + more)
     (work / "bare.json").write_text(json.dumps(parameters))
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "USER": "bare", "LANG": "C.UTF-8"}  # noqa: S108
     environment |= {"NXF_HOME": "/tmp/nextflow", "NXF_OFFLINE": "true", "NXF_DISABLE_CHECK_LATEST": "true"}  # noqa: S108
     sets = [word for name, value in environment.items() for word in ("--setenv", name, value)]
     words = ["/run/java/bin/java", *JAVA_FLAGS, "-cp", "/run/engine/*", "nextflow.cli.Launcher"]
-    words += ["-log", "/tmp/log", "-C", "bare.config", "run", f"/run/workflow/{entry}", "-ansi-log", "false"]  # noqa: S108
+    words += ["-log", "/tmp/log", *own, "-C", "bare.config", "run", f"/run/workflow/{entry}", "-ansi-log", "false"]  # noqa: S108
     walls = [str(find_bubblewrap().path), *binds, "--chdir", "/run/work", "--unshare-net", "--unshare-pid"]
     walls += ["--die-with-parent", "--clearenv", *sets, "--"]
     done = subprocess.run(

@@ -27,10 +27,9 @@ TABLE: Final[dict[str, Entry]] = {
     # The workflow's form
     "unreadable": Entry(
         E,
-        "The engine's parser does not understand this file; Nextflow's is the strict one.",
-        "Correct the syntax: code of Nextflow stands in `workflow { }`, a process's below `script:`; `addParams`, "
-        "`import`, `for`, `switch`, lambdas (`it -> …` without braces), a dot at a line's end and functions of a "
-        "configuration have no place there.",
+        "The engine's parser does not understand this file, or it holds what no reading of it sees through.",
+        "Correct the syntax. A script of Nextflow's holds no classes, annotations or `addParams`, no import under "
+        "another name, and no `if` round directives, inputs, outputs or includes; a configuration holds no loops.",
     ),
     "rule-unnamed": Entry(
         L, "The engine numbers a rule without a name (rule_N), so a draft cannot bind it.", "Give the rule a name."
@@ -55,6 +54,9 @@ TABLE: Final[dict[str, Entry]] = {
     "workdir": Entry(E, "Runs have one working folder.", "Remove workdir:."),
     "envvars": Entry(E, "Engines and tasks have no environment of a caller.", "Use parameters."),
     "hook": Entry(L, "Hooks run in the engine, which sees no data.", "Remove them, or make them print nothing."),
+    "hook-prints": Entry(
+        H, "What a hook prints stands in the engine's log, which stays inside.", "Keep it: it changes nothing."
+    ),
     # Code from elsewhere
     "remote-wrapper": Entry(
         E, "The wrapper is not in the folder; there is no network.", "Copy it, with its version, below wrappers/."
@@ -246,6 +248,11 @@ TABLE: Final[dict[str, Entry]] = {
         E, "This channel never ends, and so the run would not.", "Take inputs from params.inputs."
     ),
     "engine-process": Entry(L, "The engine would start a process; it sees no data.", "Do it in a process's script."),
+    "engine-host": Entry(
+        L,
+        "The engine's own host has nothing of a run: neither its environment, nor its files.",
+        "Take parameters, and files by `file()`.",
+    ),
     "engine-eval": Entry(
         L, "Text is run as code, or code changes what is compiled; who knows what it does.", "Write the code itself."
     ),
@@ -266,6 +273,11 @@ TABLE: Final[dict[str, Entry]] = {
     ),
     "name-unfit": Entry(
         E, "Names of files are letters without accents, digits and . _ + = , - here.", "Give the file another name."
+    ),
+    "name-of-value": Entry(
+        L,
+        "A call gives this process a value that makes a name which no file of a run can have: its task is refused.",
+        "Name the output by something else, or give it another value: letters, digits and . _ + = , - alone.",
     ),
     "exit-codes": Entry(
         L,

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from wes import nextflow_channels
+from wes import nextflow_channels, nextflow_commands, nextflow_parameters
 from wes.nextflow_outline import NextflowOutline, Noted, Process, Said, Workflow
 
 FURTHEST = 20  # workflows call workflows, so many deep
 NAME = re.compile(r"\w+")
 NO_FILE, NO_TEXT = "[]", ""
 _OPTION = re.compile(r"-[\w. =:/+-]*")  # Groovy's text of code begins with no dash, and of a number neither
+_PARAM = re.compile(r"\$\{params\.([\w.]+)\}")
+_NULL = "null"
 _BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 
 
@@ -23,7 +25,7 @@ class Call(NamedTuple):
 
 
 class Nothing(NamedTuple):
-    """What a script shows of an input that is nothing, or an option by its letters, and whether it always is."""
+    """What a script shows of an input that no hole takes, nothing or a text by its letters, and if it always is."""
 
     texts: tuple[str, ...]
     is_always: bool
@@ -50,14 +52,15 @@ def parts(text: str) -> list[str]:
 
 
 def nothings(outline: NextflowOutline) -> dict[str, dict[str, Nothing]]:
-    """Return by a process's name which of its inputs are nothing in one of its calls, or in all."""
+    """Return by a process's name which of its inputs no hole takes in one of its calls, or in all."""
+    params = nextflow_parameters.defaults(outline)
     seen: dict[str, dict[str, set[str | None]]] = {}
     all_calls = calls(outline)
     takes = _takes(all_calls)
     for one in all_calls:
         if isinstance(one.called, Process):
             of_process = seen.setdefault(one.said.name, {})
-            for name, text in _shown(one, one.called, takes):
+            for name, text in [*_shown(one, one.called, takes), *_unfit(one, one.called, params)]:
                 of_process.setdefault(name, set()).add(text)
     return {
         process: {
@@ -86,6 +89,18 @@ def _shown(call: Call, process: Process, takes: Takes) -> Iterator[tuple[str, st
             elif taken.name in ("val", "each"):
                 is_known = argument in (NO_TEXT, NO_FILE) or (argument is not None and _OPTION.fullmatch(argument))
                 yield name, argument if is_known and len(given) == len(process.inputs) else None
+
+
+def _unfit(call: Call, process: Process, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each input with the texts that calls give it, or parameters by their defaults, and no hole takes."""
+    for taken, values in zip(process.inputs, call.said.values, strict=False):
+        name = taken.value.text if taken.value is not None else ""
+        for one in values if taken.name in ("val", "each") and NAME.fullmatch(name) else ():
+            param = _PARAM.fullmatch(one)
+            text = one if param is None else nextflow_parameters.shown(nextflow_parameters.part(params, param[1]))
+            is_template = text is not None and "@{" not in text and "\n" not in text
+            if is_template and text and text != _NULL and not nextflow_commands.fits_hole(text):
+                yield name, text
 
 
 def _kinds(call: Call, n: int, argument: str | None, takes: Takes) -> frozenset[bool]:

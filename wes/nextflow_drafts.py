@@ -155,6 +155,8 @@ def _choices(hole: Hole, process: Process, said: nextflow_options.Said) -> list[
     # A name with two values is not a choice that one place shows.
     if len(local) == 1 and local[0].choices is not None:
         return list(dict.fromkeys(local[0].choices))
+    if len(local) == 1 and (forms := nextflow_options.templates(local[0].forms)) is not None:
+        return forms
     if (folder := _folder(hole, process)) is not None:
         return [folder]
     one = local[0] if len(local) == 1 else hole

@@ -9,9 +9,9 @@ from wes import nextflow_calls, nextflow_parameters, sheets
 from wes.draft_manifest import LATER, OURS
 from wes.manifest import Manifest
 from wes.nextflow_calls import arguments
-from wes.nextflow_outline import NextflowOutline, Noted, Process, Value, Workflow
+from wes.nextflow_outline import Function, NextflowOutline, Noted, Process, Value, Workflow
 from wes.parameters import FILE, FILES
-from wes.rules import WORKFLOW
+from wes.rules import WORK, WORKFLOW
 
 PAIRS = "*_{R1,R2,1,2}*"
 _FINDS = re.compile(r"files?|(?:[Cc]hannel\.)?(fromPath|fromFilePairs)")
@@ -21,9 +21,14 @@ _ONE = re.compile(r"\$?\{?(\w+(?:\.\w+)*)\}?")  # a name or a property, also as 
 _ELSEWHERE = re.compile(r"(?:\$\{(?:workflow\.)?launchDir\}/|\./|/)?(?:[\w. +=,*?-]+/)*([^/$]+)")
 _A_NAME = re.compile(r"(?=.*[.*])[A-Za-z0-9_*?\[{][A-Za-z0-9._+=,*?\[\]{}-]{0,199}")
 _PLACES = ("workflow", "function")
+_FOLDER = re.compile(r"/?[A-Za-z0-9_][A-Za-z0-9._+=,-]*(?:/[A-Za-z0-9_][A-Za-z0-9._+=,-]*)*/?|\./?")
+_RESULTS = re.compile(r"(?i)out|result|publish")
 _NO_NAME = re.compile(r"[^a-z0-9_]+")
 Given = Mapping[tuple[str, str], frozenset[str]]
-Kind = Literal["file", "files", "pairs"]
+Kind = Literal["file", "files", "pairs", "folder"]
+# A folder with a name, or a pattern of names, in it: "${params.dir}/*.fq".
+_BELOW = re.compile(r"\$(?:params\.(\w+)|\{params\.(\w+)\})/[A-Za-z0-9_*?\[{][A-Za-z0-9._+=,*?\[\]{}-]*")
+_VALUE = re.compile(r"[Cc]hannel\.(?:of|value|from)\((.*)\)")  # a channel of what is given
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class Wanted:
         """Return its schema: the name of its slot's file, or a pattern of names there."""
         if self.kind == "file":
             return {"description": LATER, "type": "string", FILE: self.slot}
+        if self.kind == "folder":
+            return {"description": LATER, "enum": [folder(self.slot)], "default": folder(self.slot)}
         usual = [PAIRS, "*_{1,2}*", "*_{R1,R2}*", "*"] if self.kind == "pairs" else ["*"]
         patterns = list(dict.fromkeys([*([self.own] if self.own else []), *usual]))
         return {"description": LATER, "enum": patterns, "default": patterns[0], FILES: self.slot}
@@ -67,10 +74,13 @@ def wanted(outline: NextflowOutline) -> list[Wanted]:
     for param, kind in _looks(outline, given, reads):
         if param in found:
             found[param] = replace(found[param], kind="file" if kind == "file" else found[param].kind)
-        elif param in empty and (slot := _slot(param, taken)) is not None:
+        elif (param in empty or (kind == "folder" and _is_elsewhere(param, outline))) and (
+            slot := _slot(param, taken)
+        ) is not None:
             taken.add(slot)
-            may_lack = not empty[param] and _may_lack(param, outline)
-            found[param] = Wanted(param, slot, kind, may_lack, param in lists, empty[param])
+            own = empty.get(param, "")
+            may_lack = not own and kind != "folder" and _may_lack(param, outline)
+            found[param] = Wanted(param, slot, kind, may_lack, param in lists, own)
     return [found[param] for param in sorted(found)]
 
 
@@ -78,6 +88,8 @@ def _looks(outline: NextflowOutline, given: Given, reads: set[str]) -> Iterator[
     """Yield each parameter that is looked up, or given to a process as a path, with what it is."""
     for call in outline.calls:
         looks = _FINDS.fullmatch(call.name) if call.where in _PLACES else None
+        for param in _folders(call) if looks is not None else ():
+            yield param, "folder"
         for param in _looked_up(call, given, reads) if looks is not None else ():
             kind: Kind = "file"
             if looks is not None and param not in reads and call.name != "file":
@@ -88,6 +100,33 @@ def _looks(outline: NextflowOutline, given: Given, reads: set[str]) -> Iterator[
         for said, argument in zip(taken, one.arguments, strict=False):
             if said.name in ("path", "file"):
                 yield from ((param, "file") for param in _given_by(argument, one.said, given))
+
+
+def folder(slot: str) -> str:
+    """Return the folder of a slot's files, as a parameter names it."""
+    return f"{WORK}inputs/{slot}"
+
+
+def _folders(call: Noted) -> Iterator[str]:
+    """Yield the parameters that are folders in which a call looks names up."""
+    for one in arguments(call.text):
+        if (below := _BELOW.fullmatch(one)) is not None:
+            yield below[1] or below[2]
+
+
+def _is_elsewhere(param: str, outline: NextflowOutline) -> bool:
+    """Say whether a parameter is the path of a folder that no run has, and that nothing is published to."""
+    says = [one.text for process in outline.processes for one in process.all_of("publishDir")]
+    says += [
+        said.text
+        for one in outline.settings
+        if one.name in ("process.publishDir", "outputDir")
+        for said in (one.value, *one.named.values())
+    ]
+    if _RESULTS.search(param) or any(re.search(rf"\bparams\.{re.escape(param)}\b", one) for one in says):
+        return False
+    value = nextflow_parameters.defaults(outline).get(param)
+    return isinstance(value, str) and _FOLDER.fullmatch(value) is not None and not f"{value}/".startswith(WORKFLOW)
 
 
 def with_slots(outline: NextflowOutline, slots: Mapping[str, str]) -> NextflowOutline:
@@ -106,7 +145,13 @@ def with_slots(outline: NextflowOutline, slots: Mapping[str, str]) -> NextflowOu
 def slots_of(manifest: Manifest | None) -> dict[str, str]:
     """Return the slot of each parameter that is a file of one."""
     properties = {} if manifest is None else manifest.parameters.get("properties") or {}
-    return {name: rule.get(FILE) or rule[FILES] for name, rule in properties.items() if {FILE, FILES} & {*rule}}
+    found = {name: rule.get(FILE) or rule[FILES] for name, rule in properties.items() if {FILE, FILES} & {*rule}}
+    folders = {folder(one.name): one.name for one in (manifest.slots if manifest is not None else ())}
+    return found | {
+        name: folders[str(rule["enum"][0])]
+        for name, rule in properties.items()
+        if len(rule.get("enum") or ()) == 1 and str(rule["enum"][0]) in folders
+    }
 
 
 def beside(slot: str) -> str:
@@ -191,22 +236,48 @@ def _params(call: Noted, given: Given) -> set[str]:
 
 
 def _given(outline: NextflowOutline) -> Given:
-    """Return the parameters that each workflow takes, by its file and what it calls them."""
+    """Return the parameters that each workflow or function takes, by its file and what it calls them."""
     calls = [one for one in nextflow_calls.calls(outline) if isinstance(one.called, Workflow)]
+    functions = _functions(outline)
+    helped = [(one, functions[one.file, one.name]) for one in outline.calls if (one.file, one.name) in functions]
     found: dict[tuple[str, str], frozenset[str]] = {}
     for _ in range(nextflow_calls.FURTHEST):
         before = dict(found)
         for call, called, given in calls:
-            for take, argument in zip(called.takes if isinstance(called, Workflow) else (), given, strict=False):
-                place = (called.file, take)
-                found[place] = found.get(place, frozenset()) | _given_by(argument, call, found)
+            takes = called.takes if isinstance(called, Workflow) else []
+            for n, (take, argument) in enumerate(zip(takes, given, strict=False)):
+                place, more = (called.file, take), _standing(n, argument, call)
+                found[place] = found.get(place, frozenset()) | _given_by(argument, call, found) | more
+        for said, function in helped:
+            standing = frozenset(_params(said, found))
+            for take in function.takes if standing else ():
+                found[function.file, take] = found.get((function.file, take), frozenset()) | standing
         if before == found:
             break
     return found
 
 
+def _functions(outline: NextflowOutline) -> dict[tuple[str, str], Function]:
+    """Return the functions of an outline, by the file and the name under which it calls them."""
+    own = {(one.file, one.name): one for one in outline.functions}
+    return own | {
+        (one.file, new): own[one.target, old]
+        for one in outline.includes
+        if one.target is not None
+        for old, new in one.names
+        if (one.target, old) in own
+    }
+
+
+def _standing(n: int, argument: str, call: Noted) -> frozenset[str]:
+    """Return the parameters that a name stands on which is given to a workflow."""
+    values = call.values[n] if n < len(call.values) and nextflow_calls.NAME.fullmatch(argument) else []
+    return frozenset(named[1] for one in values if (named := _PARAM.fullmatch(one.strip("${}"))) is not None)
+
+
 def _given_by(argument: str, call: Noted, found: Given) -> frozenset[str]:
-    plain = _ONE.fullmatch(argument)
+    value = _VALUE.fullmatch(argument)
+    plain = _ONE.fullmatch(argument if value is None else value[1])
     if plain is None:
         return frozenset()
     named = _PARAM.fullmatch(plain[1])

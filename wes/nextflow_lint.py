@@ -27,13 +27,13 @@ _NAMES = re.compile(r"[A-Za-z0-9._+=,*?!\[\]{}/-]*")
 OUTPUTS = frozenset({"stdout", "env", "eval"})
 HOOKS = re.compile(r"workflow\.(onComplete|onError)|sendMail")
 STARTS = re.compile(
-    r".*\.execute|.*Runtime\.getRuntime.*|new (?:java\.lang\.)?ProcessBuilder|.*\.exec|.*ProcessBuilder\..*",
+    r"(?:.*\.)?execute|.*Runtime\.getRuntime.*|new (?:java\.lang\.)?ProcessBuilder|.*\.exec|.*ProcessBuilder\..*",
     re.DOTALL,
 )
 EVALUATES = re.compile(
     r"evaluate|Eval\..*|"
     r"new (?:groovy\.\w+\.)?(?:GroovyShell|GroovyClassLoader|GroovyScriptEngine|SimpleTemplateEngine)|"
-    r".*\.(?:evaluate|parseClass|loadClass|invokeMethod|forName|setAccessible)",
+    r".*\.(?:evaluate|parseClass|loadClass|invokeMethod|forName|setAccessible)|(?:.*\.)?\(computed\)",
     re.DOTALL,
 )
 NETWORK = re.compile(
@@ -43,13 +43,20 @@ NETWORK = re.compile(
 )
 WRITES = re.compile(
     r"(?:.*\.)?collectFile|.*\.(?:copyTo|moveTo|mklink|setText|setBytes|withWriter|newWriter|newOutputStream)|"
-    r"new (?:java\.\w+\.)?(?:FileWriter|FileOutputStream|PrintWriter)",
+    r"new (?:java\.\w+\.)?(?:FileWriter|FileOutputStream|PrintWriter)|"
+    r"(?:java\.nio\.file\.)?Files\.(?:write\w*|copy|move|delete\w*|create\w*|newBufferedWriter|newOutputStream)",
+    re.DOTALL,
+)
+# What belongs to the host that an engine is on, and to no run.
+HOST = re.compile(
+    r"(?:java\.lang\.)?System\.(?:getenv|getProperty|getProperties|setProperty)|new (?:java\.io\.)?File|"
+    r"(?:java\.net\.)?InetAddress\..*|.*\.(?:renameTo|deleteDir|listFiles|eachFile\w*)",
     re.DOTALL,
 )
 # A file of the vetted folder, read at once: the engine has it as it is.
 _OWN_FILE = re.compile(
     r"(?:this\.file|(?:[Cc]hannel\.fromPath)|new (?:java\.io\.)?File)\((?:\[[^\[\]]*\], )?"
-    r"\$\{?(?:workflow\.)?(?:projectDir|baseDir)\}?/(?!\S*\.\.)[A-Za-z0-9._/-]+\)\.\w+(?:\(.*)?",
+    r"\$\{?(?:workflow\.)?(?:projectDir|baseDir)\}?/(?!\S*\.\.)[A-Za-z0-9._/-]+\)(?:\.\w+(?:\(.*)?)?",
     re.DOTALL,
 )
 ENDLESS = re.compile(r"[Cc]hannel\.(?:watchPath|interval)")
@@ -87,6 +94,7 @@ def lint(outline: NextflowOutline, manifest: Manifest | None, images: Mapping[st
     known = nextflow_options.known_of(outline)
     for process in outline.processes:
         found += _process(process)
+        found += _named_by_values(process, outline, known)
         found += nextflow_scripts.judge(process, manifest, outline, known)
     if manifest is not None:
         names = manifest.images
@@ -98,7 +106,7 @@ def lint(outline: NextflowOutline, manifest: Manifest | None, images: Mapping[st
 
 
 def _include(one: Include) -> Iterator[Finding]:
-    if one.source.startswith(("./", "../")):
+    if one.source.startswith(("./", "../", "$projectDir/")):
         if one.target is None:
             yield Finding("include-missing", one.file, one.line, one.source[:80])
     else:
@@ -111,7 +119,7 @@ def _call(call: Noted) -> Iterator[Finding]:
         return Finding(code, call.file, call.line, call.name[-80:])
 
     if HOOKS.fullmatch(call.name):
-        yield found("hook")
+        yield found("hook-prints" if call.prints else "hook")
     elif FETCHES.fullmatch(call.name):
         yield found("remote-include")
     elif TRANSFORMS.fullmatch(call.name):
@@ -128,6 +136,8 @@ def _call(call: Noted) -> Iterator[Finding]:
         yield found("engine-eval")
     elif READS.fullmatch(call.name) and (call.slots or not _OWN_FILE.fullmatch(call.text)):
         yield found("engine-reads")
+    elif HOST.fullmatch(call.name) and not _OWN_FILE.fullmatch(call.text):
+        yield found("engine-host")
 
 
 def _text(text: Noted) -> Iterator[Finding]:
@@ -179,6 +189,19 @@ def _unfit_names(said: Said) -> Iterator[str]:
     for value in (said.value, said.named.get("stageAs"), said.named.get("name")):
         if value is not None and value.literal is not None and not _NAMES.fullmatch(value.literal):
             yield value.literal[:80]
+
+
+def _named_by_values(process: Process, outline: NextflowOutline, known: nextflow_options.Known) -> Iterator[Finding]:
+    """Yield the outputs whose names stand on a value that no name of a file can have."""
+    values = {
+        name: one.texts for run in outline.names_of(process) for name, one in known.nothings.get(run, {}).items()
+    }
+    for output in process.makes():
+        shown = str(output.value.value) if output.value is not None and output.value.kind == "template" else ""
+        for name, texts in values.items():
+            for text in texts:
+                if (made := shown.replace(f"${{{name}}}", text)) != shown and not _NAMES.fullmatch(text):
+                    yield Finding("name-of-value", process.file, output.line, f"{process.name}: {made}"[:80])
 
 
 def _unfit(output: Said) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Says what a process's script has from elsewhere: its shell, options by choice, and what `task.ext` gives it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,9 +92,14 @@ def _texts(value: Value) -> list[str] | None:
         return [value.literal]
     if value.kind == "number" and (shown := nextflow_parameters.shown(value.value)) is not None:
         return [shown]
-    if value.forms is None or any("@{" in one or "\n" in one for one in value.forms):
+    return templates(value.forms)
+
+
+def templates(forms: Sequence[str] | None) -> list[str] | None:
+    """Return texts with ${names} as templates with @{holes}; None where one is no template."""
+    if forms is None or any("@{" in one or "\n" in one for one in forms):
         return None
-    return [_PLACE.sub(lambda found: f"@{{{_hole_of(found[1])}*}}", one) for one in value.forms]
+    return [_PLACE.sub(lambda found: f"@{{{_hole_of(found[1])}*}}", one) for one in forms]
 
 
 def _hole_of(path: str) -> str:
@@ -119,8 +124,16 @@ def unsure_of(process: Process, said: Said) -> str | None:
                 # A name with two values is not a choice that one place shows.
                 if len(given) > 1 and any(_is_more_than_words(local, said) for local in given):
                     return name
-                todo += [local for local in given if local.choices is None]
+                # By itself it is one of its forms; what code makes of it has to be words.
+                if any(not _is_told(local, alone=one.text == name) for local in given if local.forms is not None):
+                    return name
+                todo += [local for local in given if local.choices is None and local.forms is None]
     return None
+
+
+def _is_told(local: Local, *, alone: bool) -> bool:
+    told = templates(local.forms)
+    return told is not None and (alone or all(nextflow_commands.fits_hole(_HOLE.sub("x", one)) for one in told))
 
 
 def _is_unsure(one: Hole | Local, said: Said) -> bool:

@@ -91,13 +91,14 @@ class Script(_Part):
 
 
 class Local(_Part):
-    """A name that a script's code gives to a value."""
+    """A name that a script's code gives to a value; `forms` are what it is in the end, if code gives it several."""
 
     name: Short
     text: Short
     names: Names
     params: Names
     choices: Names | None
+    forms: Annotated[list[Short], Field(max_length=20)] | None = None
 
 
 class Process(_Part):
@@ -214,6 +215,7 @@ class Function(_Part):
     file: Short
     line: Line
     name: Short
+    takes: Names = []
 
 
 class Param(_Part):
@@ -237,7 +239,9 @@ class Noted(_Part):
     slots: Names  # the input slots that a call's words stand on
     others: Names  # what else: parameters as params.a.b, and names that are set elsewhere, as what a workflow takes
     empties: Annotated[list[Line], Field(max_length=20)]  # which of a call's arguments stand on an empty list
+    values: Annotated[list[Names], Field(max_length=20)] = []  # of each argument its literals, and ${params.a.b}
     separators: Names  # what a call says that separates columns
+    prints: bool = False  # of a hook: whether its code does no more than print
 
 
 class File(_Part):

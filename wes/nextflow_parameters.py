@@ -76,12 +76,20 @@ def _known(key: str, ones: Sequence[Param], configs: Set[str]) -> Any:
         return UNKNOWN  # what changes a part of a map, and when, nobody knows
     if not whole:
         return _tree({path: value for one in reversed(below) for path, value in _parts(one, key)}, read)
-    first = whole[0]
+    first, again = whole[0], [one for one in whole if one.file == whole[0].file and one.file not in configs]
+    if len(again) > 1:
+        if not all(_is_sure(one) for one in again):
+            return UNKNOWN  # code decides which of them counts
+        first = max(again, key=lambda one: one.line)
     if first.parts is None:
         return UNKNOWN if first.default is None else _value(first.default)
     if len(whole) > 1 and first.file in configs:
         return UNKNOWN  # Nextflow joins maps of configurations
     return _tree(first.parts, read)
+
+
+def _is_sure(one: Param) -> bool:
+    return one.default is not None and (one.parts is not None or _value(one.default) is not UNKNOWN)
 
 
 def _parts(one: Param, key: str) -> Iterator[tuple[str, Value]]:

@@ -10,7 +10,7 @@ from nextflow_house import Ended, House, workflow
 
 from strongroom.errors import BadRequest
 from wes import engines
-from wes.engines.nextflow import Nextflow, trusted_config
+from wes.engines.nextflow import Nextflow
 from wes.manifest import check_parameters, parse_manifest
 
 INPUTS = {"inputs/calls/one.dat": b"of one person\n"}
@@ -71,7 +71,8 @@ found.run = new File('/run').list().sort()
 found.root = new File('/').list().sort()
 found.read = ['/etc/shadow', '/root', '/home', '/proc/1/root/etc/shadow', HOME].collectEntries { path ->
     [path, tried { new File(path).isDirectory() ? new File(path).list().length : new File(path).bytes.length }] }
-found.write = ['/run/workflow/main.nf', '/run/trusted.config', '/run/params.json', '/opt/engine/x.jar', '/usr/bin/x']
+found.write = ['/run/first.config', '/run/workflow/main.nf', '/run/trusted.config', '/run/params.json',
+        '/opt/engine/x.jar', '/usr/bin/x']
     .collectEntries { path -> [path, tried { new File(path).text = 'owned'; 'written' }] }
 found.network = tried { new Socket('192.0.2.1', 80); 'connected' }
 found.local = tried { new Socket('127.0.0.1', 8080); 'connected' }
@@ -119,7 +120,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, dict[str, 
 def test_t19_an_engine_reaches_nothing_but_its_gateway(hostile: tuple[Ended, dict[str, Any]]) -> None:
     _, found = hostile
     assert not {"connected", "resolved"} & {found["network"], found["local"], found["name"]}
-    assert found["run"] == ["params.json", "tes.sock", "trusted.config", "work", "workflow"]
+    assert found["run"] == ["first.config", "params.json", "tes.sock", "trusted.config", "work", "workflow"]
     assert not {"home", "root", "srv", "sys", "var"} & set(found["root"])
     refused = {"FileNotFoundException", "NoSuchFileException", "AccessDeniedException", "IOException"}
     assert set(found["read"].values()) <= refused, found["read"]
@@ -294,7 +295,15 @@ def _launch() -> engines.Launch:
 
 
 def test_an_engine_has_no_word_of_a_user_on_its_command_line(tmp_path: Path) -> None:
-    words = Nextflow().command(_launch())
-    assert words[words.index("-C") + 1] == "/run/trusted.config"
+    folders = engines.Folders(tmp_path, tmp_path, tmp_path, tmp_path)
+    words = Nextflow().command(_launch(), folders)
+    assert _configs(words) == ["/run/first.config", "/run/trusted.config"]
     assert not {"-c", "-lib", "-plugins", "-r", "-latest", "-main-script", "-bucket-dir", "-with-docker"} & set(words)
-    assert "includeConfig" not in trusted_config(_launch(), tmp_path / "nextflow.config")
+    (tmp_path / "nextflow.config").write_text("process.executor = 'slurm'\n")
+    own = _configs(Nextflow().command(_launch(), folders))
+    assert own == ["/run/first.config", "/run/workflow/nextflow.config", "/run/trusted.config"]
+
+
+def _configs(words: list[str]) -> list[str]:
+    """Return the configurations that Nextflow reads; the last counts."""
+    return [words[n + 1] for n, word in enumerate(words) if word == "-C"]

@@ -57,7 +57,7 @@ def test_1_its_words_hold_nothing_of_a_user(engine: Engine, manifest: Manifest, 
     settings = Settings(home=folders.config)
     one = launch(manifest, settings)
     engine.write_config(folders, {"secret": "$(id)"}, one)
-    words = engine.command(one)
+    words = engine.command(one, folders)
     assert all(isinstance(word, str) for word in words)
     assert "/run/workflow/main" in words
     assert "$(id)" not in " ".join(words)
@@ -103,7 +103,7 @@ def test_4_what_is_not_plainly_the_runs_own_is_refused(engine: Engine, manifest:
 def test_5_two_launches_of_a_run_are_started_alike(engine: Engine, manifest: Manifest, folders: Folders) -> None:
     settings = Settings(home=folders.config)
     one = launch(manifest, settings)
-    assert engine.command(one) == engine.command(one)
+    assert engine.command(one, folders) == engine.command(one, folders)
     assert engine.environment(one) == engine.environment(one)
 
 

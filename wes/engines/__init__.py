@@ -89,7 +89,7 @@ class Engine(Protocol):
     def environment(self, launch: Launch) -> dict[str, str]:
         """Return the engine's variables."""
 
-    def command(self, launch: Launch) -> list[str]:
+    def command(self, launch: Launch, folders: Folders) -> list[str]:
         """Return the engine's words."""
 
     def limits(self, launch: Launch) -> tuple[str, ...]:
@@ -190,7 +190,11 @@ async def start(engine: Engine, launch: Launch, folders: Folders, settings: Sett
     # Options by descriptor and an empty environment: /proc/1 of the engine tells nothing of the host.
     bwrap = str(bubblewrap.find_bubblewrap().path)
     # Inside, as the kernel counts in each user namespace: outside, all of this user's processes would count (T30).
-    inside = [*limited(f"--nproc={settings.wes.engine_processes}"), *_dated(launch.seen), *engine.command(launch)]
+    inside = [
+        *limited(f"--nproc={settings.wes.engine_processes}"),
+        *_dated(launch.seen),
+        *engine.command(launch, folders),
+    ]
     outside = limited(*engine.limits(launch), f"--fsize={bounds.largest}")
     command = [*outside, bwrap, "--args", str(options_fd), "--", *inside]
     try:

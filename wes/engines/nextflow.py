@@ -13,7 +13,7 @@ from wes.engines import HOME, Folders, JobOf, Launch, write_fresh
 from wes.manifest import Manifest
 from wes.nextflow_settings import OWN_CONFIG, RUNTIMES
 
-PARAMETERS, CONFIG = "params.json", "trusted.config"
+PARAMETERS, FIRST, CONFIG = "params.json", "first.config", "trusted.config"
 JAVA = Path("/usr/bin/java")
 CLASSES = "@/opt/classes/options"  # where jars are, and the archive of classes if this host could make one
 # Groovy and Kryo look into classes of the JDK, which keeps them shut unless it is told.
@@ -34,9 +34,10 @@ JAVA_FLAGS = (
     "-Djava.net.preferIPv4Stack=true",
     *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED),
 )
-# What a workflow's own configuration must not say comes after it.
+# What a workflow's own configuration must not say comes after it, in a file of its own: Nextflow reads each by
+# itself, the later counts, and a function of a configuration is found by that file's own code alone.
 _TRUSTED = """\
-{image}{included}process.executor = 'strongroom'
+process.executor = 'strongroom'
 process.scratch = false
 process.cache = 'standard'
 executor.queueSize = {jobs}
@@ -56,15 +57,16 @@ class Nextflow:
     keeps_tree = False  # the gateway knows what is complete, and a tree of a killed engine is no witness
 
     def write_config(self, folders: Folders, config: Mapping[str, Any], launch: Launch) -> None:
-        """Write the run's checked parameters as JSON, and the only configuration that Nextflow reads (-C)."""
+        """Write the run's checked parameters as JSON, and what Nextflow reads before and after the workflow's."""
         write_fresh(folders.config / PARAMETERS, json.dumps(dict(config), sort_keys=True))
-        write_fresh(folders.config / CONFIG, trusted_config(launch, folders.workflow / OWN_CONFIG))
+        write_fresh(folders.config / FIRST, first_config(launch))
+        write_fresh(folders.config / CONFIG, trusted_config(launch))
 
     def mounts(self, folders: Folders, settings: Settings) -> list[tuple[Path, str]]:
         """Return Nextflow's jars, Java's own settings, and what this run's Nextflow reads."""
         return [
             *jars(settings),
-            *((folders.config / name, f"/run/{name}") for name in (PARAMETERS, CONFIG)),
+            *((folders.config / name, f"/run/{name}") for name in (PARAMETERS, FIRST, CONFIG)),
         ]
 
     def environment(self, launch: Launch) -> dict[str, str]:
@@ -80,13 +82,15 @@ class Nextflow:
             "STRONGROOM_SOCKET": "/run/tes.sock",
         }
 
-    def command(self, launch: Launch) -> list[str]:
+    def command(self, launch: Launch, folders: Folders) -> list[str]:
         """Return Java's words and Nextflow's; all that a user or a workflow could set is set here."""
+        own = [f"/run/workflow/{OWN_CONFIG}"] if (folders.workflow / OWN_CONFIG).is_file() else []
+        configs = [word for one in (f"/run/{FIRST}", *own, f"/run/{CONFIG}") for word in ("-C", one)]
         heap = launch.memory // 2 >> 20
         return [
             *(str(JAVA.resolve()), f"-Xmx{heap}m", *JAVA_FLAGS),
             *(CLASSES, "strongroom.Main"),
-            *("-log", f"{HOME}/nextflow.log", "-C", f"/run/{CONFIG}"),
+            *("-log", f"{HOME}/nextflow.log", *configs),
             *("run", f"/run/workflow/{launch.manifest.entry}", "-w", "/run/work/work", "-ansi-log", "false"),
             *("-params-file", f"/run/{PARAMETERS}", "-name", "strongroom", "-offline"),
         ]
@@ -108,12 +112,16 @@ def jars(settings: Settings) -> list[tuple[Path, str]]:
     return [*own, *((path, str(path)) for path in java)]
 
 
-def trusted_config(launch: Launch, own: Path) -> str:
-    """Return the configuration: first the workflow's own, if it has one, then ours over it."""
-    included = f"includeConfig '/run/workflow/{OWN_CONFIG}'\n" if own.is_file() else ""
+def first_config(launch: Launch) -> str:
+    """Return the configuration before a workflow's own: the only image is that of each process without one."""
     images = launch.manifest.images
-    # The only image is that of each process that names none.
-    image = f"process.container = {json.dumps(images[0])}\n" if len(images) == 1 else ""
-    return _TRUSTED.format(image=image, included=included, jobs=launch.jobs) + "".join(
-        f"{name}.enabled = false\n" for name in RUNTIMES
+    return (
+        f"process.container = {json.dumps(images[0])}\n"
+        if len(images) == 1
+        else "// one image is nobody's usual one\n"
     )
+
+
+def trusted_config(launch: Launch) -> str:
+    """Return the configuration that comes after the workflow's own."""
+    return _TRUSTED.format(jobs=launch.jobs) + "".join(f"{name}.enabled = false\n" for name in RUNTIMES)

@@ -57,7 +57,7 @@ class Snakemake:
             "XDG_CACHE_HOME": f"{HOME}/cache",
         } | ONE_THREAD
 
-    def command(self, launch: Launch) -> list[str]:
+    def command(self, launch: Launch, folders: Folders) -> list[str]:  # noqa: ARG002
         """Return Snakemake's words; all that a user or a workflow could set is set here (engines.md 4.2)."""
         asked = launch.options.get("targets")
         targets = asked.split(",") if asked else launch.manifest.targets

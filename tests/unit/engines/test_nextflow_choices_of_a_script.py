@@ -37,9 +37,21 @@ SAID: list[tuple[str, list[str] | None]] = [
     ('def word = params.flag ? "\\$HOME $x" : ""', None),
     ("def word = '-o ' + (params.flag ? 'a' : 'b')", None),
     ("def word = params.flag ? 'w' : two.collect { \"-I $it\" }.join(' ')", None),
-    ("def word = ''\n    if (x) {\n        word = \"-x $x\"\n    }", None),
-    ("def word = \"${x} ${one}\"\n    word += ' more'", None),
-    ("def word = params.flag ? '-a' : ''\n    word += ' -b'", None),
+    ("def word = ''\n    if (x) {\n        word = \"-x $x\"\n    }", ["-x @{x*}", ""]),
+    ("def word = \"${x} ${one}\"\n    word += ' more'", ["@{x*} @{one*} more"]),
+    ("def word = params.flag ? '-a' : ''\n    word += ' -b'", ["-a -b", " -b"]),
+    (
+        "def word\n    if (x == 9)\n        error 'no'\n"
+        "    else if (x == 3)\n        word = '-b ' + x\n    else\n        word = \"-c $x\"",
+        ["-b @{x*}", "-c @{x*}"],
+    ),
+    ("def inner = ''\n    if (x)\n        inner += '-i'\n    def word = \"${inner} -w\"", ["-i -w", " -w"]),
+    ("def word = ''\n    [1, 2].each { word += \" -e $it\" }", None),
+    ("def word = ''\n    for (n in [1, 2]) {\n        word += \" -f $n\"\n    }", None),
+    ("def word = []\n    word += '-l'\n    word = word.join(' ')", None),
+    ("def all = ['-l']\n    if (x)\n        all << '-m'\n    def word = all.join(' ')", None),
+    ("def inner = '-i'\n    if (x)\n        inner = '-j'\n    def word = inner.trim() + made(x)", None),
+    ("def inner = '-i'\n    if (x)\n        inner = made(x)\n    def word = inner", None),
     ('def word = x\n    if (x == 3)\n        error "no ${x}"', ["@{word}"]),
 ]
 PROCESS = """

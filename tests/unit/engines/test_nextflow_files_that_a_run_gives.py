@@ -106,7 +106,7 @@ def test_what_a_workflow_takes_is_followed_to_where_it_is_looked_up(tmp_path: Pa
     assert len(ours) == 4
 
 
-@pytest.mark.parametrize("code", ['file("${params.x}/a.txt")', "println(params.x)", "file('a').map { params.x }"])
+@pytest.mark.parametrize("code", ['file("${params.x}/b/a.txt")', "println(params.x)", "file('a').map { params.x }"])
 def test_what_is_no_path_by_itself_has_no_slot(tmp_path: Path, code: str) -> None:
     found = drafted(tmp_path, {"main.nf": f"params.x = null\nworkflow {{\n    {code}\n}}\n"})
     assert found.manifest["inputs"] == []
@@ -154,3 +154,19 @@ workflow {
     assert ours == bare
     assert ours["results/index.txt"] == b"i\n>x\n2\n"
     assert ours["results/S2.txt"] == b"read 2 1\nread 2 2\nnone\n"
+
+
+def test_a_folder_that_a_parameter_names_is_a_slots_but_not_that_of_results(tmp_path: Path) -> None:
+    code = """
+params.dir = null
+params.outdir = 'results'
+params.made = 'made'
+workflow {
+    SHOW(Channel.fromPath("${params.dir}/*.fq"), file('a'))
+    println file("${params.outdir}/x.txt").name + file("$params.made/y.txt").name
+}
+"""
+    config = {"nextflow.config": 'process.container = "genomics"\nprocess.publishDir = [path: "${params.made}"]\n'}
+    found = drafted(tmp_path, {"main.nf": SHOW + code, **config})
+    assert [one["name"] for one in found.manifest["inputs"]] == ["dir"]
+    assert found.manifest["parameters"]["properties"]["dir"]["enum"] == ["/run/work/inputs/dir"]

@@ -212,6 +212,21 @@ CASES = [
     ("engine-eval", "workflow { evaluate('1') }\n", "workflow { println 1 }\n"),
     ("engine-network", "workflow { Channel.fromSRA('SRP043510') }\n", "workflow { Channel.of(1) }\n"),
     ("engine-network", "workflow { new URL('x') }\n", "workflow { Channel.of(1) }\n"),
-    ("hook", "workflow {\n    workflow.onComplete { println 'done' }\n}\n", "workflow { println workflow.start }\n"),
+    ("hook", "workflow {\n    workflow.onComplete { file('x') }\n}\n", "workflow { println workflow.start }\n"),
+    (
+        "hook-prints",
+        "workflow {\n    workflow.onComplete { println 'x' }\n}\n",
+        "workflow { println workflow.start }\n",
+    ),
+    *(
+        ("engine-host", f"workflow {{ {text} }}\n", 'workflow { println file("x").name }\n')
+        for text in (
+            "println System.getenv('HOME')",
+            "println new File('x').name",
+            "file('x').deleteDir()",
+        )
+    ),
+    ("engine-process", "workflow { 'id'.with { execute() } }\n", "workflow { println 'id' }\n"),
+    ("engine-process", "def run(x = 'id'.execute()) {\n    return x\n}\n", "def run(x = 'id') {\n    return x\n}\n"),
     ("hook", "workflow { sendMail(to: 'a', subject: 'b', body: 'c') }\n", "workflow { println 'mail' }\n"),
 ]

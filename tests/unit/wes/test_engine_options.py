@@ -1,11 +1,12 @@
 """Engine parameters: an allow-list of typed strings, which become words of a list and never of a shell."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from strongroom.errors import BadRequest
-from wes.engines import Launch
+from wes.engines import Folders, Launch
 from wes.engines.snakemake import Snakemake, option_words
 from wes.manifest import Manifest, parse_manifest
 from wes.options import OPTIONS, check_options, is_whole
@@ -94,7 +95,9 @@ def test_options_become_words_of_a_list(manifest: Manifest) -> None:
     words = option_words({"until": "a,b", "targets": "c,d", "keep-going": "true", "forceall": "false"})
     assert words == ["--until", "a", "b", "--keep-going", "--retries", "0"]
     assert option_words({}) == ["--retries", "0"]
-    command = Snakemake().command(Launch("r", manifest, 2, 1 << 30, options={"targets": "c,d"}))
+    nowhere = Path("/nowhere")
+    launch = Launch("r", manifest, 2, 1 << 30, options={"targets": "c,d"})
+    command = Snakemake().command(launch, Folders(nowhere, nowhere, nowhere, nowhere))
     assert command[-3:] == ["--", "c", "d"]
 
 

@@ -20,7 +20,7 @@ import org.codehaus.groovy.ast.stmt.Statement;
 
 /** Says what the channels of a workflow stand on: names of other channels, and outputs as NAME.out, NAME.out.emit or NAME.out.0. */
 final class Channels {
-    private static final int MOST = 200;
+    static final int MOST = 200;
 
     private Channels() {}
 

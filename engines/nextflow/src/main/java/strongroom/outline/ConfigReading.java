@@ -19,6 +19,7 @@ import org.codehaus.groovy.ast.expr.ConstantExpression;
 import org.codehaus.groovy.ast.expr.Expression;
 import org.codehaus.groovy.ast.expr.ListExpression;
 import org.codehaus.groovy.ast.expr.MapExpression;
+import org.codehaus.groovy.ast.expr.MethodCallExpression;
 import org.codehaus.groovy.ast.expr.TupleExpression;
 import org.codehaus.groovy.ast.expr.VariableExpression;
 import org.codehaus.groovy.control.SourceUnit;
@@ -50,26 +51,34 @@ final class ConfigReading extends ConfigVisitorSupport {
         return null;
     }
 
+    CodeReading code() {
+        return code;
+    }
+
     @Override
     public void visitConfigAssign(ConfigAssignNode set) {
+        assign(set.names, set, set.value);
+    }
+
+    void assign(List<String> last, ASTNode set, Expression value) {
         var names = new ArrayList<>(blocks);
-        names.addAll(set.names);
+        names.addAll(last);
         String name = String.join(".", names);
         boolean isKnown = SchemaNode.ROOT.getOption(names) != null;
-        for (Expression one : each(set.value)) {
+        for (Expression one : each(value)) {
             note(name, set, one, isKnown);
         }
         if (name.startsWith("params.")) {
-            parameter(names, set);
+            parameter(names, set, value);
         }
-        set.value.visit(code);
+        value.visit(code);
     }
 
-    private void parameter(List<String> names, ConfigAssignNode set) {
+    private void parameter(List<String> names, ASTNode set, Expression value) {
         var plain = names.stream().skip(1).takeWhile(one -> !one.contains(".")).toList();
         boolean isPlain = plain.size() == names.size() - 1;
         if (isPlain) {
-            code.parameter(String.join(".", plain), set, set.value);
+            code.parameter(String.join(".", plain), set, value);
         } else if (!plain.isEmpty()) {
             // A name with a dot in it is no path: what holds it is not known.
             code.parameter(String.join(".", plain), set, new VariableExpression(names.get(names.size() - 1)));
@@ -85,14 +94,19 @@ final class ConfigReading extends ConfigVisitorSupport {
 
     @Override
     public void visitConfigBlock(ConfigBlockNode block) {
+        block(block.kind, block.name, () -> super.visitConfigBlock(block));
+    }
+
+    /** Reads what stands in a block, or below a selector of a kind. */
+    void block(String kind, String name, Runnable inside) {
         String outer = selector;
-        if (block.kind == null) {
-            blocks.addLast(block.name);
+        if (kind == null) {
+            blocks.addLast(name);
         } else {
-            selector = block.kind + ":" + block.name;
+            selector = kind + ":" + name;
         }
-        super.visitConfigBlock(block);
-        if (block.kind == null) {
+        inside.run();
+        if (kind == null) {
             blocks.removeLast();
         }
         selector = outer;
@@ -101,18 +115,30 @@ final class ConfigReading extends ConfigVisitorSupport {
     @Override
     public void visitConfigApplyBlock(ConfigApplyBlockNode block) {
         for (ConfigApplyNode one : block.statements) {
-            Expression first = one.getArguments() instanceof TupleExpression given && !given.getExpressions().isEmpty()
-                    ? given.getExpression(0) : one.getArguments();
-            note(block.name + "." + one.getMethodAsString(), one, first, true);
-            one.getArguments().visit(code);
+            apply(block.name, one);
         }
+    }
+
+    void apply(String block, MethodCallExpression one) {
+        Expression first = one.getArguments() instanceof TupleExpression given && !given.getExpressions().isEmpty()
+                ? given.getExpression(0) : one.getArguments();
+        note(block + "." + one.getMethodAsString(), one, first, true);
+        one.getArguments().visit(code);
     }
 
     @Override
     public void visitConfigInclude(ConfigIncludeNode include) {
-        note("includeConfig", include, include.source, true);
-        include.source.visit(code);
-        if (include.source instanceof ConstantExpression named) {
+        include(include, include.source);
+    }
+
+    void include(ASTNode node, Expression source) {
+        if (blocks.size() > 1 && blocks.peekFirst().equals("profiles") && !blocks.contains("standard")) {
+            note(String.join(".", blocks) + ".includeConfig", node, source, true); // of a profile that no run has
+            return;
+        }
+        note("includeConfig", node, source, true);
+        source.visit(code);
+        if (source instanceof ConstantExpression named) {
             includes.add(String.valueOf(named.getValue()));
         }
     }

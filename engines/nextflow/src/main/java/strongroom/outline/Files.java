@@ -15,6 +15,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import java.util.regex.Pattern;
 import nextflow.config.ast.ConfigNode;
 import nextflow.config.control.ConfigParser;
@@ -23,10 +24,11 @@ import nextflow.script.ast.IncludeNode;
 import nextflow.script.ast.ScriptNode;
 import nextflow.script.control.ScriptParser;
 import org.codehaus.groovy.GroovyBugError;
+import org.codehaus.groovy.ast.ASTNode;
 import org.codehaus.groovy.ast.ModuleNode;
+import org.codehaus.groovy.ast.stmt.BlockStatement;
+import org.codehaus.groovy.ast.stmt.Statement;
 import org.codehaus.groovy.control.CompilationFailedException;
-import org.codehaus.groovy.control.CompilerConfiguration;
-import org.codehaus.groovy.control.ErrorCollector;
 import org.codehaus.groovy.control.SourceUnit;
 import org.codehaus.groovy.control.messages.Message;
 import org.codehaus.groovy.control.messages.SyntaxErrorMessage;
@@ -118,15 +120,30 @@ final class Files {
         }
         guarded(path, () -> {
             SourceUnit source = new ScriptParser().parse(folder.resolve(path).toFile());
-            errors(path, source);
+            // What the strict parser refuses is read by the one that would run it.
+            Loose loose = errors(source).isEmpty() && source.getAST() instanceof ScriptNode ? null
+                    : Loose.of(folder.resolve(path).toFile(), text);
+            if (loose != null && loose.refused.isEmpty()) {
+                script(path, loose.script, loose.statements, next);
+                return;
+            }
+            if (loose != null) {
+                loose.refused.forEach(one -> error(path, one.line(), one.why()));
+            } else {
+                errors(path, source);
+            }
             if (source.getAST() instanceof ScriptNode script) {
-                script.getIncludes().forEach(one -> included(path, one, next));
-                new ScriptReading(path, script, found, this).read();
+                script(path, script, new BlockStatement(), next);
             } else if (!isWrong(path)) {
                 error(path, 0, "Nextflow's parser gives up on this file without a word; it may be nested too deeply.");
             }
         });
         return next;
+    }
+
+    private void script(String path, ScriptNode script, Statement beside, Set<String> next) {
+        script.getIncludes().forEach(one -> included(path, one, next));
+        new ScriptReading(path, script, beside, found, this).read();
     }
 
     private void included(String path, IncludeNode include, Set<String> next) {
@@ -150,11 +167,12 @@ final class Files {
 
     /** Returns the file of the folder that an include names, as Nextflow looks for it; null if there is none. */
     private String target(String path, String named) {
-        if (!named.startsWith("./") && !named.startsWith("../")) {
+        boolean isOfFolder = named.startsWith(Loose.FOLDER);
+        if (!named.startsWith("./") && !named.startsWith("../") && !isOfFolder) {
             return null;
         }
-        Path inside = beside(path, named);
-        if (inside.startsWith("..")) {
+        Path inside = isOfFolder ? Path.of(named.substring(Loose.FOLDER.length())).normalize() : beside(path, named);
+        if (inside.isAbsolute() || inside.startsWith("..")) {
             return null;
         }
         for (String one : List.of(inside + "", inside + ".nf", inside + "/main.nf")) {
@@ -198,16 +216,21 @@ final class Files {
             return;
         }
         found.get("configs").add(path);
-        if (noted(path, false) == null) {
+        String text = noted(path, false);
+        if (text == null) {
             return;
         }
         var includes = new ArrayList<String>();
         guarded(path, () -> {
             // Parsed and no more: what it includes is not looked for, and no name is resolved.
             SourceUnit source = new ConfigParser().parse(folder.resolve(path).toFile());
+            var reading = new ConfigReading(path, found);
+            if (!errors(source).isEmpty() && loose(path, text, reading)) {
+                includes.addAll(reading.includes());
+                return;
+            }
             errors(path, source);
             if (source.getAST() instanceof ConfigNode config) {
-                var reading = new ConfigReading(path, found);
                 reading.visit(config);
                 includes.addAll(reading.includes());
             } else if (!isWrong(path)) {
@@ -220,6 +243,18 @@ final class Files {
                 config(inside + "");
             }
         }
+    }
+
+    /** Reads a configuration by Groovy's parser, and returns whether that takes it. */
+    private boolean loose(String path, String text, ConfigReading reading) {
+        ModuleNode module = Loose.module(Loose.source(folder.resolve(path).toFile()), text);
+        if (module == null) {
+            return false;
+        }
+        BiConsumer<ASTNode, String> refuse = (node, why) -> error(path, node.getLineNumber(), why);
+        new LooseConfig(reading, refuse).read(module);
+        Misplaced.look(module, refuse);
+        return true;
     }
 
     /** Notes a program that scripts find on their PATH; no text is said of what is none. */
@@ -247,10 +282,7 @@ final class Files {
             return;
         }
         guarded(path, () -> {
-            // A source unit alone: a compilation unit would run transformations, such as @Grab's, while it reads.
-            var configuration = new CompilerConfiguration();
-            var source = new SourceUnit(
-                    folder.resolve(path).toFile(), configuration, null, new ErrorCollector(configuration));
+            SourceUnit source = Loose.source(folder.resolve(path).toFile());
             try {
                 source.parse();
                 ModuleNode module = source.buildAST();

@@ -1,6 +1,7 @@
 package strongroom.outline;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -8,6 +9,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 import nextflow.script.ast.ProcessNode;
+import org.codehaus.groovy.ast.CodeVisitorSupport;
 import org.codehaus.groovy.ast.expr.BinaryExpression;
 import org.codehaus.groovy.ast.expr.DeclarationExpression;
 import org.codehaus.groovy.ast.expr.ConstantExpression;
@@ -34,6 +36,7 @@ final class ProcessReading {
     private final Files files;
     private final List<Object> scripts = new ArrayList<>();
     private final List<Object> locals = new ArrayList<>();
+    private boolean returns; // before its end
 
     ProcessReading(String file, ProcessNode process, Map<String, List<Object>> found, Files files) {
         this.file = file;
@@ -63,9 +66,37 @@ final class ProcessReading {
         one.put("inputs", Sayings.of(process.inputs));
         one.put("outputs", Sayings.of(process.outputs));
         one.put("scripts", scripts);
-        one.put("locals", locals);
+        one.put("locals", settled(isExec ? Map.of() : Turns.after(process.exec)));
         one.put("stub", process.stub != null && !(process.stub instanceof EmptyStatement));
         return one;
+    }
+
+    /** Returns the names' values: of one that has several, or stands on such a one, what it is in the end, if known. */
+    private List<Object> settled(Map<String, List<String>> known) {
+        var all = new LinkedHashMap<String, List<Map<?, ?>>>();
+        locals.forEach(one -> all.computeIfAbsent(String.valueOf(((Map<?, ?>) one).get("name")), key -> new ArrayList<>())
+                .add((Map<?, ?>) one));
+        var settled = new ArrayList<Object>();
+        var turned = new HashSet<Object>();
+        all.forEach((name, values) -> {
+            var forms = known.get(name);
+            boolean isOne = values.size() < 2 && ((List<?>) values.get(0).get("names")).stream().noneMatch(turned::contains);
+            if (isOne || returns || forms == null || forms.isEmpty()) {
+                settled.addAll(values);
+                return;
+            }
+            turned.add(name);
+            var one = new LinkedHashMap<String, Object>();
+            one.put("name", name);
+            one.put("text", Texts.cut(name + " in " + values.size() + " turns", Texts.MOST_TEXT));
+            for (String key : List.of("names", "params")) {
+                one.put(key, values.stream().flatMap(value -> ((List<?>) value.get(key)).stream()).distinct().limit(200).toList());
+            }
+            one.put("choices", null);
+            one.put("forms", forms);
+            settled.add(one);
+        });
+        return settled;
     }
 
     /** Notes the texts that a block can end in, and the names that it gives to values before. */
@@ -79,10 +110,10 @@ final class ProcessReading {
                     scripts(choice.getIfBlock());
                     scripts(choice.getElseBlock());
                 } else {
-                    locals(choice.getIfBlock());
-                    locals(choice.getElseBlock());
+                    locals(choice);
                 }
             } else if (one instanceof ReturnStatement returned) {
+                returns |= !isLast;
                 script(returned.getExpression());
             } else if (one instanceof ExpressionStatement said) {
                 local(said.getExpression());
@@ -91,19 +122,26 @@ final class ProcessReading {
                 }
             } else if (isLast && !(one instanceof EmptyStatement) && !(one instanceof ThrowStatement)) {
                 computed(one.getText(), one.getLineNumber());
+            } else {
+                locals(one);
             }
         }
     }
 
+    /** Notes what is given to names below a statement that is not the last, and the scripts that it returns. */
     private void locals(Statement block) {
-        for (Statement one : Sayings.statements(block)) {
-            if (one instanceof ExpressionStatement said) {
+        block.visit(new CodeVisitorSupport() {
+            @Override
+            public void visitExpressionStatement(ExpressionStatement said) {
                 local(said.getExpression());
-            } else if (one instanceof IfStatement choice) {
-                locals(choice.getIfBlock());
-                locals(choice.getElseBlock());
             }
-        }
+
+            @Override
+            public void visitReturnStatement(ReturnStatement returned) {
+                returns = true;
+                script(returned.getExpression());
+            }
+        });
     }
 
     private void local(Expression expression) {

@@ -33,6 +33,11 @@ final class Sayings {
                 : section == null || section instanceof EmptyStatement ? List.of() : List.of(section);
     }
 
+    /** Returns the arguments of a call, as they stand. */
+    static List<Expression> given(MethodCallExpression call) {
+        return call.getArguments() instanceof TupleExpression given ? given.getExpressions() : List.of();
+    }
+
     /** Returns a directive or parameter: its name, and its arguments, those by name and those that are such themselves apart. */
     private static Map<String, Object> of(Expression expression) {
         var one = new LinkedHashMap<String, Object>();

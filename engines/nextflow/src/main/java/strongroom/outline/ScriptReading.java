@@ -22,18 +22,23 @@ import org.codehaus.groovy.ast.stmt.Statement;
 final class ScriptReading {
     private final String file;
     private final ScriptNode script;
+    private final Statement beside;
+    private final Slots slots = new Slots();
     private final Map<String, List<Object>> found;
     private final Files files;
 
-    ScriptReading(String file, ScriptNode script, Map<String, List<Object>> found, Files files) {
+    /** `beside`: the statements that stand beside what the script declares, and run before it. */
+    ScriptReading(String file, ScriptNode script, Statement beside, Map<String, List<Object>> found, Files files) {
         this.file = file;
         this.script = script;
+        this.beside = beside;
         this.found = found;
         this.files = files;
     }
 
     void read() {
         script.getParams().forEach(this::parameter);
+        beside.visit(new CodeReading(file, "workflow", found, slots));
         for (ProcessNode process : script.getProcesses()) {
             found.get("processes").add(new ProcessReading(file, process, found, files).read());
         }
@@ -45,8 +50,11 @@ final class ScriptReading {
         }
         for (var function : script.getFunctions()) {
             found.get("functions").add(Map.of(
-                    "file", file, "line", function.getLineNumber(), "name", Texts.cut(function.getName(), 390)));
-            function.getCode().visit(new CodeReading(file, "function", found));
+                    "file", file, "line", function.getLineNumber(), "name", Texts.cut(function.getName(), 390),
+                    "takes", Stream.of(function.getParameters()).limit(200).map(one -> Texts.cut(one.getName(), 390)).toList()));
+            var code = new CodeReading(file, "function", found, new Slots(slots));
+            CodeReading.givenBefore(function.getParameters()).forEach(one -> one.visit(code));
+            function.getCode().visit(code);
         }
         if (script.getOutputs() != null) {
             for (OutputNode output : script.getOutputs().declarations) {
@@ -83,9 +91,11 @@ final class ScriptReading {
         one.put("takes", names(workflow.takes));
         one.put("emits", Channels.section(workflow.emits));
         one.put("publishes", Channels.section(workflow.publishers));
-        one.put("named", Channels.named(workflow.main));
+        var named = new ArrayList<>(Channels.named(beside));
+        named.addAll(Channels.named(workflow.main));
+        one.put("named", named.stream().limit(Channels.MOST).toList());
         found.get("workflows").add(one);
-        var code = new CodeReading(file, "workflow", found);
+        var code = new CodeReading(file, "workflow", found, new Slots(slots));
         Stream.of(workflow.main, workflow.emits, workflow.publishers)
                 .filter(Objects::nonNull) // of a workflow without one
                 .forEach(part -> part.visit(code));

@@ -31,15 +31,26 @@ final class Slots {
     private static final String OF = "inputs.";
     private static final String PARAM = "params.";
     private static final String NOTHING = "name.[]"; // an empty list: no file, where a path is asked for
+    private static final String TEXT = "text."; // a literal that becomes a value
+    private static final int LONGEST = 390;
+    private static final List<String> VALUES = List.of("of", "value", "from", "fromList", "just");
     private static final String NAME = "name."; // set nowhere here: what a workflow takes, or a function
     private final Map<String, Set<String>> bound = new HashMap<>();
     private final Deque<Map<String, Set<String>>> scopes = new ArrayDeque<>();
     private final Map<ASTNode, Set<String>> given = new IdentityHashMap<>();
 
+    Slots() {}
+
+    /** Begins with the names that are set above. */
+    Slots(Slots above) {
+        above.bound.forEach((name, slots) -> bound.put(name, new LinkedHashSet<>(slots)));
+    }
+
     /** Notes that a name is set to a value. */
     void bind(Expression target, Expression value) {
         if (target instanceof VariableExpression name) {
             add(name.getName(), of(value));
+            add(name.getName(), literals(value));
         } else if (target instanceof TupleExpression names) {
             names.getExpressions().forEach(one -> bind(one, value));
         }
@@ -89,7 +100,7 @@ final class Slots {
 
     /** Returns what else a call, or a place that reads, stands on: parameters as params.a.b, and names that are set elsewhere. */
     List<String> others(Expression expression) {
-        return of(expression).stream().filter(one -> one.contains(".")).limit(MOST)
+        return of(expression).stream().filter(one -> one.contains(".") && !one.startsWith(TEXT)).limit(MOST)
                 .map(one -> Texts.cut(one.startsWith(NAME) ? one.substring(NAME.length()) : one, 390)).toList();
     }
 
@@ -98,6 +109,31 @@ final class Slots {
         var given = expression instanceof MethodCallExpression call && call.getArguments() instanceof TupleExpression all
                 ? all.getExpressions() : List.<Expression>of();
         return IntStream.range(0, given.size()).filter(n -> of(given.get(n)).contains(NOTHING)).limit(MOST).boxed().toList();
+    }
+
+    /** Returns of each argument of a call the literals that are its value, and parameters as ${params.a.b}. */
+    List<List<String>> values(Expression expression) {
+        var given = expression instanceof MethodCallExpression call ? Sayings.given(call) : List.<Expression>of();
+        return given.stream().limit(MOST).map(one -> {
+            var all = of(one);
+            all.addAll(literals(one));
+            return all.stream().filter(it -> it.startsWith(TEXT) || it.startsWith(PARAM)).limit(MOST)
+                    .map(it -> it.startsWith(PARAM) ? "${" + Texts.cut(it, LONGEST) + "}" : it.substring(TEXT.length())).toList();
+        }).toList();
+    }
+
+    /** Returns what is a value by its letters: a text, or those of a list. */
+    private static Set<String> literals(Expression expression) {
+        var found = new LinkedHashSet<String>();
+        var all = expression instanceof ListExpression list ? list.getExpressions() : List.of(expression);
+        for (Expression one : all) {
+            // What is a hole's own mark, or too long for one, is no text that is told.
+            if (one instanceof ConstantExpression constant && constant.getValue() instanceof String text
+                    && text.length() <= LONGEST && !text.contains("${")) {
+                found.add(TEXT + text);
+            }
+        }
+        return found;
     }
 
     /** Returns the texts that a call names as what separates columns. */
@@ -167,6 +203,10 @@ final class Slots {
             @Override
             public void visitMethodCallExpression(MethodCallExpression call) {
                 found.addAll(given.getOrDefault(call, Set.of()));
+                if (VALUES.contains(String.valueOf(call.getMethodAsString()))
+                        && call.getObjectExpression().getText().equalsIgnoreCase("channel")) {
+                    Sayings.given(call).forEach(one -> found.addAll(literals(one)));
+                }
                 super.visitMethodCallExpression(call);
             }
         });

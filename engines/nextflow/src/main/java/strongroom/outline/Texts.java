@@ -17,6 +17,7 @@ import org.codehaus.groovy.ast.expr.MapExpression;
 import org.codehaus.groovy.ast.expr.MethodCallExpression;
 import org.codehaus.groovy.ast.expr.TernaryExpression;
 import org.codehaus.groovy.ast.expr.UnaryMinusExpression;
+import org.codehaus.groovy.ast.expr.VariableExpression;
 import org.codehaus.groovy.ast.stmt.BlockStatement;
 import org.codehaus.groovy.ast.stmt.ExpressionStatement;
 import org.codehaus.groovy.runtime.StringGroovyMethods;
@@ -64,6 +65,15 @@ final class Texts {
         value.put("text", expression instanceof ClosureExpression closure
                 ? cut(closure.getCode().getText(), MOST_TEXT) : of(expression));
         value.put("forms", known == null && !(expression instanceof MapExpression) ? Forms.of(expression) : null);
+        value.put("line", Math.max(0, expression.getLineNumber()));
+        return value;
+    }
+
+    /** Returns a value of which nothing is known: it is set, or not, where code decides. */
+    static Map<String, Object> unknown(Expression expression) {
+        var value = value(new VariableExpression("?"));
+        value.put("text", of(expression));
+        value.put("forms", null);
         value.put("line", Math.max(0, expression.getLineNumber()));
         return value;
     }
@@ -187,7 +197,10 @@ final class Texts {
             var values = string.getValues();
             for (int n = 0; n < string.getStrings().size(); n++) {
                 parts.add(String.valueOf(string.getStrings().get(n).getValue()));
-                if (n < values.size()) {
+                var inner = n < values.size() ? parts(values.get(n)) : null;
+                if (inner != null) {
+                    parts.addAll(inner);
+                } else if (n < values.size()) {
                     parts.add(hole(values.get(n)));
                 }
             }

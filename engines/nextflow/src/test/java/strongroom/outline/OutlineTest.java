@@ -72,7 +72,7 @@ class OutlineTest {
     }
 
     @Test
-    void anErrorIsNoScriptAndWhatIsAddedToIsToldTwice() throws IOException {
+    void anErrorIsNoScriptAndWhatIsAddedToIsToldWhole() throws IOException {
         write("main.nf", """
                 process ONE {
                     input:
@@ -93,9 +93,8 @@ class OutlineTest {
         assertEquals(List.of(), found.get("errors"));
         var one = map(found.get("processes").get(0));
         assertEquals(List.of("text"), list(one, "scripts").stream().map(said -> map(said).get("kind")).toList());
-        var texts = list(one, "locals").stream().map(said -> map(said).get("text")).toList();
-        assertEquals(List.of("mode ? --all : ", "args +=  --more"),
-                texts.stream().map(said -> String.valueOf(said).replaceAll("[()]", "")).toList());
+        assertEquals(List.of(List.of("--all --more", " --more")),
+                list(one, "locals").stream().map(said -> map(said).get("forms")).toList());
     }
 
     @Test
@@ -184,7 +183,7 @@ class OutlineTest {
         write("nextflow.config", "includeConfig 'conf/base'\nprocess {\n  withName: 'A' { cpus = 2 }\n}\n"
                 + "params.x = 'id'.execute()\nnothing.at.all = 1\n");
         write("conf/base", "plugins { id 'nf-x@1' }\n");
-        write("conf/bad.config", "if (1) { x = 1 }\n");
+        write("conf/bad.config", "while (1) { x = 1 }\n");
         write("bin/tool", "#!/bin/bash\ntrue\n");
         write("bin/compiled", "\0");
         write("modules/x/resources/usr/bin/own", "true\n");
@@ -201,6 +200,54 @@ class OutlineTest {
         assertEquals(null, map(found.get("programs").get(0)).get("text"));
         assertEquals(List.of("bin/compiled", "bin/tool", "modules/x/resources/usr/bin/own", "resources/bin/mine"),
                 found.get("programs").stream().map(one -> map(one).get("path")).toList());
+    }
+
+    @Test
+    void aScriptWithCodeBesideIsReadAsOneWithout() throws IOException {
+        write("strict.nf", HONEST);
+        write("main.nf", HONEST + "log.trace 'beside'\n");
+        write("modules/one.nf", "process ONE {\n  output:\n  stdout\n  exec:\n  println 1\n}\n");
+        var found = new strongroom.outline.Files(folder).follow("main.nf");
+        assertEquals(List.of(), found.get("errors"));
+        for (String section : List.of("processes", "params", "texts", "workflows", "includes")) {
+            var strict = found.get(section).stream().filter(one -> "strict.nf".equals(map(one).get("file")))
+                    .map(one -> one.toString().replace("strict.nf", "main.nf")).sorted().toList();
+            var loose = found.get(section).stream().filter(one -> "main.nf".equals(map(one).get("file")))
+                    .map(Object::toString).sorted().toList();
+            assertEquals(strict, loose, section);
+        }
+    }
+
+    @Test
+    void aFormIsFollowedInItsTurnsAndACodeThatCountsIsNone() throws IOException {
+        write("main.nf", """
+                process ONE {
+                    input:
+                    val x
+                    script:
+                    def args = '-a'
+                    if (x) { args += " -b $x" } else { args = '' }
+                    def n = 1
+                    n += 1
+                    def all = ''
+                    [1].each { all += '-c' }
+                    def many = ''
+                    %s
+                    def large = '%s'
+                    large += '%s'
+                    "tool $args $n $all $many $large"
+                }
+                workflow { ONE(1) }
+                """.formatted(java.util.stream.IntStream.range(0, 25).mapToObj(n -> "if (x == %d) many = '-%d'".formatted(n, n))
+                        .collect(java.util.stream.Collectors.joining("\n    ")), "x".repeat(300), "y".repeat(300)));
+        var one = map(new strongroom.outline.Files(folder).follow("main.nf").get("processes").get(0));
+        var forms = new java.util.HashMap<Object, Object>();
+        list(one, "locals").forEach(said -> forms.put(map(said).get("name"), map(said).get("forms")));
+        assertEquals(List.of("-a -b ${x}", ""), forms.get("args"));
+        assertEquals(null, forms.get("n"));
+        assertEquals(null, forms.get("all"));
+        assertEquals(null, forms.get("many"));
+        assertEquals(null, forms.get("large"));
     }
 
     private void write(String path, String text) throws IOException {
