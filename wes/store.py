@@ -83,6 +83,7 @@ class RunFile(Base):
     """One file of a run as engine and tasks name it; what the engine sees of it is `stub_size` and `mtime_ns`."""
 
     __tablename__ = "run_files"
+    __table_args__ = (sa.Index("ix_run_files_run_moment", "run", "mtime_ns"),)
 
     run: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("runs.id"), primary_key=True)
     path: orm.Mapped[str] = orm.mapped_column(sa.String(500), primary_key=True)  # relative to /run/work
@@ -148,9 +149,12 @@ class RemoteJob(Base):
     ended: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)
 
 
+_RUN = sa.select(Run).where(Run.id == sa.bindparam("run"))  # made once: whoever waits for a run asks for it
+
+
 def find(session: orm.Session, run: str) -> Run | None:
     """Return the run of this id."""
-    return session.scalar(sa.select(Run).where(Run.id == run))
+    return session.scalar(_RUN, {"run": run})
 
 
 def move(run: Run, to: RunState, *, actor: str, reason: str | None = None) -> Entry:

@@ -14,15 +14,15 @@ from airlock.store import ReleasedFile
 from archive.keys.orders import Asking
 from archive.keys.purposes import Kind
 from archive.keys.standing import standing_of
-from strongroom.database import migrate, open_database, reading
+from strongroom.database import migrate, now, open_database, reading
 from strongroom.identity import Person
 from strongroom.queue import Context
 from strongroom.settings import Settings
 from tes import api as tasks_api
 from tes.measures import Meter
 from tes.store import Attempt, last_reports
-from wes import api, retention
-from wes.store import open_runs
+from wes import api, retention, settlement
+from wes.store import RunTask, open_runs
 
 RUTH = "ruth@development"
 ASKING = Asking("a" * 32, Kind.TASK, "r" * 32, "cohort", RUTH, (), (), "5" * 64, "", "")
@@ -50,6 +50,7 @@ QUESTIONS: dict[str, Callable[[orm.Session, Context], Any]] = {
         Meter().read(s),
     ),
     "ix_airlock_runs_to_empty ix_release_request_files_file": swept(emptying.over),
+    "ix_run_files_run_moment": lambda s, _: settlement._next_moment(s, RunTask(run="r" * 32, created=now())),
     "ix_runs_to_empty": swept(retention.over),
     "ix_deliveries_state_next": swept(delivery.waiting),
     "ix_deliveries_request_state": lambda s, _: delivery.arrived(s, "r" * 32),
