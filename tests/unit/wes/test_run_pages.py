@@ -35,7 +35,11 @@ def site() -> Iterator[Pages]:
 
 def test_what_may_run_is_offered_and_its_form_has_each_parameter(site: Pages) -> None:
     ruth = site.browser("ruth")
-    assert f'href="/runs/new/{URL}"' in ruth.get("/runs/new").text
+    offered = ruth.get("/runs/new").text
+    assert f'href="/runs/new/{URL}"' in offered
+    # Two may have one title: a section's name holds the version too, or a reader by ear cannot tell them apart.
+    assert 'aria-labelledby="w1 v1"' in offered
+    assert f'id="v1">{URL}<' in offered
     text = ruth.get(f"/runs/new/{URL}").text
     for field in ("input.calls", "param.min_depth", "param.sites", "param.bins"):
         assert f'name="{field}"' in text
