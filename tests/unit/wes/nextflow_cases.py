@@ -1,5 +1,7 @@
 """One small Nextflow file for each finding, and beside it one that is as it should be."""
 
+from typing import Any
+
 PROCESS = """process {name} {{
     {container}
 {directives}
@@ -28,6 +30,26 @@ def process(
     """Return a process that has nothing to be found, but for what is said."""
     said = {"directives": f"    {directives}" if directives else "", "inputs": inputs, "outputs": outputs}
     return PROCESS.format(name=name, script=script, kind=kind, container=container, **said)
+
+
+# What vetters signed of each, and what stands beside it.
+IMAGES = {"genomics": "sha256:0", "joiner": "sha256:1"}
+PROPERTIES = {
+    "label": {"type": "string", "pattern": "^[a-z]{1,9}$"},
+    "number": {"type": "integer", "minimum": 0, "maximum": 9},
+}
+MANIFEST: dict[str, Any] = {
+    "name": "freq",
+    "version": "1.0.0",
+    "title": "x",
+    "engine": {"name": "nextflow", "version": "25.04.4"},
+    "entry": "main.nf",
+    "images": ["genomics", "joiner"],
+    "inputs": [{"name": "calls", "pattern": "*"}],
+    "parameters": {"type": "object", "additionalProperties": False, "properties": PROPERTIES},
+    "outputs": [{"match": "results/*", "release": "inside"}, {"match": "results/a/*", "release": "inside"}],
+}
+FINE = {"main.nf": "workflow { }\n", "fine.nf": process("FINE"), "folder/main.nf": process("FINE")}
 
 
 # The finding, a file that has it and it alone, and one that has nothing.

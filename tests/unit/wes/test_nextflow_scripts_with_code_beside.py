@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from nextflow_cases import CASES, process
+from nextflow_cases import CASES, FINE, IMAGES
+from nextflow_cases import MANIFEST as SHARED
 
 from strongroom.settings import Settings
 from wes.lint import Finding
@@ -18,24 +19,7 @@ from wes.nextflow_outline import NextflowOutline
 from wes.outlining import nextflow_outline
 
 SETTINGS = Settings()
-IMAGES = {"genomics": "sha256:0", "joiner": "sha256:1"}
-PROPERTIES = {
-    "label": {"type": "string", "pattern": "^[a-z]{1,9}$"},
-    "number": {"type": "integer", "minimum": 0, "maximum": 9},
-}
-MANIFEST: dict[str, Any] = {
-    "name": "freq",
-    "version": "1.0.0",
-    "title": "x",
-    "engine": {"name": "nextflow", "version": "25.04.4"},
-    "entry": "main.nf",
-    "images": ["genomics", "joiner"],
-    "inputs": [{"name": "calls", "pattern": "*"}],
-    "parameters": {"type": "object", "additionalProperties": False, "properties": PROPERTIES},
-    "outputs": [{"match": "results/*", "release": "inside"}, {"match": "results/a/*", "release": "inside"}],
-    "free_commands": ["FREE"],
-}
-FINE = {"main.nf": "workflow { }\n", "fine.nf": process("FINE"), "folder/main.nf": process("FINE")}
+MANIFEST: dict[str, Any] = {**SHARED, "free_commands": ["FREE"]}
 BESIDE = "\nlog.info 'said beside'\ndef beside() { }\n"  # which no strict script can have
 ENTRY = re.compile(r"workflow \{(.*)\}\n", re.DOTALL)
 READABLE = [number for number, one in enumerate(CASES) if one[0] != "unreadable"]

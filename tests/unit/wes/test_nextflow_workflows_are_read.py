@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from nextflow_cases import CASES, process
+from nextflow_cases import CASES, FINE, IMAGES, MANIFEST, PROPERTIES, process
 from typer.testing import CliRunner
 
 from strongroom.cli.workflow import app
@@ -23,23 +23,6 @@ from wes.outline import MOST_BYTES
 from wes.outlining import nextflow_outline
 
 SETTINGS = Settings()
-IMAGES = {"genomics": "sha256:0", "joiner": "sha256:1"}
-PROPERTIES = {
-    "label": {"type": "string", "pattern": "^[a-z]{1,9}$"},
-    "number": {"type": "integer", "minimum": 0, "maximum": 9},
-}
-MANIFEST: dict[str, Any] = {
-    "name": "freq",
-    "version": "1.0.0",
-    "title": "x",
-    "engine": {"name": "nextflow", "version": "25.04.4"},
-    "entry": "main.nf",
-    "images": ["genomics", "joiner"],
-    "inputs": [{"name": "calls", "pattern": "*"}],
-    "parameters": {"type": "object", "additionalProperties": False, "properties": PROPERTIES},
-    "outputs": [{"match": "results/*", "release": "inside"}, {"match": "results/a/*", "release": "inside"}],
-}
-FINE = {"main.nf": "workflow { }\n", "fine.nf": process("FINE"), "folder/main.nf": process("FINE")}
 
 
 def manifest(**changes: Any) -> Manifest:
