@@ -70,7 +70,7 @@ kubernetes: ## Build the Kubernetes that tests run against, once for all clones
 	@tests/services/kubernetes/build
 
 clean: ## Remove what make made here: environments, caches, site (never strongroom-data)
-	rm -rf .venv .venvs site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venvs sandbox/first site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venvs/debian.made: .ci/debian .ci/debian-packages
 	@mkdir -p $(@D)
@@ -128,7 +128,7 @@ clean: ## Remove what make made here: environments, caches, site (never strongro
 # Static, as it must run on any node; beside the modules that use it, so that a wheel takes it along.
 sandbox/first: sandbox/first.c .venvs/debian.made
 	$(call say,Making $@: what an executor becomes behind its walls)
-	@gcc -static -s -O2 -Wall -Wextra -Werror -o $@ $<
+	@umask 022; gcc -static -s -O2 -Wall -Wextra -Werror -o $@ $<
 
 # Static, as it must run in any image; `-s`, as it must fit into a ConfigMap.
 .venvs/launcher/launcher: $(wildcard images/launcher/*.[ch]) .venvs/debian.made
