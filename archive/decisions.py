@@ -169,19 +169,17 @@ def _outcome(session: orm.Session, run: str, outcome: str | None) -> None:
 
 def sensitivity_of_run(session: orm.Session, run: str) -> str:
     """Return the highest sensitivity of what a run might use, ended or not; an unknown run counts as high."""
-    found = session.get(DecisionRecord, run)
-    return "high" if found is None else sensitivity(session, found.facts())
+    found = decision_of(session, run)
+    return "high" if found is None else sensitivity(session, found)
 
 
 def people_of_run(session: orm.Session, run: str, *, key: bytes) -> dict[str, str] | None:
     """Return the labels of all persons in a run's datasets as hashes under a key of this one question (D5)."""
-    found = session.get(DecisionRecord, run)
+    found = decision_of(session, run)
     if found is None:
         return None
     rows = session.scalars(
-        sa.select(StoredObject.persons).where(
-            StoredObject.purpose == "store", StoredObject.owner.in_(found.facts().datasets)
-        )
+        sa.select(StoredObject.persons).where(StoredObject.purpose == "store", StoredObject.owner.in_(found.datasets))
     )
     return hashed((label for labels in rows for label in labels), key)
 

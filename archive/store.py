@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from archive.facts import Decision, GrantFacts, ObjectFacts
+from archive.facts import GrantFacts, ObjectFacts
 from strongroom.database import Base, Json, UtcTime
 
 
@@ -223,25 +223,6 @@ class DecisionRecord(Base):
     closed_as: orm.Mapped[str | None] = orm.mapped_column(sa.String(20))
     follows_data: orm.Mapped[datetime | None] = orm.mapped_column(UtcTime)  # since when its run's plan follows data
     quiet: orm.Mapped[bool] = orm.mapped_column(default=False)  # about few persons: no task of it is shown (T6)
-
-    def facts(self) -> Decision:
-        """Return the decision without its table."""
-        return Decision(
-            run=self.run,
-            person=self.person,
-            project=self.project,
-            workflow=self.workflow,
-            version=self.version,
-            workflow_digest=self.workflow_digest,
-            envelope=self.envelope,
-            images=self.images,
-            datasets=tuple(self.datasets),
-            policy_version=self.policy_version,
-            created=self.created,
-            expires=self.expires,
-            closed_at=self.closed_at,
-            closed_as=self.closed_as,
-        )
 
 
 class Claim(Base):

@@ -58,11 +58,8 @@ class Ended:
     reason: str | None = None  # what the task did wrong, where its exit code alone would not tell
 
 
-def run(room: Room, executor: Executor, first: FirstProcess, *, joined: bool) -> Ended:
-    """Run one executor to its end and return how it ended; raises `DispatcherGone`.
-
-    `joined`: an executor before it has joined the work folder already.
-    """
+def run(room: Room, executor: Executor, first: FirstProcess) -> Ended:
+    """Run one executor to its end and return how it ended; raises `DispatcherGone`."""
     start = time.time()
     status_fd = os.memfd_create("status")
     pipes = [os.pipe2(os.O_CLOEXEC) for _ in ("stdout", "stderr")]
@@ -70,7 +67,7 @@ def run(room: Room, executor: Executor, first: FirstProcess, *, joined: bool) ->
         os.fchown(write_end, room.stage.uid, -1)  # so that a task may open /dev/stdout
         os.set_blocking(read_end, False)
     logs = {pipes[n][0]: io.FileIO(os.memfd_create(name), "r+") for n, name in enumerate(("stdout", "stderr"))}
-    _tell(first, room, executor, [status_fd, *(write_end for _, write_end in pipes)], joined=joined)
+    _tell(first, room, executor, [status_fd, *(write_end for _, write_end in pipes)])
     for _, write_end in pipes:
         os.close(write_end)
     try:
@@ -97,11 +94,11 @@ def run(room: Room, executor: Executor, first: FirstProcess, *, joined: bool) ->
     return Ended(cause, exit_code, start, time.time(), stdout, stderr, reason)
 
 
-def _tell(first: FirstProcess, room: Room, executor: Executor, fds: Sequence[int], *, joined: bool) -> None:
+def _tell(first: FirstProcess, room: Room, executor: Executor, fds: Sequence[int]) -> None:
     plan = Plan()
     status, stdout, stderr = map(plan.give, fds)
     plan.add(("complain", stderr))
-    orders = Orders(room.stage, room.work, executor, room.limits, room.loopback, joined)
+    orders = Orders(room.stage, room.work, executor, room.limits, room.loopback)
     open_walls(room.walls).enter(orders, Means(plan, status, (stdout, stderr), room.witness))
     first.tell(plan)
     plan.close()

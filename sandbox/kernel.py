@@ -98,9 +98,9 @@ def keep_from_exec(first: int) -> None:
     _checked(int(_libc.syscall(_CLOSE_RANGE, ctypes.c_uint(first), last, ctypes.c_uint(_CLOSE_RANGE_CLOEXEC))))
 
 
-def open_beneath(folder: int, path: str, flags: int, *, mode: int = 0) -> int:
+def open_beneath(folder: int, path: str, flags: int) -> int:
     """Open `path` below the descriptor `folder`: never through a link, out of it, or onto another mount."""
-    how = _OpenHow(flags | os.O_CLOEXEC, mode, _RESOLVE)
+    how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE)
     arguments = (folder, os.fsencode(path), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how)))
     return _checked(int(_libc.syscall(_OPENAT2, *arguments)))
 

@@ -50,12 +50,9 @@ class Plan:
         variables = [f"{name}={value}" for name, value in environment().items()]
         self.add(("exec", program, len(variables), *variables, *command))
 
-    def words(self) -> bytes:
-        """Return the steps as a first process reads them; raises `WallsError` for a word that would become two."""
-        words = [os.fsencode(str(word)) for step in self.steps for word in step]
-        if any(b"\0" in word for word in words):
-            raise WallsError("A word of this task holds a NUL, which no program can be told.")
-        return b"".join(word + b"\0" for word in words)
+    def words(self) -> int:
+        """Return a descriptor to read the steps from, as a first process does."""
+        return words_to_read(str(word) for step in self.steps for word in step)
 
 
 def find_first() -> Path:
@@ -75,6 +72,17 @@ def shut() -> Step:
 def environment() -> Mapping[str, str]:
     """Return all that the program finds in its environment: nothing."""
     return {}
+
+
+def words_to_read(words: Iterable[str]) -> int:
+    """Return a descriptor of words, each with a NUL behind it: steps, or bubblewrap's options.
+
+    Raises `WallsError` for a word that would become two.
+    """
+    told = [os.fsencode(word) for word in words]
+    if any(b"\0" in word for word in told):
+        raise WallsError("A word of this task holds a NUL, which no program can be told.")
+    return memory(b"".join(word + b"\0" for word in told))
 
 
 def memory(content: bytes) -> int:

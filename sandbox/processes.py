@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sandbox import kernel
-from sandbox.plan import Plan, WallsError, find_first, memory
+from sandbox.plan import Plan, WallsError, find_first
 
 
 class FirstProcess:
@@ -42,7 +42,7 @@ class FirstProcess:
     def tell(self, plan: Plan) -> None:
         """Tell the child what to become."""
         self._told = True
-        words = memory(plan.words())
+        words = plan.words()
         socket.send_fds(self._ours, [b"p"], [words, *plan.descriptors])
         os.close(words)
 

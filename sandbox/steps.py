@@ -6,7 +6,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sandbox import cgroups, kernel, mounts
+from sandbox import cgroups, kernel
 from sandbox.denials import Witness
 from sandbox.fields import WORK
 from sandbox.mounts import Stage, Work
@@ -57,7 +57,6 @@ class Orders:
     executor: Executor
     limits: Limits
     loopback: bool
-    joined: bool  # whether an executor before joined the work folder already
 
 
 @dataclass(frozen=True)
@@ -68,11 +67,6 @@ class Means:
     status: int  # where walls write how the command ended
     streams: tuple[int, int]
     witness: Witness | None
-
-
-def join_work(orders: Orders) -> list[Step]:
-    """Return the step that makes the work folder, once for all executors."""
-    return [] if orders.joined else mounts.join_work(orders.stage, orders.work)
 
 
 def limit(limits: Limits, *, largest_file: int) -> list[Step]:

@@ -210,9 +210,10 @@ def _run(room: Room, spec: Spec, first: FirstProcess) -> list[Ended]:
         if ended:
             first.close()
             first = FirstProcess(room.group.doors)
+            room = replace(room, work=Work(room.work.path, ()))  # the first has joined it, for all
         stage = replace(room.stage, root=executor.root)
         mounts.check_mount_points(stage)
-        ended.append(executors.run(replace(room, stage=stage), executor, first, joined=bool(ended)))
+        ended.append(executors.run(replace(room, stage=stage), executor, first))
         if not _went_on(ended[-1], executor):
             break  # TES 1.1: executors run in order until one fails
     return ended

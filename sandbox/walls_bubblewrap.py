@@ -5,8 +5,8 @@ import os
 
 from sandbox import landlock, seccomp
 from sandbox.fields import RUN, WORK
-from sandbox.mounts import Stage
-from sandbox.plan import memory
+from sandbox.mounts import Stage, join_work
+from sandbox.plan import memory, words_to_read
 from sandbox.spec import Executor, Spec
 from sandbox.steps import (
     IN_SANDBOX_UID,
@@ -20,7 +20,6 @@ from sandbox.steps import (
     Verdict,
     connect,
     environment,
-    join_work,
     limit,
 )
 
@@ -57,7 +56,7 @@ def check(spec: Spec) -> None:
 def enter(orders: Orders, means: Means) -> None:
     """Add the steps: give everything up, and become bubblewrap."""
     stage, work, plan = orders.stage, orders.work, means.plan
-    plan.add(*join_work(orders), *limit(orders.limits, largest_file=orders.limits.scratch_bytes))
+    plan.add(*join_work(stage, work), *limit(orders.limits, largest_file=orders.limits.scratch_bytes))
     if os.geteuid() == 0:
         ids = (stage.uid,) * 3
         plan.add(("no-groups",), ("group", *ids), ("user", *ids))
@@ -65,7 +64,7 @@ def enter(orders: Orders, means: Means) -> None:
     landlock.restrict(plan, loopback=orders.loopback)
     filter_fd = plan.take(memory(means.witness.listen(plan) if means.witness else seccomp.program()))
     options = arguments(stage, work.path, orders.executor, filter_fd=filter_fd, status_fd=means.status)
-    options_fd = plan.take(memory(b"".join(option.encode() + b"\0" for option in options)))
+    options_fd = plan.take(words_to_read(options))
     # Options by descriptor and an empty environment: /proc/1 of the task tells nothing of the host.
     command = ["bwrap", "--args", str(options_fd), "--", *orders.executor.command]
     plan.become(stage.program, command, keep=(filter_fd, options_fd, means.status))

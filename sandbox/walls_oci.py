@@ -14,7 +14,7 @@ from typing import Any
 
 from sandbox import cgroups, kernel, landlock, seccomp
 from sandbox.fields import RUN, WORK
-from sandbox.mounts import Stage
+from sandbox.mounts import Stage, join_work
 from sandbox.plan import WallsError
 from sandbox.spec import Limits, Spec, WallsName
 from sandbox.steps import (
@@ -29,7 +29,6 @@ from sandbox.steps import (
     Verdict,
     connect,
     environment,
-    join_work,
     limit,
 )
 
@@ -71,7 +70,7 @@ class Runtime:
     def enter(self, orders: Orders, means: Means) -> None:
         """Write the bundle, and add the steps by which a process becomes the runtime."""
         stage, plan = orders.stage, means.plan
-        plan.add(*join_work(orders), ("unshare", kernel.CLONE_NEWNS))
+        plan.add(*join_work(stage, orders.work), ("unshare", kernel.CLONE_NEWNS))
         plan.add(("mount", "proc", "/proc", "proc", _PROC, ""))  # of its own PID namespace: runtimes look there
         if not self.own_kernel:  # crun refuses a node that mounts both versions; its cgroups are ours anyway
             plan.add(("mount", "none", "/sys/fs/cgroup", "cgroup2", 0, ""))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import bubblewrap, seccomp
-from sandbox.plan import memory
+from sandbox.plan import memory, words_to_read
 from strongroom.errors import StrongroomError
 from strongroom.folders import listing
 from strongroom.settings import Settings
@@ -68,7 +68,7 @@ def read_inside(
     seen = engine or [(settings.wes.snakemake, "/opt/engine"), (settings.wes.plugins, "/opt/plugins")]
     words = walls_round(top / "work", [*seen, (top / "workflow", "/run/workflow")], environment)
     words += ["--seccomp", str(filter_fd)]
-    options_fd = memory(b"".join(word.encode() + b"\0" for word in words))
+    options_fd = words_to_read(words)
     with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as complained:
         try:
             reading = subprocess.Popen(

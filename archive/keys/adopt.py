@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import orm
 
+from archive import decisions
 from archive.facts import Decision, ObjectFacts
 from archive.keys.desk import ACTOR, Believed, Desk, sealed_header
 from archive.keys.keyring import OpenKey
@@ -13,7 +14,7 @@ from archive.keys.orders import object_id
 from archive.keys.purposes import KeyName, Purpose, Role
 from archive.keys.rights import check_usable
 from archive.keys.standing import dataset_facts, is_open, stored_objects
-from archive.store import Dataset, DecisionRecord, StoredObject
+from archive.store import Dataset, StoredObject
 from strongroom.audit import Entry, Event, append
 from strongroom.database import reading, transaction
 from strongroom.doors import Message
@@ -83,10 +84,10 @@ def _dataset(session: orm.Session, name: object, run: str) -> Dataset:
 
 
 def _decision(session: orm.Session, run: str) -> Decision:
-    record = session.get(DecisionRecord, run)
-    if record is None:
+    found = decisions.decision_of(session, run)
+    if found is None:
         raise NotFound("There is no such run.")
-    return record.facts()
+    return found
 
 
 def _check_standing(session: orm.Session, dataset: Dataset, decision: Decision, objects: Sequence[Believed]) -> None:

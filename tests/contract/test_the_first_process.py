@@ -86,7 +86,7 @@ class _complaints:
 
 def test_words_without_an_end_are_no_plan() -> None:
     plan = Plan()
-    plan.words = lambda: b"unshare\0" + b"0"  # type: ignore[method-assign]
+    plan.words = lambda: memory(b"unshare\0" + b"0")  # type: ignore[method-assign]
     assert told(plan) == FAILED
 
 

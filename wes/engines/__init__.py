@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from sandbox import bubblewrap
 from sandbox.plan import memory as memory_file
+from sandbox.plan import words_to_read
 from strongroom.errors import BadRequest
 from strongroom.settings import Settings
 from wes import engine_calls, engine_limits
@@ -186,7 +187,7 @@ async def start(engine: Engine, launch: Launch, folders: Folders, settings: Sett
     clear_fds = [memory_file(one.content) for one in launch.seen]
     for fd, one in zip(clear_fds, launch.seen, strict=True):
         words += ["--perms", "0600", "--bind-data", str(fd), f"/run/work/{one.path}"]
-    options_fd = memory_file(b"".join(word.encode() + b"\0" for word in [*words, "--seccomp", str(filter_fd)]))
+    options_fd = words_to_read([*words, "--seccomp", str(filter_fd)])
     # Options by descriptor and an empty environment: /proc/1 of the engine tells nothing of the host.
     bwrap = str(bubblewrap.find_bubblewrap().path)
     # Inside, as the kernel counts in each user namespace: outside, all of this user's processes would count (T30).

@@ -59,9 +59,8 @@ class Walked:
     def add(self, top: Pdf) -> None:
         """Walk on from another top."""
         waiting: list[tuple[str, Pdf]] = [("/Root", top)]
-        held: dict[int, Pdf] = {
-            id(one): one for _, one in self.dictionaries
-        }  # ids stay true only as long as their objects live
+        # Ids stay true only as long as their objects live.
+        held: dict[int, Pdf] = {id(one): one for _, one in self.dictionaries}
         while waiting:
             key, one = waiting.pop()
             if isinstance(one, IndirectObject):
